@@ -1,0 +1,88 @@
+"""Every exception that `pdp` raises on purpose.
+
+PdpError                    code `internal`
+├── PolicyError             code `policy`          the policy set has errors; `diagnostics` lists them all
+├── BundleError             code `bundle`          a bundle is damaged or of another format
+├── RequestError            code `invalid_request` a request breaks a bound or a form; `violations` names the places
+│   ├── UnknownMessageError code `unknown_message` no message map for the named message
+│   └── StaleRevisionError  code `stale_revision`  the node's revision is below the request's `min_revision`
+├── ValueFormatError        code `value`           a text or YAML value does not fit its declared type
+├── GrantFileError          code `grants`          a grants file cannot be read
+└── UndecidedError          code `undecided`       a CEL evaluation has no value (missing attribute, overflow…)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+class PdpError(Exception):
+    """Base of all."""
+
+    code: ClassVar[str] = "internal"
+
+
+class PolicyError(PdpError):
+    """A policy set that cannot be used; `diagnostics` holds `pdp.lang.diagnostics.Diagnostic` objects."""
+
+    code = "policy"
+
+    def __init__(self, message: str, diagnostics: Sequence[Any]) -> None:
+        super().__init__(message)
+        self.diagnostics = list(diagnostics)
+
+
+class BundleError(PdpError):
+    """A bundle that cannot be loaded."""
+
+    code = "bundle"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What is wrong at one place of a request; `field` is a path such as `items[3].fields`."""
+
+    field: str
+    description: str
+
+
+class RequestError(PdpError):
+    """A request that cannot be decided."""
+
+    code = "invalid_request"
+
+    def __init__(self, *violations: Violation) -> None:
+        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations))
+        self.violations = violations
+
+
+class UnknownMessageError(RequestError):
+    """A request that names a message without a map."""
+
+    code = "unknown_message"
+
+
+class StaleRevisionError(RequestError):
+    """A request that demands a newer revision than the node has."""
+
+    code = "stale_revision"
+
+
+class ValueFormatError(PdpError):
+    """A value that does not fit its declared type."""
+
+    code = "value"
+
+
+class GrantFileError(PdpError):
+    """A file of grants that cannot be read."""
+
+    code = "grants"
+
+
+class UndecidedError(PdpError):
+    """A CEL evaluation without a value; `&&` and `||` absorb it as the CEL specification says."""
+
+    code = "undecided"
