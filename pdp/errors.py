@@ -5,9 +5,12 @@ PdpError                    code `internal`
 ├── BundleError             code `bundle`          a bundle is damaged or of another format
 ├── RequestError            code `invalid_request` a request breaks a bound or a form; `violations` names the places
 │   ├── UnknownMessageError code `unknown_message` no message map for the named message
+│   │   └── NoMessageMapError                      the same, when it is the map itself that was asked for
 │   └── StaleRevisionError  code `stale_revision`  the node's revision is below the request's `min_revision`
 ├── ValueFormatError        code `value`           a text or YAML value does not fit its declared type
 ├── GrantFileError          code `grants`          a grants file cannot be read
+├── NoPolicyError           code `no_policy`       the server has nothing to decide by yet
+├── ConfigError             code `config`          a setting that the server cannot start with
 └── UndecidedError          code `undecided`       a CEL evaluation has no value (missing attribute, overflow…)
 """
 
@@ -64,6 +67,10 @@ class UnknownMessageError(RequestError):
     code = "unknown_message"
 
 
+class NoMessageMapError(UnknownMessageError):
+    """A request for a message map that does not exist."""
+
+
 class StaleRevisionError(RequestError):
     """A request that demands a newer revision than the node has."""
 
@@ -80,6 +87,18 @@ class GrantFileError(PdpError):
     """A file of grants that cannot be read."""
 
     code = "grants"
+
+
+class NoPolicyError(PdpError):
+    """A request that comes before the first policy set is loaded."""
+
+    code = "no_policy"
+
+
+class ConfigError(PdpError):
+    """A setting with which the server refuses to start; the message names it and the mend."""
+
+    code = "config"
 
 
 class UndecidedError(PdpError):

@@ -62,6 +62,13 @@ class SourceText:
         column = anchor.column + max(offset - anchor.offset, 0)
         return Span(self.span.file, anchor.line, column, anchor.line, column + max(length, 1))
 
+    def slice(self, start: int, end: int) -> SourceText:
+        """Return the part of the value from `start` to `end` (code points) with its own places."""
+        first, last = self.locate(start), self.locate(max(end - 1, start))
+        span = Span(self.span.file, first.line, first.column, last.line, last.end_column)
+        inner = tuple(Anchor(a.offset - start, a.line, a.column) for a in self.anchors if start < a.offset < end)
+        return SourceText(self.value[start:end], span, (Anchor(0, first.line, first.column), *inner))
+
 
 def whole(file: str | Path) -> Span:
     """Return a span that stands for a whole file."""

@@ -156,8 +156,7 @@ def parse_value(kind: AttributeType, value: object) -> Any:
         case AttributeType.STRING_MAP:
             if isinstance(value, dict) and len(value) <= MAX_LIST:
                 return {
-                    parse_value(AttributeType.STRING, k): parse_value(AttributeType.STRING, v)
-                    for k, v in value.items()
+                    parse_value(AttributeType.STRING, k): parse_value(AttributeType.STRING, v) for k, v in value.items()
                 }
         case _:
             if isinstance(value, list | tuple) and len(value) <= MAX_LIST:
@@ -178,7 +177,7 @@ def cel_literal(kind: AttributeType, value: Any) -> str:
         case AttributeType.DOUBLE:
             if math.isfinite(value):
                 return repr(value)
-            return {"nan": "double(\"NaN\")", "inf": "double(\"inf\")"}.get(str(value), "double(\"-inf\")")
+            return {"nan": 'double("NaN")', "inf": 'double("inf")'}.get(str(value), 'double("-inf")')
         case AttributeType.TIMESTAMP:
             return f'timestamp("{format_timestamp(value)}")'
         case AttributeType.DURATION:

@@ -6,7 +6,7 @@ that cannot be lowered is refused by `check` at its place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,7 +210,7 @@ def conjuncts(node: Expr) -> tuple[Expr, ...]:
     return node.operands if isinstance(node, And) else (node,)
 
 
-def attributes_of(node: Expr, variables: dict[str, Expr]) -> frozenset[str]:
+def attributes_of(node: Expr, variables: Mapping[str, Expr]) -> frozenset[str]:
     """Return the dotted names that an expression needs, through the variables it uses."""
     names: set[str] = set()
     for part in walk(node):

@@ -1,0 +1,312 @@
+"""A message and its map: from them the questions to ask, and with the answers the masked copy.
+
+INVARIANT: of the message nothing but what the map declares as an attribute, a resource's type or its id gets into a
+question.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jingxi_client import paths, values
+from jingxi_client._gen.pdp.v1 import decision_service_pb2, types_pb2
+from jingxi_client.decisions import Action, Decision, Mask, Resource, Subject
+from jingxi_client.errors import AttributeValueError, MaskUnavailableError, MessageMismatchError
+from jingxi_client.keys import KeyProvider
+from jingxi_client.masks import DROP, HIDDEN, Masker, masker
+
+# What a request holds outside its attributes; a message may not speak about who asks and what for.
+_BUILT_IN = frozenset({"subject.id", "subject.roles", "action.name", "resource.type", "resource.id"})
+
+FULL = Mask("full")
+"""What holds where no verdict says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The fields and attributes of the message itself (`name` empty) or of each item of one of its lists."""
+
+    name: str
+    path: paths.Path
+    resource_type: str
+    resource_id: paths.Path | None
+    fields: tuple[tuple[str, tuple[paths.Path, ...]], ...]
+    attributes: tuple[tuple[str, paths.Path], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageMap:
+    """Where fields and attributes sit in a message, with the declared types of all attributes."""
+
+    application: str
+    name: str
+    parts: tuple[Part, ...]
+    types: Mapping[str, int]
+    policy_hash: str
+
+    def agrees_with(self, other: MessageMap) -> bool:
+        """Whether both ask and mask alike, whatever policy set they come from."""
+        return self.parts == other.parts and self.types == other.types
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What the caller says about a question."""
+
+    subject: Subject
+    action: Action | None = None
+    resource: Resource | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One resource of the message: its part, its place, and what to ask the service about it."""
+
+    part: Part
+    place: paths.Place
+    resource: types_pb2.Resource
+
+    def item(self, message_map: MessageMap) -> decision_service_pb2.BatchItem:
+        """Return the question as an item of a batch."""
+        reference = types_pb2.MessageRef(
+            application=message_map.application, name=message_map.name, part=self.part.name
+        )
+        return decision_service_pb2.BatchItem(resource=self.resource, message=reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All questions about a message and what they share. `problems` are as in `Masked`."""
+
+    message_map: MessageMap
+    subject: types_pb2.Subject
+    action: types_pb2.Action
+    context: Mapping[str, types_pb2.Value]
+    questions: tuple[Question, ...]
+    problems: tuple[str, ...]
+
+
+def from_response(response: decision_service_pb2.GetMessageMapResponse) -> MessageMap:
+    """Return the map that the service sent. Raises PathError."""
+    source = response.message_map
+    parts = tuple(
+        Part(
+            part.name,
+            paths.parse(part.path or "$"),
+            part.resource_type,
+            paths.parse(part.resource_id) if part.resource_id else None,
+            tuple((f.field, tuple(paths.parse(text) for text in f.paths)) for f in part.fields),
+            tuple((a.attribute, paths.parse(a.path)) for a in part.attributes),
+        )
+        for part in source.parts
+    )
+    return MessageMap(source.application, source.name, parts, dict(response.attribute_types), response.policy_hash)
+
+
+def plan(message_map: MessageMap, message: Any, caller: Caller) -> Plan:
+    """Return what to ask about a message. Raises MessageMismatchError."""
+    return _Planner(message_map, message, caller).plan()
+
+
+class _Planner:
+    """Builds a Plan. What the caller gives wins over what the message holds."""
+
+    def __init__(self, message_map: MessageMap, message: Any, caller: Caller) -> None:
+        self._map = message_map
+        self._message = message
+        self._caller = caller
+        self._problems: list[str] = []
+        action, resource = caller.action or Action(), caller.resource or Resource()
+        self._shared = {
+            "subject": self._declared("subject", caller.subject.attributes),
+            "action": self._declared("action", action.attributes),
+            "context": self._declared("context", caller.context),
+        }
+        self._given = resource
+        self._given_attributes = self._declared("resource", resource.attributes)
+
+    def plan(self) -> Plan:
+        questions = list(self._questions())
+        # The map names the application anyway, and most scopes ask for it.
+        if "context.application" in self._map.types and "application" not in self._shared["context"]:
+            self._shared["context"]["application"] = types_pb2.Value(string_value=self._map.application)
+        subject, action = self._caller.subject, self._caller.action or Action()
+        return Plan(
+            self._map,
+            types_pb2.Subject(id=subject.id, roles=subject.roles, attributes=self._shared["subject"]),
+            types_pb2.Action(name=action.name, attributes=self._shared["action"]),
+            self._shared["context"],
+            tuple(questions),
+            tuple(dict.fromkeys(self._problems)),
+        )
+
+    def _questions(self) -> Iterator[Question]:
+        given = types_pb2.Resource(type=self._given.type, id=self._given.id, attributes=self._given_attributes)
+        own = [part for part in self._map.parts if not part.name]
+        inherited = given
+        for part in own:
+            inherited = self._resource(part, (), types_pb2.Resource())
+            for name, value in self._attributes(part, ()):
+                namespace, _, rest = name.partition(".")
+                target = inherited.attributes if namespace == "resource" else self._shared[namespace]
+                if rest not in target:
+                    _put(target, rest, value)
+            # MergeFrom puts what the caller gives on top: attributes by name, type and id unless empty.
+            for name in self._given_attributes:
+                inherited.attributes.pop(name, None)
+            inherited.MergeFrom(given)
+            if part.fields:
+                yield Question(part, (), inherited)
+        for part in self._map.parts:
+            if part.name and part.fields:
+                yield from self._items(part, inherited)
+
+    def _items(self, part: Part, inherited: types_pb2.Resource) -> Iterator[Question]:
+        for place, items in paths.find(self._message, part.path):
+            if items is None:
+                continue
+            if not isinstance(items, list | tuple):
+                raise MessageMismatchError(f"path `{part.path}` expects a list at `{paths.show(place)}`")
+            for index, item in enumerate(items):
+                if item is None:
+                    continue
+                here = (*place, index)
+                resource = self._resource(part, here, inherited)
+                for name, value in self._attributes(part, here):
+                    namespace, _, rest = name.partition(".")
+                    if namespace == "resource":
+                        _put(resource.attributes, rest, value)
+                    else:
+                        self._problems.append(f"attribute `{name}` of list `{part.name}` is not of the resource")
+                yield Question(part, here, resource)
+
+    def _resource(self, part: Part, place: paths.Place, inherited: types_pb2.Resource) -> types_pb2.Resource:
+        """Return a part's resource: its type and id where the map has them, else the inherited ones."""
+        resource = types_pb2.Resource()
+        resource.CopyFrom(inherited)
+        resource.type = part.resource_type or inherited.type
+        if part.resource_id is not None:
+            value = self._read("resource.id", part.resource_id, place, values.Type.ATTRIBUTE_TYPE_STRING)
+            # Without an id of its own an item must not pass for the message's resource.
+            resource.id = value.string_value if value is not None else ""
+        return resource
+
+    def _attributes(self, part: Part, place: paths.Place) -> Iterator[tuple[str, types_pb2.Value]]:
+        for name, path in part.attributes:
+            kind = self._map.types.get(name)
+            if name in _BUILT_IN or kind is None or name.partition(".")[0] not in ("resource", *self._shared):
+                self._problems.append(f"attribute `{name}` cannot be taken from a message")
+                continue
+            value = self._read(name, path, place, kind)
+            if value is not None:
+                yield name, value
+
+    def _read(self, name: str, path: paths.Path, place: paths.Place, kind: int) -> types_pb2.Value | None:
+        found = [value for _, value in paths.find(self._message, path, place) if value is not None]
+        if not found:
+            return None
+        many = paths.EVERY in path.steps
+        if not many or values.is_list_type(kind):
+            try:
+                return values.typed_value(found if many else found[0], kind)
+            except AttributeValueError as error:
+                self._problems.append(f"attribute `{name}` at `{path}`: {error}")
+                return None
+        self._problems.append(f"attribute `{name}` at `{path}` has many values and is no list")
+        return None
+
+    def _declared(self, namespace: str, attributes: Mapping[str, Any]) -> dict[str, types_pb2.Value]:
+        """Return the caller's attributes as the policy set declares them; undeclared ones as Python has them."""
+        found = {}
+        for name, value in attributes.items():
+            if value is None:
+                continue
+            dotted = f"{namespace}.{name}"
+            kind = self._map.types.get(dotted)
+            try:
+                found[name] = values.to_value(value) if kind is None else values.typed_value(value, kind)
+            except AttributeValueError as error:
+                self._problems.append(f"attribute `{dotted}`: {error}")
+        return found
+
+
+def _put(target: Any, name: str, value: types_pb2.Value) -> None:
+    """Set an entry of a plain dict or of a protobuf map, which has no item assignment for messages."""
+    if isinstance(target, dict):
+        target[name] = value
+    else:
+        target[name].CopyFrom(value)
+
+
+def masked_copy(
+    message: Any,
+    asked: Plan,
+    decisions: Iterable[Decision | None],
+    keys: KeyProvider,
+    today: datetime.date | None = None,
+) -> tuple[Any, list[str]]:
+    """Return a deep copy masked as the decisions say, one for each question, and the problems that arose.
+
+    A field without a verdict, and every field of a question whose decision is None, is masked in full.
+    """
+    work = _Masking(copy.deepcopy(message), keys, today)
+    for question, decision in zip(asked.questions, decisions, strict=True):
+        verdicts = {v.field: v for v in decision.verdicts} if decision else {}
+        for name, places in question.part.fields:
+            verdict = verdicts.get(name)
+            mask = FULL if verdict is None else verdict.mask
+            if mask is not None:
+                for path in places:
+                    work.mask([place for place, _ in paths.find(message, path, question.place)], mask)
+    return work.finish(), work.problems
+
+
+class _Masking:
+    """Masks places of a document. Drops wait until the end, so that the places of list items stay true."""
+
+    def __init__(self, document: Any, keys: KeyProvider, today: datetime.date | None) -> None:
+        self.problems: list[str] = []
+        self._document = document
+        self._keys = keys
+        self._today = today
+        self._maskers: dict[str, Masker] = {}
+        self._dropped: list[paths.Place] = []
+
+    def mask(self, places: Iterable[paths.Place], mask: Mask) -> None:
+        for place in places:
+            if not self._is_there(place):
+                continue
+            value = self._masker(mask)(paths.get(self._document, place))
+            if value is DROP:
+                self._dropped.append(place)
+                value = HIDDEN
+            self._document = paths.replace(self._document, place, value)
+
+    def finish(self) -> Any:
+        return paths.remove(self._document, self._dropped)
+
+    def _is_there(self, place: paths.Place) -> bool:
+        """Whether the place is still in the document; a mask on what encloses it may have replaced it."""
+        if not place:
+            return True
+        parent, key = paths.get(self._document, place[:-1]), place[-1]
+        if isinstance(parent, dict):
+            return key in parent
+        return isinstance(parent, list) and isinstance(key, int) and key < len(parent)
+
+    def _masker(self, mask: Mask) -> Masker:
+        key = repr((mask.algorithm, sorted(mask.parameters.items())))
+        found = self._maskers.get(key)
+        if found is None:
+            try:
+                found = masker(mask.algorithm, mask.parameters, keys=self._keys, today=self._today)
+            except MaskUnavailableError as error:
+                self.problems.append(f"fields masked by `{mask.name or mask.algorithm}` were dropped: {error}")
+                found = masker("suppress", {})
+            self._maskers[key] = found
+        return found

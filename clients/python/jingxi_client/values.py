@@ -1,0 +1,199 @@
+"""From Python and JSON values to the typed values of a request.
+
+| type | Python value | also read from a message |
+|---|---|---|
+| string | str | number: its text |
+| int | int, 64 bits | float without fraction, text such as `"12"` |
+| double | float, int, Decimal | text such as `"1234.56"` or `"1,234.56"` |
+| bool | bool | `"true"`, `"false"` |
+| timestamp | datetime with a time zone | text such as `"2026-03-02T10:00:00+08:00"` |
+| duration | timedelta | text such as `"1h30m"` |
+| list(…) | list, tuple | items as above |
+| map(string, string) | mapping | |
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from jingxi_client._figures import number_text, parse_number
+from jingxi_client._gen.pdp.v1 import bundle_pb2, types_pb2
+from jingxi_client.errors import AttributeValueError
+
+INT_MIN, INT_MAX = -(2**63), 2**63 - 1
+MAX_LIST = 1_000
+
+Value = types_pb2.Value
+Type = bundle_pb2.AttributeType
+
+_INT = re.compile(r"[+-]?[0-9]{1,19}")
+_DURATION = re.compile(r"([+-]?)((?:[0-9]+(?:\.[0-9]+)?(?:ns|us|ms|s|m|h))+)")
+_DURATION_PART = re.compile(r"([0-9]+)(?:\.([0-9]+))?(ns|us|ms|s|m|h)")
+_NANOS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3_600 * 10**9}
+
+
+def to_value(value: Any) -> Value:
+    """Return a Python value as its own type says. Raises AttributeValueError."""
+    match value:
+        case bool():
+            return typed_value(value, Type.ATTRIBUTE_TYPE_BOOL)
+        case str():
+            return typed_value(value, Type.ATTRIBUTE_TYPE_STRING)
+        case int():
+            return typed_value(value, Type.ATTRIBUTE_TYPE_INT)
+        case float() | Decimal():
+            return typed_value(value, Type.ATTRIBUTE_TYPE_DOUBLE)
+        case datetime.datetime():
+            return typed_value(value, Type.ATTRIBUTE_TYPE_TIMESTAMP)
+        case datetime.timedelta():
+            return typed_value(value, Type.ATTRIBUTE_TYPE_DURATION)
+        case Mapping():
+            return typed_value(value, Type.ATTRIBUTE_TYPE_STRING_MAP)
+        case list() | tuple() if any(isinstance(item, float | Decimal) for item in value):
+            return typed_value(value, Type.ATTRIBUTE_TYPE_DOUBLE_LIST)
+        case list() | tuple() if any(isinstance(item, int) for item in value):
+            return typed_value(value, Type.ATTRIBUTE_TYPE_INT_LIST)
+        case list() | tuple():
+            return typed_value(value, Type.ATTRIBUTE_TYPE_STRING_LIST)
+    raise AttributeValueError(f"a value of Python type `{type(value).__name__}` cannot be sent")
+
+
+def typed_value(value: Any, kind: int) -> Value:
+    """Return a Python or JSON value as a declared type. Raises AttributeValueError, which never quotes the value."""
+    match kind:
+        case Type.ATTRIBUTE_TYPE_STRING:
+            return Value(string_value=_string(value))
+        case Type.ATTRIBUTE_TYPE_INT:
+            return Value(int_value=_int(value))
+        case Type.ATTRIBUTE_TYPE_DOUBLE:
+            return Value(double_value=_double(value))
+        case Type.ATTRIBUTE_TYPE_BOOL:
+            return Value(bool_value=_bool(value))
+        case Type.ATTRIBUTE_TYPE_TIMESTAMP:
+            return Value(timestamp_value=_timestamp(value))
+        case Type.ATTRIBUTE_TYPE_DURATION:
+            found = Value()
+            found.duration_value.FromNanoseconds(_duration(value))
+            return found
+        case Type.ATTRIBUTE_TYPE_STRING_LIST:
+            return Value(string_list=types_pb2.StringList(values=[_string(item) for item in _list(value)]))
+        case Type.ATTRIBUTE_TYPE_INT_LIST:
+            return Value(int_list=types_pb2.IntList(values=[_int(item) for item in _list(value)]))
+        case Type.ATTRIBUTE_TYPE_DOUBLE_LIST:
+            return Value(double_list=types_pb2.DoubleList(values=[_double(item) for item in _list(value)]))
+        case Type.ATTRIBUTE_TYPE_STRING_MAP:
+            if isinstance(value, Mapping) and len(value) <= MAX_LIST:
+                entries = {_string(key): _string(item) for key, item in value.items()}
+                return Value(string_map=types_pb2.StringMap(entries=entries))
+            raise _unfit(value, "an object of texts")
+    raise AttributeValueError("its declared type is not known to this client; update the client")
+
+
+def is_list_type(kind: int) -> bool:
+    """Whether an attribute type is one of the list types."""
+    lists = (Type.ATTRIBUTE_TYPE_STRING_LIST, Type.ATTRIBUTE_TYPE_INT_LIST, Type.ATTRIBUTE_TYPE_DOUBLE_LIST)
+    return kind in lists
+
+
+def plain(value: Value) -> Any:
+    """Return the Python value of a mask's parameter; None for a kind that no parameter has."""
+    match value.WhichOneof("kind"):
+        case "string_value":
+            return value.string_value
+        case "int_value":
+            return value.int_value
+        case "bool_value":
+            return value.bool_value
+        case "string_list":
+            return tuple(value.string_list.values)
+        case "int_list":
+            return tuple(value.int_list.values)
+    return None
+
+
+def _string(value: Any) -> str:
+    if isinstance(value, str):
+        if any("\ud800" <= ch <= "\udfff" for ch in value):
+            raise AttributeValueError("the text holds a lone surrogate")
+        return value
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        text = number_text(value)
+        if text is not None:
+            return text
+    raise _unfit(value, "a text")
+
+
+def _int(value: Any) -> int:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    is_whole = isinstance(value, float) and value.is_integer()
+    is_text = isinstance(value, str) and _INT.fullmatch(value) is not None
+    number = int(value) if is_number or is_whole or is_text else None
+    if number is None or not INT_MIN <= number <= INT_MAX:
+        raise _unfit(value, "a whole number of 64 bits")
+    return number
+
+
+def _double(value: Any) -> float:
+    number = parse_number(value) if isinstance(value, str) else value
+    if number is not None and not isinstance(number, bool):
+        try:
+            found = float(number)
+        except (TypeError, ValueError, OverflowError):
+            found = math.nan
+        if math.isfinite(found):
+            return found
+    raise _unfit(value, "a number")
+
+
+def _bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return bool(value == "true")
+    raise _unfit(value, "true or false")
+
+
+def _timestamp(value: Any) -> Timestamp:
+    found = Timestamp()
+    try:
+        if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+            found.FromDatetime(value)
+        elif isinstance(value, str):
+            found.FromJsonString(value)
+        else:
+            raise _unfit(value, "a date-time with a time zone")
+    except (ValueError, OverflowError) as error:
+        raise _unfit(value, "a date-time with a time zone") from error
+    return found
+
+
+def _duration(value: Any) -> int:
+    if isinstance(value, datetime.timedelta):
+        nanos = (value.days * 86_400 + value.seconds) * 10**9 + value.microseconds * 1_000
+    else:
+        match = _DURATION.fullmatch(value) if isinstance(value, str) and len(value) <= 64 else None
+        if match is None:
+            raise _unfit(value, "a duration")
+        nanos = 0
+        for whole, fraction, unit in _DURATION_PART.findall(match[2]):
+            nanos += int(whole) * _NANOS[unit] + int(fraction or 0) * _NANOS[unit] // 10 ** len(fraction)
+        nanos = -nanos if match[1] == "-" else nanos
+    if not INT_MIN <= nanos <= INT_MAX:
+        raise _unfit(value, "a duration of at most 292 years")
+    return nanos
+
+
+def _list(value: Any) -> list[Any]:
+    if isinstance(value, list | tuple) and len(value) <= MAX_LIST:
+        return list(value)
+    raise _unfit(value, f"a list of at most {MAX_LIST} items")
+
+
+def _unfit(value: Any, expected: str) -> AttributeValueError:
+    return AttributeValueError(f"a value of type `{type(value).__name__}` is not {expected}")

@@ -1,0 +1,1 @@
+"""The command `pdp`: `main` finds the command, one module a command does the work."""

@@ -1,0 +1,88 @@
+"""A policy folder as commands need it: checked, or refused with what is wrong."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from pdp.cli.exits import CommandError
+from pdp.engine import bundle
+from pdp.engine.program import Program
+from pdp.errors import PolicyError, ValueFormatError
+from pdp.lang.check import CheckResult, check_folder
+from pdp.lang.diagnostics import Diagnostic, Severity, render_text
+from pdp.lang.resolved import ResolvedSet
+from pdp.server.grants import GrantTable, read_grants
+from pdp.v1 import bundle_pb2
+from pdp.values import parse_timestamp
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold blue"}
+
+
+def plural(count: int, noun: str) -> str:
+    """Return `1 rule`, `2 rules`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def show(item: Diagnostic, result: CheckResult, out: Console) -> None:
+    """Write a finding with the line it is about."""
+    head, _, rest = render_text(item, result.sources).partition("\n")
+    text = Text(head)
+    word = item.severity.name.lower()
+    start = head.find(f" {word}: ") + 1
+    text.stylize(STYLES[item.severity], start, start + len(word))
+    out.print(text, soft_wrap=True)
+    if rest:
+        out.print(Text(rest), soft_wrap=True)
+
+
+def resolve(folder: Path) -> ResolvedSet:
+    """Return a folder's policy set. Writes its errors to stderr and raises CommandError when it has any."""
+    result = check_folder(folder, analyse=False)
+    if result.resolved is None:
+        out = Console(stderr=True, markup=False, highlight=False, emoji=False)
+        errors = [item for item in result.diagnostics if item.severity is Severity.ERROR]
+        for item in errors:
+            show(item, result, out)
+        raise CommandError(f"`{folder}` has {plural(len(errors), 'error')}; mend the policies, then try again")
+    return result.resolved
+
+
+def load_program(folder: Path, grants: Path | None = None) -> Program:
+    """Return a folder's program, deciding with the grants of a file. Raises CommandError."""
+    table = GrantTable()
+    if grants is not None:
+        table.replace(load_grants(grants))
+    return Program.from_bundle(bundle.build(resolve(folder)), grants=table)
+
+
+def load_grants(path: Path) -> dict[str, bundle_pb2.Grant]:
+    """Return the grants of a file. Writes its errors to stderr and raises CommandError when it has any."""
+    try:
+        return read_grants(path)
+    except PolicyError as error:
+        for item in error.diagnostics:
+            click.echo(render_text(item, {}), err=True)
+        raise CommandError(f"`{path}` holds grants that cannot be used; mend them, then try again") from error
+
+
+def parse_now(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    """Return the nanoseconds of `--now`."""
+    if value is None:
+        return None
+    try:
+        return parse_timestamp(value)
+    except ValueFormatError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def clock() -> int:
+    """Return the present time in nanoseconds since 1970."""
+    return time.time_ns()

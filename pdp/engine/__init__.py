@@ -1,0 +1,1 @@
+"""The decision path: `bundle` in, `program` made of it, decisions out."""

@@ -1,0 +1,50 @@
+"""Which of the grants that a request names count for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from pdp.v1 import bundle_pb2, types_pb2
+
+
+class GrantSource(Protocol):
+    """Where grants come from: a file, a scenario, later the control plane."""
+
+    def get(self, grant_id: str) -> bundle_pb2.Grant | None:
+        """Return a grant by id, or None when it does not exist (or no longer does)."""
+
+
+class _NoGrants:
+    def get(self, grant_id: str) -> bundle_pb2.Grant | None:  # noqa: ARG002
+        return None
+
+
+NO_GRANTS: GrantSource = _NoGrants()
+
+
+def counting_grants(
+    source: GrantSource, ids: Iterable[str], subject_id: str, resource: types_pb2.Resource, now: int
+) -> tuple[list[bundle_pb2.Grant], list[types_pb2.Diagnostic]]:
+    """Return the grants that count, in request order and each once, and a diagnostic for each other one."""
+    counting: list[bundle_pb2.Grant] = []
+    diagnostics: list[types_pb2.Diagnostic] = []
+
+    def ignore(grant_id: str, code: types_pb2.DiagnosticCode, message: str) -> None:
+        diagnostics.append(types_pb2.Diagnostic(code=code, message=message, subject=grant_id))
+
+    for grant_id in dict.fromkeys(ids):
+        grant = source.get(grant_id)
+        if grant is None:
+            ignore(grant_id, types_pb2.DIAGNOSTIC_CODE_GRANT_NOT_FOUND, "no such grant")
+        elif not grant.not_before_nanos <= now < grant.expires_at_nanos:
+            ignore(grant_id, types_pb2.DIAGNOSTIC_CODE_GRANT_INACTIVE, "the grant is not valid now")
+        elif (
+            grant.subject_id != subject_id
+            or grant.resource_type != resource.type
+            or grant.resource_id not in ("", resource.id)
+        ):
+            ignore(grant_id, types_pb2.DIAGNOSTIC_CODE_GRANT_MISMATCH, "the grant is for another subject or resource")
+        else:
+            counting.append(grant)
+    return counting, diagnostics

@@ -1,0 +1,135 @@
+"""Which rules can match a request at all: a hash join on the attributes that rules compare with constants.
+
+A conjunct `attribute == constant` that is false makes its rule false whatever the others are, so a rule need not be
+looked at unless all of its indexed attributes have the right values. Where an indexed attribute is missing the conjunct
+is undecided, and the rules that the other attributes leave possible go to the exact evaluation.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pdp.engine.rules import CompiledRule
+from pdp.engine.runtime import MISSING
+from pdp.lang.expr import BOOL, INT, STRING, AttributeRef, Call, Expr, Literal
+
+MAX_GROUPS = 16
+MAX_KEYS_PER_RULE = 256
+_KEY_TYPES = (STRING, INT, BOOL)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A rule under the keys it may match, with the conjuncts that the keys do not settle."""
+
+    rule: CompiledRule
+    rest: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The rules that are indexed by the same attributes; without attributes, those that are always looked at."""
+
+    attributes: tuple[str, ...]
+    table: Mapping[tuple[Any, ...], tuple[Entry, ...]]
+
+    def possible(self, values: Sequence[Any]) -> Iterator[int]:
+        """Yield the rules whose keys agree with the values that are not missing."""
+        for key, entries in self.table.items():
+            if all(value is MISSING or value == wanted for value, wanted in zip(values, key, strict=True)):
+                for entry in entries:
+                    yield entry.rule.index
+
+
+def build_groups(rules: Sequence[CompiledRule]) -> list[Group]:
+    """Return the groups in a fixed order; every rule is in exactly one."""
+    keys = {rule.index: _constants(rule) for rule in rules}
+    frequency = Counter(name for found in keys.values() for name in found)
+    # The names that most rules constrain come first; dropping the rarest keeps the number of groups small.
+    candidates = sorted(frequency, key=lambda name: (-frequency[name], name))
+    while True:
+        chosen = set(candidates)
+        signatures = {rule.index: _signature(keys[rule.index], chosen) for rule in rules}
+        if len(set(signatures.values())) <= MAX_GROUPS:
+            break
+        candidates.pop()
+    tables: dict[tuple[str, ...], dict[tuple[Any, ...], list[Entry]]] = {}
+    for rule in rules:
+        signature = signatures[rule.index]
+        found = keys[rule.index]
+        settled = {id(expr) for name in signature for expr in found[name].conjuncts}
+        rest = tuple(c.expr for c in rule.conditions if id(c.expr) not in settled)
+        table = tables.setdefault(signature, {})
+        for key in itertools.product(*(found[name].values for name in signature)):
+            table.setdefault(key, []).append(Entry(rule, rest))
+    return [
+        Group(signature, {key: tuple(entries) for key, entries in tables[signature].items()})
+        for signature in sorted(tables)
+    ]
+
+
+@dataclass(slots=True)
+class _Constants:
+    values: tuple[Any, ...]
+    conjuncts: list[Expr]
+
+
+def _constants(rule: CompiledRule) -> dict[str, _Constants]:
+    """Return for each attribute that conjuncts compare with constants the values that satisfy all of them."""
+    found: dict[str, _Constants] = {}
+    for condition in rule.conditions:
+        match = _equality(condition.expr)
+        if match is None or not match[1]:
+            continue
+        name, values = match
+        if name in found:
+            both = tuple(v for v in found[name].values if v in values)
+            if both:  # else no key would lead to the rule, and it could not be undecided
+                found[name] = _Constants(both, [*found[name].conjuncts, condition.expr])
+        else:
+            found[name] = _Constants(tuple(dict.fromkeys(values)), [condition.expr])
+    return found
+
+
+def _equality(expr: Expr) -> tuple[str, tuple[Any, ...]] | None:
+    match expr:
+        case (
+            Call(function="equals", args=(AttributeRef(name=name), Literal() as constant))
+            | Call(function="equals", args=(Literal() as constant, AttributeRef(name=name)))
+        ):
+            values: tuple[Any, ...] = (constant.value,)
+        case Call(function="in_list", args=(AttributeRef(name=name) as attribute, Literal() as constants)):
+            if any(type(v) is not _PYTHON.get(attribute.type) for v in constants.value):
+                return None
+            values = constants.value
+        case AttributeRef(name=name):
+            values = (True,)
+        case Call(function="not", args=(AttributeRef(name=name),)):
+            values = (False,)
+        case _:
+            return None
+    kinds = [e.type for e in (expr.args if isinstance(expr, Call) else (expr,)) if isinstance(e, AttributeRef)]
+    if name.startswith("grant.") or name == "now" or kinds[0] not in _KEY_TYPES:
+        return None
+    return name, values
+
+
+_PYTHON = {STRING: str, INT: int, BOOL: bool}
+
+
+def _signature(found: Mapping[str, _Constants], chosen: set[str]) -> tuple[str, ...]:
+    """Return the attributes to index a rule by, leaving out the widest while the keys would be too many."""
+    # A rule whose conjuncts contradict each other has no key; it stays where a missing attribute finds it.
+    usable = (name for name in found if name in chosen and found[name].values)
+    kept: list[str] = []
+    size = 1
+    for name in sorted(usable, key=lambda name: (len(found[name].values), name)):
+        size *= len(found[name].values)
+        if size > MAX_KEYS_PER_RULE:
+            break
+        kept.append(name)
+    return tuple(sorted(kept))

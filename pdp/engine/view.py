@@ -1,0 +1,79 @@
+"""A request's attributes by dotted name, for the exact evaluation and for traces."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pdp.engine.assemble import Schema
+from pdp.engine.request import python_value, reader
+from pdp.engine.runtime import MISSING
+from pdp.v1 import bundle_pb2, types_pb2
+from pdp.values import AttributeType
+
+
+class GrantFacts(NamedTuple):
+    """What `grant.*` stands for in conditions; the defaults are those of a request without a grant."""
+
+    active: bool = False
+    kind: str = ""
+    approver: str = ""
+    approver_level: int = 0
+    scenario: str = ""
+
+    @classmethod
+    def of(cls, grant: bundle_pb2.Grant) -> GrantFacts:
+        """Return the facts of a grant that counts."""
+        return cls(True, grant.kind, grant.approver, grant.approver_level, grant.scenario)
+
+
+NO_GRANT = GrantFacts()
+
+
+class Parties(NamedTuple):
+    """What a decision is about: the four parts of a request, the time and the grant."""
+
+    subject: Any
+    action: Any
+    resource: Any
+    context: Any
+    now: int
+    grant: GrantFacts = NO_GRANT
+
+
+class RequestView:
+    """Reads attributes by name."""
+
+    def __init__(self, schema: Schema, parties: Parties) -> None:
+        self._schema = schema
+        self._parties = parties
+
+    def get(self, name: str) -> Any:
+        """Return an attribute's value, its default, or MISSING."""
+        parties = self._parties
+        root, _, key = name.partition(".")
+        match name:
+            case "now":
+                return parties.now
+            case "subject.id":
+                return parties.subject.id or MISSING
+            case "subject.roles":
+                return tuple(parties.subject.roles)
+            case "action.name":
+                return parties.action.name or MISSING
+            case "resource.type":
+                return parties.resource.type or MISSING
+            case "resource.id":
+                return parties.resource.id or MISSING
+        if root == "grant":
+            return getattr(parties.grant, key)
+        values = parties.context if root == "context" else getattr(parties, root).attributes
+        read = reader(self._schema.types[name], self._schema.defaults.get(name, MISSING))
+        return read(values, key)
+
+    def type_of(self, name: str) -> AttributeType:
+        """Return an attribute's type."""
+        return self._schema.types[name]
+
+    def value_of(self, name: str, value: types_pb2.Value) -> Any:
+        """Return what a Value means as a value of this attribute."""
+        return python_value(value, self._schema.types[name])

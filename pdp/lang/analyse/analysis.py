@@ -1,0 +1,150 @@
+"""One run over a policy set: prepare the rules, let them meet, and report what a real evaluation confirms."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pdp.lang.analyse import findings
+from pdp.lang.analyse.axes import Axes, Kind, describe
+from pdp.lang.analyse.budget import Budget
+from pdp.lang.analyse.counterexample import request_of
+from pdp.lang.analyse.joint import Joint, joints
+from pdp.lang.analyse.pairs import meeting_pairs
+from pdp.lang.analyse.prepared import Prepared, Strictness, Verdicts, prepare
+from pdp.lang.analyse.shadow import Shadows
+from pdp.lang.analyse.verify import Verifier, applies
+from pdp.lang.analyse.witness import Assignment, Witnesses
+from pdp.lang.diagnostics import Diagnostic, Severity
+from pdp.lang.resolved import ResolvedSet
+
+_OVERLAPS: Final = 5
+_CONFLICTS: Final = 20
+_TRIALS_A_PAIR: Final = 400
+_FIELDS_SHOWN: Final = 8
+
+
+class Analysis:
+    """The state of one run."""
+
+    def __init__(self, resolved: ResolvedSet, verifier: Verifier, strictness: Strictness) -> None:
+        self._resolved = resolved
+        self._verifier = verifier
+        self._axes = Axes(resolved.attributes)
+        self._verdicts = Verdicts(resolved.fields, strictness)
+        self._witnesses = Witnesses(resolved.attributes, self._axes)
+        self._rules, self._unreachable, self._complex = prepare(resolved, self._axes)
+        self._budget = Budget.for_rules(len(self._rules))
+        self._meeting = meeting_pairs(self._rules, self._axes, self._budget)
+
+    def run(self) -> list[Diagnostic]:
+        """Return all findings, sorted by place."""
+        found = [findings.unreachable(u, self._axes, self._resolved.attributes) for u in self._unreachable]
+        found += [findings.too_complex(c) for c in self._complex]
+        shadows = Shadows(self._rules, self._meeting, self._axes, self._verdicts, self._budget)
+        hidden: set[int] = set()
+        for index in range(len(self._rules)):
+            hiders = shadows.hiders(index)
+            if hiders is not None:
+                hidden.add(index)
+                found.append(self._shadowed(index, hiders))
+        found += self._pairs(hidden)
+        if not self._budget.cut and not self._complex:
+            live = (i for i in range(len(self._rules)) if i not in hidden)
+            found += [findings.redundant(self._rules[i]) for i in live if shadows.is_redundant(i)]
+        if self._budget.cut:
+            found.append(findings.out_of_budget(self._resolved.policies[0].span, len(self._rules)))
+        return sorted(found, key=Diagnostic.sort_key)
+
+    def _shadowed(self, index: int, hiders: list[int]) -> Diagnostic:
+        rule = self._rules[index]
+        request = None
+        for other in hiders:
+            field = self._verdicts.split(rule.fields & self._rules[other].fields)[:1]
+            proof = self._proof(rule, self._rules[other])
+            if proof is not None:
+                request = request_of(proof, self._resolved.attributes, field)
+                break
+        return findings.shadowed(rule, [self._rules[i] for i in hiders], request)
+
+    def _pairs(self, hidden: set[int]) -> Iterator[Diagnostic]:
+        listed: dict[str, Counter[int]] = defaultdict(Counter)
+        left_out: dict[str, Counter[int]] = defaultdict(Counter)
+        for first, second in self._meeting:
+            earlier, later = self._rules[first], self._rules[second]
+            same = earlier.rule.priority == later.rule.priority
+            if not same and (first if earlier.rule.priority < later.rule.priority else second) in hidden:
+                continue  # it is already said that the lower one never decides
+            fields = self._differing(earlier, later)
+            if not fields:
+                continue
+            kind, limit = ("conflicting-rules", _CONFLICTS) if same else ("overlapping-rules", _OVERLAPS)
+            full = [i for i in (first, second) if listed[kind][i] >= limit]
+            if full:
+                left_out[kind][full[0]] += 1
+                continue
+            diagnostic = self._conflict(earlier, later, fields) if same else self._overlap(earlier, later, fields)
+            if diagnostic is not None:
+                if diagnostic.request is not None:
+                    listed[kind].update((first, second))
+                yield diagnostic
+        for kind, counts in left_out.items():
+            severity = Severity.WARNING if kind == "conflicting-rules" else Severity.INFO
+            yield from (findings.not_listed(kind, severity, self._rules[i], n) for i, n in counts.items())
+
+    def _differing(self, first: Prepared, second: Prepared) -> list[str]:
+        verdicts = self._verdicts
+        common = verdicts.split(first.fields & second.fields)
+        return [f for f in common if verdicts.of(first.rule, f).rank != verdicts.of(second.rule, f).rank]
+
+    def _conflict(self, earlier: Prepared, later: Prepared, fields: list[str]) -> Diagnostic | None:
+        proof = self._proof(earlier, later)
+        if proof is None:
+            causes = self._causes(earlier, later)
+            return findings.unproven(later, earlier, fields, causes) if causes else None
+        verdicts = self._verdicts.of(later.rule, fields[0]), self._verdicts.of(earlier.rule, fields[0])
+        return findings.conflicting(
+            later, earlier, fields, (verdicts[0].text, verdicts[1].text), verdicts[0].rank > verdicts[1].rank,
+            self._request(proof, fields),
+        )  # fmt: skip
+
+    def _overlap(self, earlier: Prepared, later: Prepared, fields: list[str]) -> Diagnostic | None:
+        lower, higher = sorted((earlier, later), key=lambda r: r.rule.priority)
+        proof = self._proof(lower, higher)
+        if proof is None:
+            return None
+        texts = self._verdicts.of(lower.rule, fields[0]).text, self._verdicts.of(higher.rule, fields[0]).text
+        return findings.overlapping(lower, higher, fields, texts, self._request(proof, fields))
+
+    def _request(self, proof: Assignment, fields: list[str]) -> dict[str, Any]:
+        return request_of(proof, self._resolved.attributes, fields[:_FIELDS_SHOWN])
+
+    def _proof(self, first: Prepared, second: Prepared) -> Assignment | None:
+        """Return a request to which both rules really apply, or None when none was found."""
+        names = first.names | second.names
+        tried = 0
+        for joint in joints(first, second, self._axes):
+            for assignment in self._witnesses.assignments(joint, names):
+                # The first request for a pair is free: it is the exact answer where no tests are involved.
+                if tried and (tried >= _TRIALS_A_PAIR or not self._budget.trial()):
+                    return None
+                tried += 1
+                if applies(first, assignment, self._verifier) and applies(second, assignment, self._verifier):
+                    return assignment
+        return None
+
+    def _causes(self, first: Prepared, second: Prepared) -> list[str]:
+        """Return what kept a pair of rules from being settled; empty when they simply never meet."""
+        found: dict[str, None] = {}
+        for joint in itertools.islice(joints(first, second, self._axes), 8):
+            found |= dict.fromkeys(self._unsettled(joint))
+        return list(found)
+
+    def _unsettled(self, joint: Joint) -> Iterator[str]:
+        for cube in (joint.request, *joint.grants):
+            for index in cube:
+                axis = self._axes.all[index]
+                if axis.kind in (Kind.TEST, Kind.ACCESSOR):
+                    yield describe(axis)

@@ -1,0 +1,74 @@
+"""Trying a request on a rule for real, by Google's evaluation of the text as it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from pdp.lang.analyse.prepared import Prepared
+from pdp.lang.analyse.witness import Assignment
+from pdp.lang.cel import Environment, Scope, to_cel
+from pdp.lang.model import Attribute, Effect
+from pdp.lang.resolved import Policy, Rule
+
+# Whether scope and condition of a rule hold for these values; None when that is undecided.
+Verifier = Callable[[Policy, Rule, Mapping[str, Any]], bool | None]
+
+_NO_GRANT: Final[Mapping[str, Any]] = {
+    "grant.active": False, "grant.kind": "", "grant.approver": "", "grant.approver_level": 0, "grant.scenario": "",
+}  # fmt: skip
+
+
+class ReferenceVerifier:
+    """Evaluates through `pdp.lang.cel`."""
+
+    def __init__(self, attributes: Mapping[str, Attribute]) -> None:
+        self._attributes = attributes
+        self._environment = Environment(attributes)
+        self._scopes: dict[str, Scope] = {}
+
+    def __call__(self, policy: Policy, rule: Rule, values: Mapping[str, Any]) -> bool | None:
+        """Return false when any clause is false, else None when any is undecided, else true."""
+        decided: bool | None = True
+        for clause in policy.scope:
+            if clause.attribute not in values:
+                decided = None
+            elif values[clause.attribute] not in clause.values:
+                return False
+        if not rule.clauses:
+            return decided
+        scope = self._scopes.get(policy.id)
+        if scope is None:
+            types = {v.name: v.clause.expr.type for v in policy.variables}
+            scope = self._scopes[policy.id] = self._environment.scope(types)
+        known = {name: to_cel(self._attributes[name].type, value) for name, value in values.items()}
+        for variable in policy.variables:
+            result = scope.evaluate(variable.clause.checked, known)
+            if result is not None:
+                known[f"vars.{variable.name}"] = result
+        for clause in rule.clauses:
+            result = scope.evaluate(clause.checked, known)
+            if result is False:
+                return False
+            if result is None:
+                decided = None
+        return decided
+
+
+def applies(rule: Prepared, assignment: Assignment, verifier: Verifier) -> bool:
+    """Whether a rule applies to a request: under one of its grants, if it asks for grants at all."""
+    for values in _views(rule, assignment):
+        outcome = verifier(rule.policy, rule.rule, values)
+        if outcome or (outcome is None and rule.rule.effect is Effect.MASK):
+            return True
+    return False
+
+
+def _views(rule: Prepared, assignment: Assignment) -> Iterator[Mapping[str, Any]]:
+    if not rule.grants:
+        yield assignment.values
+    elif not assignment.grants:
+        yield {**assignment.values, **_NO_GRANT}
+    else:
+        for grant in assignment.grants:
+            yield {**assignment.values, **grant}

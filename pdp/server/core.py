@@ -1,0 +1,48 @@
+"""What the decision service does, from request bytes to reply bytes, whatever carries them.
+
+Every transport calls `DecisionCore.methods`; every failure leaves as an exception that `status` turns into a
+status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from pdp.server.holder import Holder
+from pdp.v1 import decision_service_pb2
+
+Method = Callable[[bytes], bytes]
+
+SERVICE: str = decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"].full_name
+
+
+class DecisionCore:
+    """The methods of `pdp.v1.DecisionService`."""
+
+    def __init__(self, holder: Holder) -> None:
+        self._holder = holder
+        self.methods: Mapping[str, Method] = MappingProxyType(
+            {
+                "Decide": self.decide,
+                "DecideBatch": self.decide_batch,
+                "Explain": self.explain,
+                "GetMessageMap": self.get_message_map,
+            }
+        )
+
+    def decide(self, payload: bytes) -> bytes:
+        """Decide one resource: DecideRequest to DecideResponse."""
+        return self._holder.require().program.decide(payload)
+
+    def decide_batch(self, payload: bytes) -> bytes:
+        """Decide many resources: DecideBatchRequest to DecideBatchResponse."""
+        return self._holder.require().program.decide_batch(payload)
+
+    def explain(self, payload: bytes) -> bytes:
+        """Decide and tell why: ExplainRequest to ExplainResponse."""
+        return self._holder.require().program.explain(payload)
+
+    def get_message_map(self, payload: bytes) -> bytes:
+        """Tell where fields and attributes sit in a message: GetMessageMapRequest to GetMessageMapResponse."""
+        return self._holder.require().messages.get(payload)

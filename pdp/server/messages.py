@@ -1,0 +1,53 @@
+"""The message maps of one version, for clients that ask about whole messages."""
+
+from __future__ import annotations
+
+from pdp.engine.program import Program
+from pdp.engine.request import decode
+from pdp.errors import NoMessageMapError, RequestError, Violation
+from pdp.v1 import bundle_pb2, decision_service_pb2
+
+# Always there, whether the policy set declares them or not.
+_BUILTIN = {
+    "subject.id": bundle_pb2.ATTRIBUTE_TYPE_STRING,
+    "subject.roles": bundle_pb2.ATTRIBUTE_TYPE_STRING_LIST,
+    "action.name": bundle_pb2.ATTRIBUTE_TYPE_STRING,
+    "resource.type": bundle_pb2.ATTRIBUTE_TYPE_STRING,
+    "resource.id": bundle_pb2.ATTRIBUTE_TYPE_STRING,
+}
+# `now` and `grant.*` are the server's own.
+_SENT = ("subject.", "action.", "resource.", "context.")
+
+
+class MessageMaps:
+    """Answers to GetMessageMap, made once when a version is loaded."""
+
+    __slots__ = ("_common", "_maps")
+
+    def __init__(self, program: Program) -> None:
+        bundle = program.bundle
+        types = _BUILTIN | {a.name: a.type for a in bundle.attributes if a.name.startswith(_SENT)}
+        self._common = decision_service_pb2.GetMessageMapResponse(
+            attribute_types=types, revision=program.revision, policy_hash=program.hash
+        ).SerializeToString(deterministic=True)
+        self._maps = {
+            (found.application, found.name): decision_service_pb2.GetMessageMapResponse(
+                message_map=found
+            ).SerializeToString(deterministic=True)
+            for found in bundle.message_maps
+        }
+
+    def get(self, payload: bytes) -> bytes:
+        """Return the GetMessageMapResponse to a GetMessageMapRequest. Raises RequestError and NoMessageMapError."""
+        request = decode(decision_service_pb2.GetMessageMapRequest.FromString, payload)
+        missing = [
+            Violation(field, "is required; name it as the message map does")
+            for field in ("application", "name")
+            if not getattr(request, field)
+        ]
+        if missing:
+            raise RequestError(*missing)
+        found = self._maps.get((request.application, request.name))
+        if found is None:
+            raise NoMessageMapError(Violation("name", f"`{request.application}` has no message map `{request.name}`"))
+        return found + self._common  # serialized messages that follow one another are one merged message

@@ -1,0 +1,57 @@
+"""The decision service as grpc.aio handlers that hand bytes to the core and bytes back."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+import grpc
+from google.rpc import code_pb2
+
+from pdp.server import logs
+from pdp.server.core import SERVICE, DecisionCore, Method
+from pdp.server.status import failure_of
+
+log = logging.getLogger(__name__)
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+Handler = Callable[[bytes, Context], Awaitable[bytes]]
+
+_CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def decision_handlers(core: DecisionCore) -> grpc.GenericRpcHandler[bytes, bytes]:
+    """Return the handlers of `pdp.v1.DecisionService`.
+
+    No (de)serializers are named, so that grpc neither parses requests nor builds replies.
+    """
+    return grpc.method_handlers_generic_handler(
+        SERVICE,
+        {name: grpc.unary_unary_rpc_method_handler(_handler(name, method)) for name, method in core.methods.items()},
+    )
+
+
+def _handler(name: str, method: Method) -> Handler:
+    path = f"/{SERVICE}/{name}"
+
+    async def handle(payload: bytes, context: Context) -> bytes:
+        start = time.perf_counter_ns()
+        try:
+            reply = method(payload)
+        except Exception as error:  # nothing that a client sends may stop the process
+            failure = failure_of(error, path)
+            _trace(path, failure.code, start)
+            await context.abort(_CODES[failure.code], failure.message, (("grpc-status-details-bin", failure.details),))
+        if log.isEnabledFor(logging.DEBUG):
+            _trace(path, code_pb2.OK, start)
+        return reply
+
+    return handle
+
+
+def _trace(path: str, code: int, start: int) -> None:
+    micros = (time.perf_counter_ns() - start) // 1000
+    logs.event(
+        log, logging.DEBUG, "call", "answered", method=path, code=code_pb2.Code.Name(code), micros=micros
+    )  # fmt: skip

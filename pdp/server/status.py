@@ -1,0 +1,123 @@
+"""From an exception to the status that a caller sees.
+
+| exception | code | reason |
+|---|---|---|
+| RequestError | INVALID_ARGUMENT | ERROR_REASON_INVALID_REQUEST, with the wrong places |
+| NoMessageMapError | NOT_FOUND | ERROR_REASON_UNKNOWN_MESSAGE |
+| UnknownMessageError | INVALID_ARGUMENT | ERROR_REASON_UNKNOWN_MESSAGE |
+| StaleRevisionError | FAILED_PRECONDITION | ERROR_REASON_REVISION_TOO_OLD |
+| NoPolicyError | UNAVAILABLE | ERROR_REASON_NO_POLICY |
+| anything else | INTERNAL | ERROR_REASON_INTERNAL, with the id of the log entry |
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from pdp.errors import (
+    NoMessageMapError,
+    NoPolicyError,
+    RequestError,
+    StaleRevisionError,
+    UnknownMessageError,
+    Violation,
+)
+from pdp.server import logs
+from pdp.v1 import types_pb2
+
+DOMAIN = "jingxi.dev"
+
+# A status travels in metadata, of which clients accept 8 KB by default, and its message a second time percent-encoded.
+_MAX_MESSAGE = 480
+_MAX_FIELD = 120
+_MAX_DESCRIPTION = 200
+_MAX_VIOLATIONS = 10
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed call: canonical code, message, and the serialized google.rpc.Status that holds both and the details."""
+
+    code: int
+    message: str
+    details: bytes
+
+
+def failure_of(error: BaseException, method: str) -> Failure:
+    """Return what the caller of `method` is told; what was not foreseen is logged under an id that the caller gets."""
+    match error:
+        case NoMessageMapError():
+            return _request_failure(error, code_pb2.NOT_FOUND, types_pb2.ERROR_REASON_UNKNOWN_MESSAGE)
+        case UnknownMessageError():
+            return _request_failure(error, code_pb2.INVALID_ARGUMENT, types_pb2.ERROR_REASON_UNKNOWN_MESSAGE)
+        case StaleRevisionError():
+            return _request_failure(error, code_pb2.FAILED_PRECONDITION, types_pb2.ERROR_REASON_REVISION_TOO_OLD)
+        case RequestError():
+            return _request_failure(error, code_pb2.INVALID_ARGUMENT, types_pb2.ERROR_REASON_INVALID_REQUEST)
+        case NoPolicyError():
+            return _failure(code_pb2.UNAVAILABLE, str(error), [_info(types_pb2.ERROR_REASON_NO_POLICY)])
+    incident = secrets.token_hex(8)
+    logs.event(
+        log, logging.ERROR, "call.failed", "a call failed unexpectedly",
+        method=method, incident=incident, error=type(error).__name__, traceback=list(frames(error)),
+    )  # fmt: skip
+    message = f"internal error; the server's log tells more under {incident}"
+    return _failure(code_pb2.INTERNAL, message, [_info(types_pb2.ERROR_REASON_INTERNAL, incident=incident)])
+
+
+def frames(error: BaseException) -> Iterator[str]:
+    """Yield where an exception and its causes came from.
+
+    The exceptions' own texts are left out: they may quote what a request held.
+    """
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        yield from frames(cause)
+    yield type(error).__name__
+    for frame in traceback.extract_tb(error.__traceback__):
+        yield f"  {frame.filename}:{frame.lineno} in {frame.name}"
+
+
+def _request_failure(error: RequestError, code: int, reason: types_pb2.ErrorReason) -> Failure:
+    return _failure(code, str(error), [_info(reason), _bad_request(error.violations)])
+
+
+def _failure(code: int, message: str, details: Iterable[Message]) -> Failure:
+    short = _clip(message, _MAX_MESSAGE)
+    status = status_pb2.Status(code=code, message=short)
+    for detail in details:
+        status.details.add().Pack(detail)
+    return Failure(code, short, status.SerializeToString())
+
+
+def _info(reason: types_pb2.ErrorReason, **metadata: str) -> error_details_pb2.ErrorInfo:
+    name = types_pb2.ErrorReason.Name(reason)
+    return error_details_pb2.ErrorInfo(reason=name, domain=DOMAIN, metadata=metadata)
+
+
+def _bad_request(violations: tuple[Violation, ...]) -> error_details_pb2.BadRequest:
+    return error_details_pb2.BadRequest(
+        field_violations=[
+            error_details_pb2.BadRequest.FieldViolation(
+                field=_clip(v.field, _MAX_FIELD), description=_clip(v.description, _MAX_DESCRIPTION)
+            )
+            for v in violations[:_MAX_VIOLATIONS]
+        ]
+    )
+
+
+def _clip(text: str, limit: int) -> str:
+    """Return at most `limit` bytes of UTF-8, cut between characters."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= limit:
+        return data.decode("utf-8")
+    return data[: limit - 3].decode("utf-8", "ignore") + "…"

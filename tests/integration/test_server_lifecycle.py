@@ -1,0 +1,223 @@
+"""Life of the server: readiness, reflection, following changes, draining, and refusing to start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from pdp.errors import ConfigError, PolicyError
+from pdp.server.core import DecisionCore
+from pdp.server.folder import Outcome
+from pdp.server.holder import Holder
+from pdp.server.settings import Settings, parse_address
+from pdp.server.status import failure_of
+from pdp.v1 import decision_service_pb2, decision_service_pb2_grpc, types_pb2
+
+Stub = decision_service_pb2_grpc.DecisionServiceStub
+SERVICE = "pdp.v1.DecisionService"
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def ask(stub: Stub, **options: Any) -> decision_service_pb2.DecideResponse:
+    request = decision_service_pb2.DecideRequest(
+        subject=types_pb2.Subject(id="T1"),
+        resource=types_pb2.Resource(type="customer", id="C1"),
+        context={"menu": types_pb2.Value(string_value="3101")},
+        fields=["mobile", "balance"],
+        grant_ids=["G1"],
+    )
+    request.subject.attributes["level"].int_value = 3
+    return stub.Decide(request, **options)
+
+
+def is_shown(response: decision_service_pb2.DecideResponse, field: str) -> bool:
+    (verdict,) = [v for v in response.verdicts if v.field == field]
+    return verdict.effect == types_pb2.EFFECT_UNMASK
+
+
+def test_health_of_the_whole_and_of_each_service(
+    serve: Callable[..., Any], connect: Callable[..., grpc.Channel], policy_folder: Path
+) -> None:
+    health = health_pb2_grpc.HealthStub(connect(serve(policy_folder)))
+    for service in ("", SERVICE):
+        assert health.Check(health_pb2.HealthCheckRequest(service=service)).status == SERVING
+    with pytest.raises(grpc.RpcError) as caught:
+        health.Check(health_pb2.HealthCheckRequest(service="nothing"))
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_reflection_lists_the_services_and_can_be_left_out(
+    serve: Callable[..., Any], connect: Callable[..., grpc.Channel], policy_folder: Path
+) -> None:
+    def names(server: Any) -> set[str]:
+        reflection = reflection_pb2_grpc.ServerReflectionStub(connect(server))
+        asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
+        (answer,) = reflection.ServerReflectionInfo(asked, timeout=30)
+        return {service.name for service in answer.list_services_response.service}
+
+    assert {SERVICE, "grpc.health.v1.Health"} <= names(serve(policy_folder))
+    with pytest.raises(grpc.RpcError) as caught:
+        names(serve(policy_folder, reflection=False))
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_until_a_policy_set_is_loaded_calls_are_unavailable() -> None:
+    core = DecisionCore(Holder())
+    for name, method in core.methods.items():
+        with pytest.raises(Exception, match="no policy set is loaded yet") as caught:
+            method(b"")
+        assert failure_of(caught.value, name).code == grpc.StatusCode.UNAVAILABLE.value[0]
+
+
+def test_follows_the_folder_and_refuses_what_is_wrong(
+    serve: Callable[..., Any], connect: Callable[..., grpc.Channel], policy_folder: Path
+) -> None:
+    server = serve(policy_folder)
+    stub = Stub(connect(server))
+    assert server.next_load().outcome is Outcome.ACCEPTED
+    first = ask(stub)
+    policy = policy_folder / "policy.yaml"
+    sound = policy.read_text()
+
+    policy.write_text(sound.replace("subject.level >= 3", "subject.levle >= 3"))
+    refused = server.next_load()
+    assert refused.outcome is Outcome.REFUSED
+    assert isinstance(refused.error, PolicyError)
+    assert any("subject.levle" in item.message for item in refused.error.diagnostics)
+    assert ask(stub).revision == first.revision == 1
+    assert is_shown(ask(stub), "mobile")
+
+    policy.write_text(sound.replace("subject.level >= 3", "subject.level >= 4"))
+    assert server.next_load().outcome is Outcome.ACCEPTED
+    second = ask(stub)
+    assert second.revision == 2
+    assert second.policy_hash != first.policy_hash
+    assert not is_shown(second, "mobile")
+
+    # Another text that means the same bytes is no new revision.
+    (policy_folder / "notes.yaml").write_text("# nothing here yet\n")
+    assert server.next_load().outcome is Outcome.UNCHANGED
+    assert ask(stub).revision == 2
+
+    # Going back to an old text is a new revision with the old hash.
+    policy.write_text(sound)
+    assert server.next_load().outcome is Outcome.ACCEPTED
+    third = ask(stub)
+    assert (third.revision, third.policy_hash) == (3, first.policy_hash)
+    assert is_shown(third, "mobile")
+
+
+def test_follows_a_symbolic_link_that_is_swapped(
+    serve: Callable[..., Any], connect: Callable[..., grpc.Channel], policy_folder: Path, tmp_path: Path
+) -> None:
+    link, other = tmp_path / "current", tmp_path / "next"
+    link.symlink_to(policy_folder)
+    other.mkdir()
+    for file in policy_folder.iterdir():
+        (other / file.name).write_text(file.read_text().replace("subject.level >= 3", "subject.level >= 4"))
+    server = serve(link)
+    stub = Stub(connect(server))
+    assert server.next_load().outcome is Outcome.ACCEPTED
+    assert is_shown(ask(stub), "mobile")
+    (tmp_path / "swap").symlink_to(other)
+    (tmp_path / "swap").replace(link)
+    assert server.next_load().outcome is Outcome.ACCEPTED
+    assert not is_shown(ask(stub), "mobile")
+    # And the new folder is followed from then on.
+    (other / "policy.yaml").write_text((policy_folder / "policy.yaml").read_text())
+    assert server.next_load().outcome is Outcome.ACCEPTED
+    assert is_shown(ask(stub), "mobile")
+
+
+def test_a_folder_that_vanishes_leaves_the_last_good_version(
+    serve: Callable[..., Any], connect: Callable[..., grpc.Channel], policy_folder: Path, tmp_path: Path
+) -> None:
+    server = serve(policy_folder)
+    stub = Stub(connect(server))
+    server.next_load()
+    policy_folder.rename(tmp_path / "away")
+    assert server.next_load().outcome is Outcome.REFUSED
+    assert ask(stub).revision == 1
+    (tmp_path / "away" / "policy.yaml").write_text("")
+    (tmp_path / "away").rename(policy_folder)
+    while (load := server.next_load()).outcome is not Outcome.ACCEPTED:
+        assert load.outcome is Outcome.REFUSED
+    assert not is_shown(ask(stub), "mobile")
+
+
+def test_follows_the_grants_file(
+    serve: Callable[..., Any], connect: Callable[..., grpc.Channel], policy_folder: Path, grants_file: Path
+) -> None:
+    server = serve(policy_folder, grants=grants_file)
+    stub = Stub(connect(server))
+    assert [server.next_load().what for _ in range(2)] == ["grants", "policies"]
+    assert is_shown(ask(stub), "balance")
+    sound = grants_file.read_text()
+
+    grants_file.write_bytes(b"\xff\xfe")
+    assert server.next_load().outcome is Outcome.REFUSED
+    assert is_shown(ask(stub), "balance")
+
+    # Replaced as editors do: another file takes the name.
+    other = grants_file.with_suffix(".new")
+    other.write_text(sound.replace("2100-01-01", "2001-01-01"))
+    other.replace(grants_file)
+    assert server.next_load().outcome is Outcome.ACCEPTED
+    assert not is_shown(ask(stub), "balance")
+    assert ask(stub).revision == 1
+
+
+def test_a_first_version_with_errors_does_not_start(serve: Callable[..., Any], policy_folder: Path) -> None:
+    (policy_folder / "policy.yaml").write_text("kind: Policy\n")
+    with pytest.raises(PolicyError, match="pdp check"):
+        serve(policy_folder)
+
+
+def test_a_port_that_is_taken_is_not_shared(serve: Callable[..., Any], policy_folder: Path) -> None:
+    taken = serve(policy_folder).app.address
+    with pytest.raises(ConfigError, match="in use"):
+        serve(policy_folder, address=taken)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:7070", "pdp.example:7070"])
+def test_plain_text_stays_on_this_machine(address: str, policy_folder: Path) -> None:
+    with pytest.raises(ConfigError, match="--insecure"):
+        Settings(policy_folder, parse_address(address))
+    assert Settings(policy_folder, parse_address(address), insecure=True).insecure
+
+
+def test_listens_on_a_unix_socket(
+    serve: Callable[..., Any], connect: Callable[..., grpc.Channel], policy_folder: Path, tmp_path: Path
+) -> None:
+    server = serve(policy_folder, address=parse_address(f"unix:{tmp_path}/pdp.sock"))
+    assert ask(Stub(connect(server))).verdicts
+
+
+def test_drain_lets_calls_in_flight_end(
+    serve: Callable[..., Any],
+    connect: Callable[..., grpc.Channel],
+    policy_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While it drains, health says NOT_SERVING and calls are answered; then new ones are refused."""
+    server = serve(policy_folder, drain_seconds=3600.0)
+    channel = connect(server)
+    stub, health = Stub(channel), health_pb2_grpc.HealthStub(channel)
+    watch = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE))
+    assert next(watch).status == SERVING
+    server.request_stop()
+    assert next(watch).status == NOT_SERVING
+    assert ask(stub).verdicts
+    # A second request to stop does not wait for the rest of the hour.
+    server.request_stop()
+    server.join()
+    with pytest.raises(grpc.RpcError) as caught:
+        ask(stub)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
