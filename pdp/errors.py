@@ -3,6 +3,7 @@
 PdpError                    code `internal`
 ├── PolicyError             code `policy`          the policy set has errors; `diagnostics` lists them all
 ├── BundleError             code `bundle`          a bundle is damaged or of another format
+├── GoldenCaseError         code `golden_case`     a bundle's own scenarios come out otherwise than expected
 ├── RequestError            code `invalid_request` a request breaks a bound or a form; `violations` names the places
 │   ├── UnknownMessageError code `unknown_message` no message map for the named message
 │   │   └── NoMessageMapError                      the same, when it is the map itself that was asked for
@@ -49,6 +50,12 @@ class Violation:
 
     field: str
     description: str
+
+
+class GoldenCaseError(PdpError):
+    """A bundle that does not decide its golden cases as expected, and so must not be taken into use."""
+
+    code = "golden_case"
 
 
 class RequestError(PdpError):

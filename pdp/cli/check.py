@@ -30,8 +30,9 @@ Exit codes: 0 nothing to mend, 1 errors (or warnings with --strict), 2 wrong com
 @click.option(
     "--analysis/--no-analysis", default=True, help="Look for conflicts and unreachable rules. Slower. [default: on]"
 )
+@click.option("--notes", is_flag=True, help="Show notes too: overlaps that are settled by priority, and the like.")
 @click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
-def check(*, directory: Path, form: str, analysis: bool, strict: bool) -> ExitCode:
+def check(*, directory: Path, form: str, analysis: bool, notes: bool, strict: bool) -> ExitCode:
     """Find everything that is wrong with the policy set in DIR.
 
     Reads every YAML file, checks names, types and expressions, and looks for rules that contradict or hide one
@@ -51,11 +52,12 @@ def check(*, directory: Path, form: str, analysis: bool, strict: bool) -> ExitCo
     else:
         out = console()
         for item in result.diagnostics:
-            show(item, result, out)
-            out.print()
+            if notes or item.severity is not Severity.INFO:
+                show(item, result, out)
+                out.print()
         found = [plural(counts[Severity.ERROR], "error"), plural(counts[Severity.WARNING], "warning")]
         if counts[Severity.INFO]:
-            found.append(plural(counts[Severity.INFO], "note"))
+            found.append(plural(counts[Severity.INFO], "note") + ("" if notes else " (--notes shows them)"))
         out.print(", ".join([plural(files, "file"), plural(rules, "rule"), *found]))
     failed = counts[Severity.ERROR] or (strict and counts[Severity.WARNING])
     return ExitCode.PROBLEMS if failed else ExitCode.OK

@@ -81,8 +81,9 @@ def _trace(
     folder: Path, file: BinaryIO, grants: Path | None, now: int | None, field: str
 ) -> decision_service_pb2.ExplainResponse:
     sources = list(read_requests(file))
+    name = getattr(file, "name", "<stdin>")
     if len(sources) != 1:
-        raise CommandError(f"`{file.name}` holds {len(sources)} requests; give one, or use `pdp decide` for many")
+        raise CommandError(f"`{name}` holds {len(sources)} requests; give one, or use `pdp decide` for many")
     question = decision_service_pb2.ExplainRequest(field=field)
     try:
         question.request.CopyFrom(parse_request(sources[0]))
@@ -90,7 +91,7 @@ def _trace(
             question.now.seconds, question.now.nanos = divmod(now, NANOS)
         reply = load_program(folder, grants).explain(question.SerializeToString())
     except (BadRequestError, RequestError) as error:
-        raise CommandError(f"`{file.name}`: {error}") from error
+        raise CommandError(f"`{name}`: {error}") from error
     return decision_service_pb2.ExplainResponse.FromString(reply)
 
 

@@ -127,7 +127,13 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: Sequence[str]) -> int:
-    result: Any = cli.main(list(arguments), prog_name="pdp", standalone_mode=False)
+    try:
+        result: Any = cli.main(list(arguments), prog_name="pdp", standalone_mode=False)
+    except SystemExit as exit_:
+        # click ends a closed pipe with 1, which here means problems.
+        if isinstance(exit_.__context__, BrokenPipeError):
+            raise exit_.__context__ from None
+        raise
     return result if isinstance(result, int) else ExitCode.OK
 
 

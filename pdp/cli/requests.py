@@ -68,6 +68,9 @@ def parse_message(text: str) -> decision_service_pb2.DecideRequest:
         raise BadRequestError("invalid_json", _json_problem(error)) from error
     if not isinstance(value, dict):
         raise BadRequestError("invalid_json", 'a request is a JSON object: `{"subject": …}`')
+    for place in _bare_values(value):
+        message = f'`{place}` says no type; write a value as `{{"intValue": "3"}}` or `{{"stringValue": "x"}}`'
+        raise BadRequestError("invalid_request", message)
     request = decision_service_pb2.DecideRequest()
     try:
         json_format.Parse(text, request)
@@ -76,6 +79,15 @@ def parse_message(text: str) -> decision_service_pb2.DecideRequest:
     except (json_format.Error, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise BadRequestError("invalid_request", _first_line(error)) from error
     return request
+
+
+def _bare_values(request: dict[str, Any]) -> Iterator[str]:
+    """Yield attributes written as plain JSON values: the usual slip, of which protobuf's message says nothing."""
+    parts = {f"{name}.attributes": request.get(name) for name in ("subject", "action", "resource")}
+    maps = {name: part.get("attributes") for name, part in parts.items() if isinstance(part, dict)}
+    for name, held in {**maps, "context": request.get("context")}.items():
+        if isinstance(held, dict):
+            yield from (f"{name}.{key}" for key, value in held.items() if not isinstance(value, dict))
 
 
 def error_json(error: BadRequestError | RequestError) -> dict[str, Any]:

@@ -9,15 +9,14 @@ from dataclasses import dataclass, field
 from pdp.cli.trace import mask_words, reason_words
 from pdp.engine import bundle as bundles
 from pdp.engine.program import Program
-from pdp.engine.request import build_request
-from pdp.engine.wire_masks import mask_message
-from pdp.lang.model import Effect, Expectation, Label, MaskRef, Scenario, TestSuite
+from pdp.errors import RequestError
+from pdp.lang.model import Effect, Expectation, Label, MaskRef, Scenario
 from pdp.lang.resolved import ResolvedSet
-from pdp.masks import catalogue
+from pdp.server import golden
 from pdp.server.grants import GrantTable
 from pdp.source import Span
+from pdp.v1 import bundle_pb2, types_pb2
 from pdp.v1 import decision_service_pb2 as service
-from pdp.v1 import types_pb2
 from pdp.values import NANOS
 
 
@@ -28,7 +27,7 @@ class Difference:
     field: str
     expected: str
     got: str
-    reason: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Result:
 
 @dataclass(slots=True)
 class ClauseCoverage:
-    """How often one clause of a rule's condition came out in each way."""
+    """In which ways one clause of a rule's condition came out."""
 
     text: str
     location: str
@@ -72,72 +71,53 @@ class RuleCoverage:
 
 
 class Runner:
-    """Runs scenarios on a compiled policy set, and keeps count."""
+    """Runs scenarios on a compiled policy set, and keeps count.
+
+    A scenario runs as the golden case that the bundle carries, so that what passes here passes on every node.
+    """
 
     def __init__(self, resolved: ResolvedSet) -> None:
-        self._resolved = resolved
-        self._types = {name: attribute.type for name, attribute in resolved.attributes.items()}
         self._grants = GrantTable()
         self._program = Program.from_bundle(bundles.build(resolved), grants=self._grants)
+        bundle = self._program.bundle
+        cases = {case.name: case for case in bundle.golden_cases}
+        self._scenarios = [
+            (cases[f"{suite.id}/{scenario.id}"], scenario) for suite in resolved.tests for scenario in suite.scenarios
+        ]
         self.coverage = {
             f"{policy.id}/{rule.id}": RuleCoverage(
                 f"{policy.id}/{rule.id}", rule.location, [ClauseCoverage(c.text, c.location) for c in rule.when]
             )
-            for policy in self._program.bundle.policies
+            for policy in bundle.policies
             for rule in policy.rules
         }
 
-    def run(self, pattern: str = "", *, now: int) -> Iterator[Result]:
-        """Run the scenarios whose `test/scenario` has `pattern` in it, or matches it when it holds `*` or `?`.
+    def run(self, pattern: str = "") -> Iterator[Result]:
+        """Run the scenarios whose `test/scenario` has `pattern` in it, or matches it when it holds `*` or `?`."""
+        for case, scenario in self._scenarios:
+            if _matches(case.name, pattern):
+                differences = tuple(self._run(case, scenario))
+                yield Result(case.name, scenario.title, scenario.span, differences)
 
-        `now` (nanoseconds since 1970) is the time of scenarios that do not say theirs.
-        """
-        for suite in self._resolved.tests:
-            for scenario in suite.scenarios:
-                if _matches(f"{suite.id}/{scenario.id}", pattern):
-                    yield self._run(suite, scenario, now)
-
-    def _run(self, suite: TestSuite, scenario: Scenario, now: int) -> Result:
-        moment = now if scenario.now is None else scenario.now
-        self._grants.replace({spec.id: bundles.grant_message(spec) for spec in scenario.grants})
-        request = build_request(scenario.attributes, self._types, scenario.fields, scenario.grant_ids)
-        decision = service.DecideResponse.FromString(self._program.decide(request.SerializeToString(), moment))
-        question = service.ExplainRequest(request=request)
-        question.now.seconds, question.now.nanos = divmod(moment, NANOS)
-        explained = service.ExplainResponse.FromString(self._program.explain(question.SerializeToString()))
+    def _run(self, case: bundle_pb2.GoldenCase, scenario: Scenario) -> Iterator[Difference]:
+        try:
+            decision = golden.run(self._program, self._grants, case)
+            explained = self._explain(case)
+        except RequestError as error:
+            yield Difference("(request)", "a decision", "a refusal", str(error))
+            return
         self._count(explained.rules)
-        differences = [*self._compare(scenario.expected, decision), *_obligations(scenario, decision)]
+        failed = {expected.field for expected, _ in golden.mismatches(case, decision)}
+        yield from _verdicts(scenario.expected, failed, decision)
+        yield from _obligations(scenario, decision)
         if not _same(decision, explained.decision):
-            differences.append(Difference("", "one decision", "Decide and Explain disagree", "a mistake in pdp itself"))
-        return Result(f"{suite.id}/{scenario.id}", scenario.title, scenario.span, tuple(differences))
+            yield Difference("(decision)", "one answer", "Decide and Explain disagree", "a mistake in pdp itself")
 
-    def _compare(self, expected: Sequence[Expectation], decision: service.DecideResponse) -> Iterator[Difference]:
-        verdicts = {verdict.field: verdict for verdict in decision.verdicts}
-        for wanted in expected:
-            verdict = verdicts[wanted.field]
-            reason = decision.reasons[verdict.reason]
-            shown = verdict.effect == types_pb2.EFFECT_UNMASK
-            mask = None if shown else decision.masks[verdict.mask]
-            if self._is_met(wanted, mask) and wanted.rule in ("", reason.rule):
-                continue
-            words = _expected_words(wanted)
-            yield Difference(wanted.field, words, mask_words(mask) if mask else "unmask", reason_words(reason))
-
-    def _is_met(self, wanted: Expectation, mask: types_pb2.Mask | None) -> bool:
-        if wanted.effect is Effect.UNMASK or mask is None:
-            return wanted.effect is Effect.UNMASK and mask is None
-        if wanted.mask is None:
-            return True
-        if isinstance(wanted.mask, MaskRef):
-            named = self._resolved.masks[wanted.mask.name]
-            algorithm, parameters = named.algorithm, dict(named.parameters)
-        else:
-            algorithm = wanted.mask.algorithm
-            parameters = catalogue.complete(algorithm, wanted.mask.parameters)
-        # What a mask does counts, not what it is called.
-        return mask_message("", algorithm, parameters) == types_pb2.Mask(
-            algorithm=mask.algorithm, parameters=mask.parameters
-        )
+    def _explain(self, case: bundle_pb2.GoldenCase) -> service.ExplainResponse:
+        question = service.ExplainRequest()
+        question.request.ParseFromString(case.request)
+        question.now.seconds, question.now.nanos = divmod(case.now_nanos, NANOS)
+        return service.ExplainResponse.FromString(self._program.explain(question.SerializeToString()))
 
     def _count(self, traces: Sequence[service.RuleTrace]) -> None:
         for name in {trace.rule for trace in traces if trace.outcome == service.RULE_OUTCOME_MATCHED}:
@@ -155,26 +135,34 @@ def _matches(name: str, pattern: str) -> bool:
     return pattern in name
 
 
-def _same(decided: service.DecideResponse, explained: service.DecideResponse) -> bool:
-    copies = []
-    for decision in (decided, explained):
-        copy = service.DecideResponse()
-        copy.CopyFrom(decision)
-        copy.decision_id = ""
-        copies.append(copy)
-    return copies[0] == copies[1]
+def _verdicts(
+    expected: Sequence[Expectation], failed: set[str], decision: service.DecideResponse
+) -> Iterator[Difference]:
+    verdicts = {verdict.field: verdict for verdict in decision.verdicts}
+    for wanted in expected:
+        verdict = verdicts[wanted.field]
+        reason = decision.reasons[verdict.reason]
+        if wanted.field in failed or wanted.rule not in ("", reason.rule):
+            shown = verdict.effect == types_pb2.EFFECT_UNMASK
+            got = "unmask" if shown else mask_words(decision.masks[verdict.mask])
+            yield Difference(wanted.field, _expected_words(wanted), got, reason_words(reason))
 
 
 def _obligations(scenario: Scenario, decision: service.DecideResponse) -> Iterator[Difference]:
     if scenario.obligations is None:
         return
-    wanted = sorted(set(scenario.obligations))
-    got = sorted({duty.type for duty in decision.obligations})
+    wanted = ", ".join(sorted(set(scenario.obligations)))
+    got = ", ".join(sorted({duty.type for duty in decision.obligations}))
     if wanted != got:
         rules = ", ".join(sorted({duty.rule for duty in decision.obligations}))
-        yield Difference(
-            "(obligations)", ", ".join(wanted) or "none", ", ".join(got) or "none", f"by {rules}" if rules else ""
-        )
+        yield Difference("(obligations)", wanted or "none", got or "none", f"by {rules}" if rules else "")
+
+
+def _same(decided: service.DecideResponse, explained: service.DecideResponse) -> bool:
+    copy = service.DecideResponse()
+    copy.CopyFrom(explained)
+    copy.decision_id = decided.decision_id
+    return copy == decided
 
 
 def _expected_words(wanted: Expectation) -> str:
@@ -185,5 +173,6 @@ def _expected_words(wanted: Expectation) -> str:
     elif isinstance(wanted.mask, MaskRef):
         words = wanted.mask.name
     else:
-        words = mask_words(mask_message("", wanted.mask.algorithm, wanted.mask.parameters))
+        parameters = ", ".join(f"{key}={value}" for key, value in sorted(wanted.mask.parameters.items()))
+        words = f"{wanted.mask.algorithm}({parameters})"
     return f"{words}, by {wanted.rule}" if wanted.rule else words

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from pdp.cli.exits import CommandError, ExitCode
+from pdp.cli.exits import ExitCode
 from pdp.cli.policies import FILE, FOLDER
-from pdp.errors import ConfigError, PolicyError
+from pdp.errors import ConfigError
 from pdp.server import app, logs
 from pdp.server.settings import Address, Settings, parse_address
 
@@ -75,10 +75,7 @@ def serve(
         ready_file=ready_file, drain_seconds=drain, grace_seconds=grace,
     )  # fmt: skip
     logs.configure(log_format, log_level)
-    try:
-        app.serve(settings, _ready)
-    except PolicyError as error:
-        raise CommandError(str(error)) from error
+    app.serve(settings, _ready)
     return ExitCode.OK
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pdp.cli.console import console, print_json, table
 from pdp.cli.exits import CommandError, ExitCode
-from pdp.cli.policies import FOLDER, clock, plural, resolve
+from pdp.cli.policies import FOLDER, plural, resolve
 from pdp.cli.scenarios import Result, RuleCoverage, Runner
 from pdp.cli.words import line
 
@@ -35,7 +35,7 @@ Exit codes: 0 all passed, 1 some failed, none was found or the policies have err
 def test(*, directory: Path, pattern: str, form: str) -> ExitCode:
     """Run the scenarios of the policy set in DIR and show what they cover."""
     runner = Runner(resolve(directory))
-    results = list(runner.run(pattern, now=clock()))
+    results = list(runner.run(pattern))
     if not results:
         what = f"no scenario of `{directory}` matches `{pattern}`" if pattern else f"`{directory}` has no scenarios"
         raise CommandError(f"{what}; a document of kind Test holds them")

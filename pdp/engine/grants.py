@@ -16,7 +16,7 @@ class GrantSource(Protocol):
 
 
 class _NoGrants:
-    def get(self, grant_id: str) -> bundle_pb2.Grant | None:  # noqa: ARG002
+    def get(self, grant_id: str) -> bundle_pb2.Grant | None:
         return None
 
 

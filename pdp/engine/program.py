@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from pdp.engine import trace
 from pdp.engine.assemble import Schema, assemble
 from pdp.engine.bundle import parse
 from pdp.engine.decision_ids import DecisionIds
@@ -20,6 +21,7 @@ from pdp.engine.grants import NO_GRANTS, GrantSource, counting_grants
 from pdp.engine.outcome import Hit, Outcomes, coverage
 from pdp.engine.request import (
     MAX_FIELDS,
+    MAX_GRANTS,
     MAX_ITEMS,
     MAX_REQUEST_ID,
     SMALL,
@@ -105,7 +107,8 @@ class Program:
     def answer(self, request: decision_service_pb2.DecideRequest, size: int, now: int) -> bytes:
         """Answer a decoded DecideRequest of `size` bytes. Raises RequestError."""
         subject, request_id = request.subject, request.request_id
-        if size > SMALL or not subject.id or len(request_id) > SHORT_REQUEST_ID:
+        grant_ids = request.grant_ids
+        if size > SMALL or not subject.id or len(request_id) > SHORT_REQUEST_ID or len(grant_ids) > MAX_GRANTS:
             check_parties(request, size)
             check_resource(request.resource, "resource")
         if request.min_revision > self.revision:
@@ -115,7 +118,7 @@ class Program:
             text = request_id.encode()
             head += b"\x12" + bytes((len(text),)) + text if len(text) < 128 else _tagged(b"\x12", text)
         fields = self.requested_fields(request)
-        body = self._decide(subject, request.action, request.resource, request.context, now, request.grant_ids, fields)
+        body = self._decide(subject, request.action, request.resource, request.context, now, grant_ids, fields)
         return head + self._trailer + body
 
     def decide_batch(self, payload: bytes, now: int | None = None) -> bytes:
@@ -149,6 +152,10 @@ class Program:
         subject, action, context = request.subject, request.action, request.context
         body = self._decide(subject, action, item.resource, context, now, request.grant_ids, fields)
         return _tagged(b"\x0a", self._ids.head() + body)
+
+    def explain(self, payload: bytes) -> bytes:
+        """Answer a serialized ExplainRequest with a serialized ExplainResponse. Raises RequestError."""
+        return trace.explain(self, payload)
 
     def requested_fields(self, request: Any, place: str = "") -> tuple[str, ...]:
         """Return the fields that a request or a batch item asks about. Raises RequestError."""

@@ -6,13 +6,15 @@ inlines the simple ones.
 
 from __future__ import annotations
 
+import datetime
+import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn
 
 from pdp.errors import UndecidedError
 from pdp.lang.patterns import compile_pattern
-from pdp.lang.zones import wall_clock
+from pdp.lang.zones import local_date, local_seconds
 from pdp.values import INT_MAX, INT_MIN, NANOS, TIMESTAMP_MAX, TIMESTAMP_MIN
 
 
@@ -108,7 +110,7 @@ def divide_double(a: float, b: float) -> float:
     try:
         return a / b
     except ZeroDivisionError:
-        if a != a or a == 0.0:
+        if math.isnan(a) or a == 0.0:
             return float("nan")
         negative = (a < 0) != (str(b)[0] == "-")  # the sign of a zero shows only in its text
         return float("-inf") if negative else float("inf")
@@ -131,8 +133,14 @@ def timestamp_plus_duration(a: int, b: int) -> int:
 
 
 def timestamp_minus_duration(a: int, b: int) -> int:
-    """Timestamp - duration, within the years 1 to 9999."""
-    return _timestamp(a - b)
+    """Timestamp - duration, within the years 1 to 9999; the duration needs an opposite, as in cel-cpp."""
+    return _timestamp(a + _int(-b))
+
+
+def timestamp_minus_timestamp(a: int, b: int) -> int:
+    """Timestamp - timestamp; the least duration is refused, as in cel-cpp."""
+    _int(b - a)
+    return _int(a - b)
 
 
 def timestamp_from_int(seconds: int) -> int:
@@ -218,18 +226,24 @@ def count_true(values: Iterable[Any]) -> int:
     return sum([1 for value in values if value])
 
 
-def _accessor(pick: Callable[[Any], int]) -> Callable[[int, str], int]:
+def _of_date(pick: Callable[[datetime.date], int]) -> Callable[[int, str], int]:
     def access(nanos: int, zone: str) -> int:
         try:
-            return pick(wall_clock(nanos, zone))
+            return pick(local_date(nanos, zone))
         except OverflowError:
-            raise UndecidedError("local time out of range") from None
+            raise UndecidedError("local date out of range") from None
 
     return access
 
 
 def _towards_zero(nanos: int, unit: int) -> int:
     return nanos // unit if nanos >= 0 else -(-nanos // unit)
+
+
+def duration_milliseconds(nanos: int) -> int:
+    """The milliseconds within the second, with the duration's sign."""
+    rest = abs(nanos) // 1_000_000 % 1_000
+    return rest if nanos >= 0 else -rest
 
 
 FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
@@ -258,7 +272,7 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "timestamp_plus_duration": timestamp_plus_duration,
     "duration_plus_timestamp": timestamp_plus_duration,
     "timestamp_minus_duration": timestamp_minus_duration,
-    "timestamp_minus_timestamp": subtract_int,
+    "timestamp_minus_timestamp": timestamp_minus_timestamp,
     "in_list": contains_value,
     "in_map": lambda key, entries: key in entries,
     "index_list": index_list,
@@ -277,15 +291,16 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "string_from_bool": string_from_bool,
     "identity": present,
     "timestamp_from_int": timestamp_from_int,
-    "year": _accessor(lambda t: t.year),
-    "month": _accessor(lambda t: t.month - 1),
-    "day_of_year": _accessor(lambda t: t.timetuple().tm_yday - 1),
-    "day_of_month": _accessor(lambda t: t.day - 1),
-    "date": _accessor(lambda t: t.day),
-    "day_of_week": _accessor(lambda t: t.isoweekday() % 7),
-    "hours": _accessor(lambda t: t.hour),
-    "minutes": _accessor(lambda t: t.minute),
-    "seconds": _accessor(lambda t: t.second),
+    "year": _of_date(lambda date: date.year),
+    "month": _of_date(lambda date: date.month - 1),
+    "day_of_year": _of_date(lambda date: date.timetuple().tm_yday - 1),
+    "day_of_month": _of_date(lambda date: date.day - 1),
+    "date": _of_date(lambda date: date.day),
+    # 1970-01-01 was a Thursday; CEL counts from Sunday.
+    "day_of_week": lambda nanos, zone: (local_seconds(nanos, zone) // 86_400 + 4) % 7,
+    "hours": lambda nanos, zone: local_seconds(nanos, zone) // 3_600 % 24,
+    "minutes": lambda nanos, zone: local_seconds(nanos, zone) // 60 % 60,
+    "seconds": lambda nanos, zone: local_seconds(nanos, zone) % 60,
     "milliseconds": lambda nanos, _zone: nanos % NANOS // 1_000_000,
     "duration_hours": lambda nanos: _towards_zero(nanos, 3_600 * NANOS),
     "duration_minutes": lambda nanos: _towards_zero(nanos, 60 * NANOS),

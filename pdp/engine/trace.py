@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pdp.engine.exact import Evaluator
 from pdp.engine.grants import counting_grants
-from pdp.engine.program import Program
 from pdp.engine.request import decode
 from pdp.engine.rules import CompiledRule, Condition
 from pdp.engine.runtime import MISSING
 from pdp.engine.view import NO_GRANT, GrantFacts, Parties, RequestView
 from pdp.engine.wire_masks import mask_parameters
+from pdp.errors import RequestError, Violation
 from pdp.lang.model import Effect, Label
 from pdp.lang.sentence import verdict_sentence
 from pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
-from pdp.values import NANOS, cel_literal
+from pdp.values import NANOS, TIMESTAMP_MAX, TIMESTAMP_MIN, cel_literal
+
+if TYPE_CHECKING:
+    from pdp.engine.program import Program
 
 _CLAUSES = {
     True: decision_service_pb2.CLAUSE_OUTCOME_TRUE,
@@ -35,6 +39,8 @@ def explain(program: Program, payload: bytes) -> bytes:
     question = decode(decision_service_pb2.ExplainRequest.FromString, payload)
     request = question.request
     now = question.now.seconds * NANOS + question.now.nanos if question.HasField("now") else time.time_ns()
+    if not 0 <= question.now.nanos < NANOS or not TIMESTAMP_MIN <= now <= TIMESTAMP_MAX:
+        raise RequestError(Violation("now", "is not a time in the years 1 to 9999"))
     decision = decision_service_pb2.DecideResponse.FromString(program.answer(request, len(payload), now))
     response = decision_service_pb2.ExplainResponse(decision=decision)
     response.now.seconds, response.now.nanos = divmod(now, NANOS)
@@ -44,7 +50,7 @@ def explain(program: Program, payload: bytes) -> bytes:
     hits, _, _ = program.evaluate(parties, request.grant_ids)
     winners = program.outcomes.respond(fields, hits, decision_service_pb2.DecideResponse())
     won: dict[tuple[str, str], list[str]] = {}
-    for field, hit in zip(fields, winners, strict=True):
+    for field, hit in dict(zip(fields, winners, strict=True)).items():
         if hit is not None:
             won.setdefault((hit.rule.name, hit.grant_id), []).append(field)
 
@@ -54,7 +60,8 @@ def explain(program: Program, payload: bytes) -> bytes:
         spoken = [field for field in wanted if field in rule.fields]
         if not spoken:
             continue
-        for grant in (grants or [None]) if rule.needs_grant else [None]:
+        under: list[bundle_pb2.Grant | None] = [*grants] if rule.needs_grant and grants else [None]
+        for grant in under:
             facts = GrantFacts.of(grant) if grant is not None else NO_GRANT
             trace = _rule(rule, RequestView(program.schema, parties._replace(grant=facts)))
             if trace is None:

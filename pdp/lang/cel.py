@@ -115,6 +115,7 @@ class Scope:
     def __init__(self, env: cel.Env, attributes: Mapping[str, Any], variables: tuple[str, ...]) -> None:
         self._env = env
         self._compiled: dict[str, Compiled] = {}
+        self._readable: dict[bytes, cel.Expression] = {}
         self._names = [*attributes, *(f"vars.{name}" for name in variables)]
 
     def compile(self, text: str) -> Compiled:
@@ -150,8 +151,10 @@ class Scope:
 
         Returns None when the expression is undecided. Times lose what is below a microsecond.
         """
-        wrapped = any_pb2.Any(value=checked, type_url="type.googleapis.com/cel.expr.CheckedExpr")
-        expression = self._env.deserialize(wrapped.SerializeToString())
+        expression = self._readable.get(checked)
+        if expression is None:
+            wrapped = any_pb2.Any(value=checked, type_url="type.googleapis.com/cel.expr.CheckedExpr")
+            expression = self._readable[checked] = self._env.deserialize(wrapped.SerializeToString())
         result = expression.eval(data=dict(values))
         return None if result.type().name() == "ERROR" else result.plain_value()
 

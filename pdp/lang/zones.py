@@ -8,11 +8,12 @@ import re
 import zoneinfo
 from importlib import resources
 
-from pdp.values import NANOS
+from pdp.values import NANOS, TIMESTAMP_MAX, TIMESTAMP_MIN
 
 _OFFSET = re.compile(r"([+-])([01][0-9]|2[0-3]):([0-5][0-9])")
 _EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - wall-clock arithmetic, the offset is added by hand
-_DAY = datetime.timedelta(days=1)
+_BUCKET = 900
+_FIRST, _LAST = TIMESTAMP_MIN // NANOS + 86_400, TIMESTAMP_MAX // NANOS - 86_400
 
 
 @functools.cache
@@ -38,17 +39,31 @@ def _zone(name: str) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo.from_file(stream, key=name)
 
 
-def wall_clock(nanos: int, zone: str) -> datetime.datetime:
-    """Return the naive local time, cut to the second, at a timestamp in a zone.
+def local_seconds(nanos: int, zone: str) -> int:
+    """Return what a clock in the zone shows at a timestamp, as seconds since it showed 1970-01-01T00:00:00."""
+    seconds = nanos // NANOS
+    start = seconds - seconds % _BUCKET
+    offset = _steady_offset(start, zone)
+    return seconds + (offset if offset is not None else _offset(seconds, zone))
 
-    Raises OverflowError when the local time leaves the years 1 to 9999.
-    """
-    utc = _EPOCH + datetime.timedelta(seconds=nanos // NANOS)
-    offset = zone_offset(zone)
-    if offset is None:
-        info = _zone(zone)
+
+@functools.lru_cache(maxsize=4_096)
+def _steady_offset(start: int, zone: str) -> int | None:
+    """Return the offset from UTC if it is the same all through a quarter of an hour, else None."""
+    first, last = _offset(start, zone), _offset(start + _BUCKET - 1, zone)
+    return first if first == last else None
+
+
+def _offset(seconds: int, zone: str) -> int:
+    fixed = zone_offset(zone)
+    if fixed is None:
         # Near the ends of time zoneinfo cannot compute; no zone has transitions there, so a day inwards is the same.
-        inside = utc + _DAY if utc.year == 1 else utc - _DAY if utc.year == 9999 else utc
-        local = inside.replace(tzinfo=datetime.UTC).astimezone(info)
-        offset = local.utcoffset() or datetime.timedelta(0)
-    return utc + offset
+        inside = min(max(seconds, _FIRST), _LAST)
+        utc = _EPOCH + datetime.timedelta(seconds=inside)
+        fixed = utc.replace(tzinfo=datetime.UTC).astimezone(_zone(zone)).utcoffset() or datetime.timedelta(0)
+    return fixed.days * 86_400 + fixed.seconds
+
+
+def local_date(nanos: int, zone: str) -> datetime.date:
+    """Return the date that a clock in the zone shows. Raises OverflowError outside the years 1 to 9999."""
+    return _EPOCH.date() + datetime.timedelta(days=local_seconds(nanos, zone) // 86_400)

@@ -21,7 +21,7 @@ from pdp.engine.program import Program
 from pdp.errors import PdpError, PolicyError
 from pdp.lang.check import check_folder
 from pdp.lang.diagnostics import Severity, to_json
-from pdp.server import logs
+from pdp.server import golden, logs
 from pdp.server.grants import GrantTable, read_grants
 from pdp.server.holder import Holder, Version
 from pdp.server.messages import MessageMaps
@@ -113,7 +113,10 @@ class FolderSource:
         if current is not None and signed.hash == current.program.hash:
             return None
         signed.revision = 1 if current is None else current.program.revision + 1
-        program = Program.from_bundle(signed, grants=self._table, ids=self._ids)
+        trial = GrantTable()
+        program = Program.from_bundle(signed, grants=trial, ids=self._ids)
+        golden.verify(program, trial)
+        program.grants = self._table  # nobody decides by it yet
         return Version(program, MessageMaps(program))
 
     def _refuse(self, what: str, error: Exception, *, keeps_old: bool) -> Load:

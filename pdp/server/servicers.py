@@ -12,6 +12,7 @@ from google.rpc import code_pb2
 from pdp.server import logs
 from pdp.server.core import SERVICE, DecisionCore, Method
 from pdp.server.status import failure_of
+from pdp.v1.decision_service_pb2 import DecideResponse
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +45,15 @@ def _handler(name: str, method: Method) -> Handler:
             _trace(path, failure.code, start)
             await context.abort(_CODES[failure.code], failure.message, (("grpc-status-details-bin", failure.details),))
         if log.isEnabledFor(logging.DEBUG):
-            _trace(path, code_pb2.OK, start)
+            # The only id in the log by which a decision can be found again; nothing else of it is written.
+            decision = {"decision_id": DecideResponse.FromString(reply).decision_id} if name == "Decide" else {}
+            _trace(path, code_pb2.OK, start, **decision)
         return reply
 
     return handle
 
 
-def _trace(path: str, code: int, start: int) -> None:
+def _trace(path: str, code: int, start: int, **details: str) -> None:
     micros = (time.perf_counter_ns() - start) // 1000
-    logs.event(
-        log, logging.DEBUG, "call", "answered", method=path, code=code_pb2.Code.Name(code), micros=micros
-    )  # fmt: skip
+    name = code_pb2.Code.Name(code)
+    logs.event(log, logging.DEBUG, "call", "answered", method=path, code=name, micros=micros, **details)

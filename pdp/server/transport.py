@@ -78,7 +78,7 @@ class GrpcTransport:
         await self._server.stop(grace)
 
 
-class _Health(health.aio.HealthServicer):  # type: ignore[misc,attr-defined]  # the stubs lack it
+class _Health(health.aio.HealthServicer):  # type: ignore[misc,name-defined]  # the stubs lack it
     """The standard service, whose watches end with the server instead of holding it for the whole grace."""
 
     def __init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -89,7 +90,7 @@ class RunningServer:
             async with self.app:
                 self._started.put(self.app)
                 await self.app.wait()
-        except BaseException as error:  # noqa: BLE001 - the test's thread raises it
+        except BaseException as error:  # the thread of the test raises it
             self._started.put(error)
 
     def start(self) -> None:
@@ -99,7 +100,8 @@ class RunningServer:
             raise outcome
 
     def request_stop(self) -> None:
-        self._loop.call_soon_threadsafe(self.app.request_stop)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped already
+            self._loop.call_soon_threadsafe(self.app.request_stop)
 
     def join(self) -> None:
         self._thread.join(PATIENCE)
@@ -163,8 +165,13 @@ def connect() -> Iterator[Callable[..., grpc.Channel]]:
 
 
 @pytest.fixture
-def stub(
+def channel(
     serve: Callable[..., RunningServer], connect: Callable[..., grpc.Channel], policy_folder: Path
-) -> decision_service_pb2_grpc.DecisionServiceStub:
-    """A client of a server that runs on the small policy set."""
-    return decision_service_pb2_grpc.DecisionServiceStub(connect(serve(policy_folder)))
+) -> grpc.Channel:
+    """A connection to a server that runs on the small policy set."""
+    return connect(serve(policy_folder))
+
+
+@pytest.fixture
+def stub(channel: grpc.Channel) -> decision_service_pb2_grpc.DecisionServiceStub:
+    return decision_service_pb2_grpc.DecisionServiceStub(channel)

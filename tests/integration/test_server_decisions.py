@@ -119,19 +119,20 @@ def test_unknown_attributes_and_fields_do_not_fail(stub: Stub) -> None:
     }
 
 
-def test_protobuf_fields_of_a_newer_client_are_ignored(stub: Stub, connect: Callable[..., grpc.Channel]) -> None:
+def test_protobuf_fields_of_a_newer_client_are_ignored(raw: Callable[..., bytes]) -> None:
     newer = request().SerializeToString() + b"\xfa\x3e\x03new"  # field 1007
-    response = decision_service_pb2.DecideResponse.FromString(raw(stub, "Decide", newer))
+    response = decision_service_pb2.DecideResponse.FromString(raw("Decide", newer))
     assert effects(response)["mobile"] == "unmask"
 
 
-def raw(stub: Stub, method: str, payload: bytes, **options: Any) -> bytes:
-    """Call a method of the stub's server with bytes that no stub would send."""
-    return _channel(stub).unary_unary(METHODS + method)(payload, timeout=30, **options)
+@pytest.fixture
+def raw(channel: grpc.Channel) -> Callable[..., bytes]:
+    """Calls a method with bytes that no stub would send."""
 
+    def call(method: str, payload: bytes, **options: Any) -> bytes:
+        return channel.unary_unary(METHODS + method)(payload, timeout=30, **options)
 
-def _channel(stub: Stub) -> grpc.Channel:
-    return stub.channel
+    return call
 
 
 @pytest.mark.parametrize(
@@ -180,32 +181,34 @@ def test_a_missing_message_map_is_not_found(stub: Stub) -> None:
 @pytest.mark.parametrize(
     "payload", [b"\xff", b"\x0a\xff", b"\x12\x02\x0a", b"\x0a\x02\xc3\x28"], ids=["tag", "length", "cut", "not UTF-8"]
 )
-def test_bytes_that_are_no_message_are_refused(stub: Stub, method: str, payload: bytes) -> None:
+def test_bytes_that_are_no_message_are_refused(
+    stub: Stub, raw: Callable[..., bytes], method: str, payload: bytes
+) -> None:
     with pytest.raises(grpc.RpcError) as caught:
-        raw(stub, method, payload)
+        raw(method, payload)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert details(caught.value)[1].reason == "ERROR_REASON_INVALID_REQUEST"
     assert stub.Decide(request()).verdicts
 
 
-def test_an_empty_request_is_refused(stub: Stub) -> None:
+def test_an_empty_request_is_refused(raw: Callable[..., bytes]) -> None:
     with pytest.raises(grpc.RpcError) as caught:
-        raw(stub, "Decide", b"")
+        raw("Decide", b"")
     assert "subject.id" in details(caught.value)[2]
 
 
-def test_a_request_that_is_too_large_is_refused(stub: Stub) -> None:
+def test_a_request_that_is_too_large_is_refused(stub: Stub, raw: Callable[..., bytes]) -> None:
     with pytest.raises(grpc.RpcError) as caught:
-        raw(stub, "Decide", bytes(256 * 1024 + 1))
+        raw("Decide", bytes(256 * 1024 + 1))
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert stub.Decide(request()).verdicts
 
 
-def test_a_compressed_request_is_bounded_by_what_it_holds(stub: Stub) -> None:
+def test_a_compressed_request_is_bounded_by_what_it_holds(raw: Callable[..., bytes]) -> None:
     packed = request().SerializeToString()
-    assert raw(stub, "Decide", packed, compression=grpc.Compression.Gzip)
+    assert raw("Decide", packed, compression=grpc.Compression.Gzip)
     with pytest.raises(grpc.RpcError) as caught:
-        raw(stub, "Decide", bytes(8 * 1024 * 1024), compression=grpc.Compression.Gzip)
+        raw("Decide", bytes(8 * 1024 * 1024), compression=grpc.Compression.Gzip)
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
@@ -251,7 +254,7 @@ def test_an_unexpected_failure_tells_nothing_but_an_id(
     assert stub.Decide(request()).verdicts
 
 
-def test_an_unknown_method_is_unimplemented(stub: Stub) -> None:
+def test_an_unknown_method_is_unimplemented(raw: Callable[..., bytes]) -> None:
     with pytest.raises(grpc.RpcError) as caught:
-        raw(stub, "Nothing", b"")
+        raw("Nothing", b"")
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -11,7 +11,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from pdp.errors import ConfigError, PolicyError
+from pdp.errors import ConfigError, GoldenCaseError, PolicyError
+from pdp.server import folder, watch
 from pdp.server.core import DecisionCore
 from pdp.server.folder import Outcome
 from pdp.server.holder import Holder
@@ -23,6 +24,20 @@ Stub = decision_service_pb2_grpc.DecisionServiceStub
 SERVICE = "pdp.v1.DecisionService"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+SCENARIOS = """
+kind: Test
+id: counter
+now: "2026-03-02T10:00:00+08:00"
+request: {subject: {id: T1}, resource: {type: customer, id: C1}, context: {menu: "3101"}}
+grants:
+  - {id: G1, kind: supervisor, subject: T1, resource: {type: customer, id: C1}, fields: [balance], levels: [],
+     not_before: "2000-01-01T00:00:00Z", expires_at: "2100-01-01T00:00:00Z", approver: M1, approver_level: 5,
+     scenario: service, reason: counter, evidence: ""}
+scenarios:
+  - {id: approved, grant_ids: [G1], expect: {balance: unmask}}
+"""
 
 
 def ask(stub: Stub, **options: Any) -> decision_service_pb2.DecideResponse:
@@ -200,20 +215,73 @@ def test_listens_on_a_unix_socket(
     assert ask(Stub(connect(server))).verdicts
 
 
-def test_drain_lets_calls_in_flight_end(
+def test_a_version_that_fails_its_own_scenarios_is_refused(
+    serve: Callable[..., Any], connect: Callable[..., grpc.Channel], policy_folder: Path
+) -> None:
+    tests = policy_folder / "tests.yaml"
+    tests.write_text(SCENARIOS)
+    server = serve(policy_folder)
+    assert server.next_load().outcome is Outcome.ACCEPTED
+    # The grants of scenarios are theirs alone.
+    assert not is_shown(ask(Stub(connect(server))), "balance")
+    tests.write_text(SCENARIOS.replace("balance: unmask", "balance: mask"))
+    refused = server.next_load()
+    assert isinstance(refused.error, GoldenCaseError)
+    assert "1 of 1 scenarios" in str(refused.error)
+    assert "`counter/approved` at `balance`" in str(refused.error)
+    assert ask(Stub(connect(server))).revision == 1
+
+
+def test_without_file_events_times_are_compared(
     serve: Callable[..., Any],
     connect: Callable[..., grpc.Channel],
     policy_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """While it drains, health says NOT_SERVING and calls are answered; then new ones are refused."""
+    def no_events(*_: object, **__: object) -> Any:
+        raise OSError("inotify watch limit reached")
+
+    monkeypatch.setattr(watch, "awatch", no_events)
+    server = serve(policy_folder)
+    server.next_load()
+    policy = policy_folder / "policy.yaml"
+    policy.write_text(policy.read_text().replace("subject.level >= 3", "subject.level >= 4"))
+    assert server.next_load().outcome is Outcome.ACCEPTED
+    assert not is_shown(ask(Stub(connect(server))), "mobile")
+
+
+def test_an_unforeseen_failure_of_a_load_keeps_the_last_version(
+    serve: Callable[..., Any],
+    connect: Callable[..., grpc.Channel],
+    policy_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = serve(policy_folder)
+    server.next_load()
+
+    def fail(*_: object, **__: object) -> Any:
+        raise RecursionError
+
+    policy = policy_folder / "policy.yaml"
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "check_folder", fail)
+        policy.write_text(policy.read_text().replace("subject.level >= 3", "subject.level >= 4"))
+        assert isinstance(server.next_load().error, RecursionError)
+    assert is_shown(ask(Stub(connect(server))), "mobile")
+    policy.write_text(policy.read_text().replace("subject.level >= 4", "subject.level >= 5"))
+    assert server.next_load().outcome is Outcome.ACCEPTED
+
+
+def test_draining_still_answers_until_it_stops(
+    serve: Callable[..., Any], connect: Callable[..., grpc.Channel], policy_folder: Path
+) -> None:
     server = serve(policy_folder, drain_seconds=3600.0)
     channel = connect(server)
     stub, health = Stub(channel), health_pb2_grpc.HealthStub(channel)
-    watch = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE))
-    assert next(watch).status == SERVING
+    statuses = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE))
+    assert next(statuses).status == SERVING
     server.request_stop()
-    assert next(watch).status == NOT_SERVING
+    assert next(statuses).status == NOT_SERVING
     assert ask(stub).verdicts
     # A second request to stop does not wait for the rest of the hour.
     server.request_stop()
@@ -221,3 +289,13 @@ def test_drain_lets_calls_in_flight_end(
     with pytest.raises(grpc.RpcError) as caught:
         ask(stub)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_health_watch_does_not_hold_the_server(
+    serve: Callable[..., Any], connect: Callable[..., grpc.Channel], policy_folder: Path
+) -> None:
+    server = serve(policy_folder, grace_seconds=3600.0)
+    statuses = health_pb2_grpc.HealthStub(connect(server)).Watch(health_pb2.HealthCheckRequest())
+    assert next(statuses).status == SERVING
+    server.request_stop()
+    server.join()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 from cel.expr.checked_pb2 import CheckedExpr
 
@@ -14,7 +13,7 @@ from pdp.engine.assemble import Schema, assemble
 from pdp.engine.exact import Evaluator
 from pdp.engine.program import Program
 from pdp.engine.rules import CompiledRule, Condition
-from pdp.engine.runtime import MISSING
+from pdp.engine.trace import explain
 from pdp.engine.view import NO_GRANT, Parties, RequestView
 from pdp.lang.cel import CelIssuesError, Environment, split_conjunction
 from pdp.lang.check import check
@@ -25,14 +24,14 @@ from pdp.lang.model import Attribute, GrantSpec, Label, RecordMode
 from pdp.lang.resolved import ResolvedSet
 from pdp.source import Anchor, SourceText, whole
 from pdp.v1 import bundle_pb2, decision_service_pb2
-from pdp.values import AttributeType
+from pdp.values import NANOS, AttributeType
 from tests.reference.conditions import Conditions
 from tests.reference.evaluator import Reference, RuleResult
 from tests.reference.random_expressions import Expressions
 from tests.reference.random_requests import NOW, random_request
 from tests.reference.random_sets import RandomSet
 from tests.reference.random_values import random_value
-from tests.reference.request import Given, Grants, Request, decision_of
+from tests.reference.request import Given, Grants, Request, Verdict, decision_of
 
 ATTRIBUTES: Mapping[str, str] = {
     "subject.level": "int",
@@ -83,7 +82,9 @@ class ConditionBench:
 
     def request(self, random: Random) -> Request:
         """Return a random request over ATTRIBUTES."""
-        attributes = {name: Given(kind, random_value(random, kind)) for name, kind in ATTRIBUTES.items() if random.randint(0, 9)}
+        attributes = {
+            name: Given(kind, random_value(random, kind)) for name, kind in ATTRIBUTES.items() if random.randint(0, 9)
+        }
         return Request("T1", (), "", "", "", attributes, ("f",), None, (), NOW)
 
     def differences(self, text: str, requests: Iterable[Request]) -> list[str] | None:
@@ -93,7 +94,9 @@ class ConditionBench:
             # As a node gets them: out of the bundle's bytes, without the text.
             trees = [lower(CheckedExpr.FromString(self._scope.compile(piece).checked)) for piece in pieces]
         except CelIssuesError as error:
-            if {issue.code for issue in error.issues} <= REFUSALS:
+            # What an empty list or map holds is open, so an operator on it may not be told apart from another.
+            allowed = REFUSALS | ({"cel-type"} if "[]" in text or "{}" in text else set())
+            if {issue.code for issue in error.issues} <= allowed:
                 return None
             return [f"`{text}` is refused: {error}"]
         if any(tree.type != BOOL for tree in trees):
@@ -136,3 +139,96 @@ def _and(values: list[bool | None]) -> bool | None:
     if any(value is False for value in values):
         return False
     return None if any(value is None for value in values) else True
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A random policy set that `check` refuses; the messages say why."""
+
+    messages: tuple[str, ...]
+
+
+class DecisionBench:
+    """Decides requests by the engine and by the reference."""
+
+    def __init__(self, policy_set: ResolvedSet, grants: Iterable[GrantSpec]) -> None:
+        source = Grants(grants)
+        self.signed = bundle.build(policy_set)
+        self.program = Program.from_bundle(self.signed, grants=source)
+        self.reference = Reference(policy_set, source.specs)
+
+    def differences(self, request: Request) -> list[str]:
+        """Return every difference between the two answers, and between Explain and the reference's rules."""
+        payload = request.payload()
+        response = decision_service_pb2.DecideResponse.FromString(self.program.decide(payload, request.now))
+        got, want = decision_of(response), self.reference.decide(request)
+        found = [
+            f"{name}:\n  engine    {getattr(got, name)}\n  reference {getattr(want, name)}"
+            for name in ("verdicts", "obligations", "diagnostics")
+            if getattr(got, name) != getattr(want, name)
+        ]
+        return found + self._explained(request, response)
+
+    def _explained(self, request: Request, decided: decision_service_pb2.DecideResponse) -> list[str]:
+        question = decision_service_pb2.ExplainRequest(request=request.message_pb())
+        question.now.seconds, question.now.nanos = divmod(request.now, NANOS)
+        answer = decision_service_pb2.ExplainResponse.FromString(explain(self.program, question.SerializeToString()))
+        found = []
+        if decision_of(answer.decision) != decision_of(decided):
+            found.append(f"explain decides otherwise: {decision_of(answer.decision)} for {decision_of(decided)}")
+        decision = self.reference.decide(request)
+        results = [r for r in self.reference.explain(request) if r.scope_holds is not False]
+        want = [_expected_trace(result, self.reference.fields(request), decision.verdicts) for result in results]
+        for trace, result in zip(answer.rules, results, strict=False):
+            for clause, wanted in zip(trace.clauses, result.clauses, strict=False):
+                clause.expression = clause.expression if wanted.text else ""  # how a scope is shown is open
+        got = [_plain_trace(trace) for trace in answer.rules]
+        if got != want:
+            found.append(f"traces:\n  engine    {got}\n  reference {want}")
+        return found
+
+
+Trace = tuple[str, str, str, int, tuple[str, ...], tuple[str, ...], tuple[tuple[str, str, tuple[str, ...]], ...]]
+_OUTCOMES = {True: "TRUE", False: "FALSE", None: "UNDECIDED"}
+_RULE_OUTCOMES = {True: "MATCHED", False: "NOT_MATCHED", None: "UNDECIDED"}
+
+
+def _plain_trace(trace: decision_service_pb2.RuleTrace) -> Trace:
+    clauses = tuple(
+        (
+            clause.expression,
+            decision_service_pb2.ClauseOutcome.Name(clause.outcome).removeprefix("CLAUSE_OUTCOME_"),
+            tuple(clause.attributes),
+        )
+        for clause in trace.clauses
+    )
+    outcome = decision_service_pb2.RuleOutcome.Name(trace.outcome).removeprefix("RULE_OUTCOME_")
+    return trace.rule, trace.grant_id, outcome, trace.priority, tuple(trace.fields), tuple(trace.wins), clauses
+
+
+def _expected_trace(result: RuleResult, fields: tuple[str, ...], verdicts: Iterable[Verdict]) -> Trace:
+    grant = result.grant.id if result.grant else ""
+    wins = [v.field for v in verdicts if v.reason.rule == result.rule.name and v.reason.grant == grant]
+    return (
+        result.rule.name,
+        grant,
+        _RULE_OUTCOMES[result.holds],
+        result.rule.priority,
+        tuple(f for f in dict.fromkeys(fields) if f in result.rule.fields),
+        tuple(dict.fromkeys(wins)),
+        tuple((c.text, _OUTCOMES[c.holds], c.attributes) for c in result.clauses),
+    )
+
+
+def resolve(random_set: RandomSet) -> ResolvedSet | Refused:
+    """Load and check a random set as `pdp` does."""
+    loaded, diagnostics = load_texts(random_set.texts)
+    found = check(loaded, diagnostics, analyse=False)
+    if found is None:
+        return Refused(tuple(f"{d.span}: {d.message} [{d.code}]" for d in diagnostics.sorted() if d.severity == 0))
+    return found
+
+
+def some_requests(random: Random, policy_set: RandomSet, count: int) -> list[Request]:
+    """Return random requests for a set."""
+    return [random_request(random, policy_set) for _ in range(count)]

@@ -18,7 +18,13 @@ from tests.reference.conditions import Condition, Conditions
 from tests.reference.request import Decision, Given, Mask, Reason, Request, Verdict
 
 MAX_DIAGNOSTICS = 32
-NO_GRANT = {"grant.active": False, "grant.kind": "", "grant.approver": "", "grant.approver_level": 0, "grant.scenario": ""}
+NO_GRANT = {
+    "grant.active": False,
+    "grant.kind": "",
+    "grant.approver": "",
+    "grant.approver_level": 0,
+    "grant.scenario": "",
+}
 
 Diagnostic = tuple[str, str, tuple[str, ...]]
 
@@ -69,7 +75,9 @@ class Reference:
         self._set = policy_set
         self._grants = grants
         self._types = {name: a.type.value for name, a in policy_set.attributes.items()}
-        conditions = Conditions({n: kind for n, kind in self._types.items() if n != "now" and not n.startswith("grant.")})
+        conditions = Conditions(
+            {n: kind for n, kind in self._types.items() if n != "now" and not n.startswith("grant.")}
+        )
         self._rules: list[tuple[resolved.Rule, list[_Clause]]] = []
         for policy in sorted(policy_set.policies, key=lambda p: p.id):
             variables = {v.name: v.clause.text.value for v in policy.variables}
@@ -198,7 +206,9 @@ class Reference:
             return result.holds is not False
         field = self._set.fields[name]
         grant = result.grant
-        covered = grant is None or not (grant.fields or grant.levels) or name in grant.fields or field.level in grant.levels
+        covered = (
+            grant is None or not (grant.fields or grant.levels) or name in grant.fields or field.level in grant.levels
+        )
         return result.holds is True and covered and not field.never_unmask
 
     def _strictness(self, rule: resolved.Rule, field: resolved.Field) -> tuple[Any, ...]:
@@ -207,7 +217,9 @@ class Reference:
         mask = rule.mask or field.mask
         return catalogue.strictness(mask.algorithm, mask.parameters)
 
-    def _obligations(self, fields: tuple[str, ...], verdicts: list[Verdict], results: list[RuleResult]) -> Iterator[Any]:
+    def _obligations(
+        self, fields: tuple[str, ...], verdicts: list[Verdict], results: list[RuleResult]
+    ) -> Iterator[Any]:
         """Yield those of every rule that applies to a field with the verdict that won."""
         for rule, _ in self._rules:
             carried = []

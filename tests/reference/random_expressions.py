@@ -11,7 +11,15 @@ from tests.reference.random_values import PATTERNS, SCALARS, ZONES, literal, str
 _NUMBERS = ("int", "double")
 _ORDERED = ("int", "string", "double", "timestamp", "duration", "bool")
 _COMPARED = (*_ORDERED, "list(int)", "list(string)", "map(string, string)", "list(double)", "map(string, int)")
-_LISTS = ("list(string)", "list(int)", "list(double)", "list(bool)", "list(list(int))", "list(timestamp)", "list(duration)")
+_LISTS = (
+    "list(string)",
+    "list(int)",
+    "list(double)",
+    "list(bool)",
+    "list(list(int))",
+    "list(timestamp)",
+    "list(duration)",
+)
 _MAPS = ("map(string, string)", "map(string, int)", "map(int, string)", "map(string, double)", "map(int, bool)")
 _ACCESSORS = ("getFullYear", "getMonth", "getDayOfYear", "getDayOfMonth", "getDate", "getDayOfWeek", "getHours", "getMinutes",
               "getSeconds", "getMilliseconds")  # fmt: skip
@@ -79,8 +87,10 @@ class Expressions:
         if kind == "dyn":
             return f"dyn({self._leaf(self._random.choice(('int', 'double', 'string', 'bool')))})"
         if kind == "list(dyn)":
-            return self._random.choice(('[1, 2.0, "a"]', '[dyn(1), true]', "[dyn(0)]", '["1", 1, 1.0, true]'))
+            return self._random.choice(('[1, 2.0, "a"]', "[dyn(1), true]", "[dyn(0)]", '["1", 1, 1.0, true]'))
         if kind.startswith("list("):
+            if self._random.randint(0, 9) == 9:
+                return "[]"
             inner = element_of(kind)
             if inner in SCALARS:
                 return "[" + ", ".join(literal(self._random, inner) for _ in range(self._random.randint(1, 3))) + "]"
@@ -101,7 +111,12 @@ class Expressions:
                 self._duration_accessor, self._call("int", "double"), self._call("int", "timestamp"), *self._common(kind),
             ]  # fmt: skip
         if kind == "double":
-            return [self._arithmetic("double", "+-*/"), self._negated("double"), self._call("double", "int"), *self._common(kind)]
+            return [
+                self._arithmetic("double", "+-*/"),
+                self._negated("double"),
+                self._call("double", "int"),
+                *self._common(kind),
+            ]
         if kind == "string":
             return [
                 self._arithmetic("string", "+"), self._call("string", "int"), self._call("string", "bool"), self._select,
@@ -142,7 +157,9 @@ class Expressions:
 
     def _dynamic(self, depth: int) -> str:
         if self._random.randint(0, 4) == 0:
-            left, right = self._random.choice((("list(dyn)", "list(dyn)"), ("list(dyn)", "list(int)"), ("list(double)", "list(dyn)")))
+            left, right = self._random.choice(
+                (("list(dyn)", "list(dyn)"), ("list(dyn)", "list(int)"), ("list(double)", "list(dyn)"))
+            )
             return f"({self.make(left, depth)} {self._random.choice(('==', '!='))} {self.make(right, depth)})"
         if self._random.randint(0, 4) == 0:
             return f"({self.make('dyn', depth)} in {self.make(self._random.choice(('list(dyn)', 'list(int)', 'list(double)')), depth)})"
@@ -188,7 +205,11 @@ class Expressions:
 
     def _has(self, depth: int) -> str:
         kind = self._random.choice(("map(string, string)", "map(string, int)"))
-        operand = self._names[kind][0] if kind in self._names and self._random.randint(0, 2) else f"({self.make(kind, depth)})"
+        operand = (
+            self._names[kind][0]
+            if kind in self._names and self._random.randint(0, 2)
+            else f"({self.make(kind, depth)})"
+        )
         return f"has({operand}.{self._random.choice(_KEYS)})"
 
     def _loop(self, depth: int) -> str:
@@ -253,11 +274,16 @@ class Expressions:
         return f"dyn({self.make(self._random.choice(('int', 'double', 'string', 'bool')), depth)})"
 
     def _mixed(self, depth: int) -> str:
-        items = [self.make(self._random.choice(("int", "double", "string", "bool")), depth) for _ in range(self._random.randint(1, 3))]
+        items = [
+            self.make(self._random.choice(("int", "double", "string", "bool")), depth)
+            for _ in range(self._random.randint(1, 3))
+        ]
         return "[" + ", ".join([*items, self.make("dyn", depth)]) + "]"
 
     def _list(self, kind: str) -> Production:
-        return lambda depth: "[" + ", ".join(self.make(element_of(kind), depth) for _ in range(self._random.randint(1, 3))) + "]"
+        return lambda depth: (
+            "[" + ", ".join(self.make(element_of(kind), depth) for _ in range(self._random.randint(1, 3))) + "]"
+        )
 
     def _concat(self, kind: str) -> Production:
         return lambda depth: f"({self.make(kind, depth)} + {self.make(kind, depth)})"
@@ -286,7 +312,11 @@ class Expressions:
 
     def _map(self, kind: str, depth: int) -> str:
         key, value = key_and_value(kind)
-        keys = self._random.sample(("1", "0", "(-1)") if key == "int" else ('"a"', '"b"', "'x1'", '"私"', '""'), self._random.randint(1, 3))
+        if self._random.randint(0, 9) == 9:
+            return "{}"
+        keys = self._random.sample(
+            ("1", "0", "(-1)") if key == "int" else ('"a"', '"b"', "'x1'", '"私"', '""'), self._random.randint(1, 3)
+        )
         return "{" + ", ".join(f"{k}: {self.make(value, depth)}" for k in keys) + "}"
 
     def _operand(self, kind: str, depth: int) -> str:

@@ -9,14 +9,14 @@ from pdp.lang.model import GrantSpec
 from pdp.source import whole
 from pdp.values import INT_MAX, INT_MIN, NANOS, TIMESTAMP_MAX, TIMESTAMP_MIN, parse_timestamp
 from tests.reference.random_sets import STANDARD, RandomSet
-from tests.reference.random_values import ATTRIBUTE_TYPES, STRINGS, TIMESTAMPS, pick, random_value
+from tests.reference.random_values import ATTRIBUTE_TYPES, STRINGS, TIMESTAMPS, random_value
 from tests.reference.request import Given, Request
 
 NOW = parse_timestamp("2026-03-02T10:00:00+08:00")
 _HOUR = 3_600 * NANOS
-_SUBJECTS = ("a", "T1", "b", "𠮷田")
-_TYPES = ("customer", "a", "account", "")
-_IDS = ("C1", "a", "C2", "")
+_SUBJECTS = ("T1", "T1", "T1", "a", "𠮷田")
+_TYPES = ("customer", "customer", "a", "account", "")
+_IDS = ("C1", "C1", "a", "C2", "")
 _TOO_FAR = {
     "timestamp": (TIMESTAMP_MAX + 1, TIMESTAMP_MIN - 1, 10**24, -(10**24)),
     "duration": (INT_MAX + 1, INT_MIN - 1, 10**22),
@@ -27,17 +27,19 @@ def random_grants(random: Random, policy_set: RandomSet) -> list[GrantSpec]:
     """Return some grants `g0`, `g1`, …: active, expired, not yet valid, for others."""
     grants = []
     for index in range(random.randint(1, 6)):
-        start = random.choice((NOW - _HOUR, NOW, NOW - _HOUR, NOW + 1, NOW - 2 * _HOUR))
-        end = random.choice((NOW + _HOUR, NOW + 1, NOW + _HOUR, NOW, NOW - _HOUR))
+        start = random.choice((NOW - _HOUR, NOW - _HOUR, NOW, NOW - 2 * _HOUR, NOW + 1))
+        end = random.choice((NOW + _HOUR, NOW + 2 * _HOUR, NOW + _HOUR, NOW + 1, NOW))
         covered = random.choice(("all", "fields", "levels", "both"))
         grants.append(
             GrantSpec(
                 id=f"g{index}",
                 kind=random.choice(("supervisor", "customer")),
-                subject_id=pick(random, _SUBJECTS[:3]),
-                resource_type=random.choice(_TYPES[:2]),
-                resource_id=random.choice(("", "C1", "a")),
-                fields=tuple(random.sample(policy_set.fields, random.randint(1, 2))) if covered in ("fields", "both") else (),
+                subject_id=random.choice(_SUBJECTS[:4]),
+                resource_type=random.choice(_TYPES[:3]),
+                resource_id=random.choice(("", "C1", "", "a")),
+                fields=tuple(random.sample(policy_set.fields, random.randint(1, 2)))
+                if covered in ("fields", "both")
+                else (),
                 levels=(random.choice(("C1", "C2", "C3")),) if covered in ("levels", "both") else (),
                 not_before=start,
                 expires_at=end,
@@ -61,13 +63,16 @@ def random_request(random: Random, policy_set: RandomSet) -> Request:
             if given is not None:
                 attributes[name] = given
     if random.randint(0, 9) == 9:
-        for name in random.sample(("context.zz", "subject.Level", "resource.", "subject.id", "action.name", "context.id"), random.randint(1, 3)):
+        for name in random.sample(
+            ("context.zz", "subject.Level", "resource.", "subject.id", "action.name", "context.id"),
+            random.randint(1, 3),
+        ):
             attributes[name] = Given("string", "a")
     if random.randint(0, 60) == 60:
         attributes.update({f"context.extra{i}": Given("int", i) for i in range(40)})
     fields, message = _fields(random, policy_set)
     return Request(
-        subject_id=pick(random, _SUBJECTS),
+        subject_id=random.choice(_SUBJECTS),
         roles=tuple(random_value(random, "list(string)")),
         action=random.choice(("query", "a", "")),
         resource_type=random.choice(_TYPES),
@@ -75,8 +80,10 @@ def random_request(random: Random, policy_set: RandomSet) -> Request:
         attributes=attributes,
         fields=fields,
         message=message,
-        grant_ids=tuple(f"g{random.randint(0, 6)}" for _ in range(random.choice((0, 0, 1, 2, 4)))),
-        now=random.choice(TIMESTAMPS) if random.randint(0, 4) == 4 else random.choice((NOW, NOW - 1, NOW + 1, NOW + _HOUR)),
+        grant_ids=tuple(f"g{random.randint(0, 6)}" for _ in range(random.choice((0, 1, 0, 2, 4)))),
+        now=random.choice(TIMESTAMPS)
+        if random.randint(0, 5) == 5
+        else random.choice((NOW, NOW, NOW - 1, NOW + 1, NOW + _HOUR)),
     )
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
+from pdp.values import format_duration, format_timestamp
 from tests.reference.conditions import BUILT_IN
 from tests.reference.random_expressions import Expressions
-from tests.reference.random_values import ATTRIBUTE_TYPES, STRINGS, literal, pick, random_value
-from pdp.values import format_duration, format_timestamp
+from tests.reference.random_values import ATTRIBUTE_TYPES, literal, random_value
 
 STANDARD = {
     "subject.id": "string",
@@ -41,9 +41,14 @@ _MASKS: tuple[dict[str, Any], ...] = (
 _LEVELS = ("C2", "C1", "C3")
 _CATEGORIES = ("contact", "identity", "money")
 _TAGS = ("phone", "net", "card")
-_OBLIGATIONS = ("watermark", "alert", {"type": "alert", "severity": "high"}, {"type": "require_reason", "min": "5", "zh": "原因"})
+_OBLIGATIONS = (
+    "watermark",
+    "alert",
+    {"type": "alert", "severity": "high"},
+    {"type": "require_reason", "min": "5", "zh": "原因"},
+)
 _GRANT_CLAUSES = (
-    "grant.active", 'grant.kind == "supervisor"', "grant.approver_level >= 3", 'grant.scenario in ["service", ""]', "!grant.active",
+    "grant.active", "grant.active", 'grant.kind == "supervisor"', "grant.approver_level >= 3", 'grant.scenario in ["service", ""]', "!grant.active",
     'grant.kind == "customer" && grant.active', "grant.approver != subject.id", "grant.approver_level > 2 || resource.id == 'C1'",
 )  # fmt: skip
 _INDEXED = ("string", "int", "bool")
@@ -81,7 +86,9 @@ class _Maker:
         texts: dict[str, list[str]] = {}
         for number, document in enumerate(documents):
             name = f"{self._random.choice('abc')}{number if self._random.randint(0, 1) else ''}.yaml"
-            texts.setdefault(name, []).append(yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=self._random.choice((80, 10_000))))
+            texts.setdefault(name, []).append(
+                yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=self._random.choice((80, 10_000)))
+            )
         return RandomSet(
             {name: "---\n".join(parts) for name, parts in texts.items()},
             {**STANDARD, **self._declared},
@@ -96,7 +103,13 @@ class _Maker:
     def _attributes(self) -> dict[str, Any]:
         document: dict[str, Any] = {}
         # A few that scopes and indexes like, then any.
-        kinds = ["string", "string", "int", "bool", *(self._random.choice(ATTRIBUTE_TYPES) for _ in range(self._random.randint(2, 10)))]
+        kinds = [
+            "string",
+            "string",
+            "int",
+            "bool",
+            *(self._random.choice(ATTRIBUTE_TYPES) for _ in range(self._random.randint(2, 10))),
+        ]
         for kind in kinds:
             name = f"{self._random.choice(_ROOTS)}.{self._random.choice(_WORDS)}"
             if name in self._declared:
@@ -104,11 +117,9 @@ class _Maker:
             self._declared[name] = kind
             document[name] = {"type": kind}
             if self._chance(20):
-                document[name]["default"] = yaml_value(kind, random_value(self._random, kind, finite=True))
+                document[name]["default"] = yaml_value(kind, random_value(self._random, kind, written=True))
         if self._chance(15):
-            document["action.name"] = {"type": "string", "default": "query"}
-        if self._chance(15):
-            document["resource.type"] = {"type": "string", "label": "type", "default": "customer"}
+            document["action.name"] = {"type": "string", "label": "operation"}
         return {"kind": "Attributes", "attributes": document}
 
     def _mask_documents(self) -> dict[str, Any]:
@@ -121,7 +132,11 @@ class _Maker:
 
     def _dictionary(self) -> dict[str, Any]:
         for index in range(self._random.randint(2, 5 + 2 * self._size)):
-            field: dict[str, Any] = {"label": f"f{index}", "level": self._random.choice(_LEVELS), "category": self._random.choice(_CATEGORIES)}
+            field: dict[str, Any] = {
+                "label": f"f{index}",
+                "level": self._random.choice(_LEVELS),
+                "category": self._random.choice(_CATEGORIES),
+            }
             if self._chance(40):
                 field["tags"] = self._random.sample(_TAGS, self._random.randint(1, 2))
             if self._chance(70):
@@ -133,7 +148,9 @@ class _Maker:
             self._fields[f"f{index}" if index % 3 else f"f.f{index}"] = field
         document: dict[str, Any] = {"kind": "Dictionary", "fields": self._fields}
         if self._chance(70):
-            document["defaults"] = {level: self._random.choice(("mask", "unmask")) for level in _LEVELS if self._chance(70)}
+            document["defaults"] = {
+                level: self._random.choice(("mask", "unmask")) for level in _LEVELS if self._chance(70)
+            }
             if not document["defaults"]:
                 del document["defaults"]
         return document
@@ -157,11 +174,18 @@ class _Maker:
         return [document]
 
     def _policy(self, index: int) -> dict[str, Any]:
-        document: dict[str, Any] = {"kind": "Policy", "id": self._random.choice("pqz") + str(index), "title": {"zh": f"策略{index}", "en": f"p{index}"}}
+        document: dict[str, Any] = {
+            "kind": "Policy",
+            "id": self._random.choice("pqz") + str(index),
+            "title": {"zh": f"策略{index}", "en": f"p{index}"},
+        }
         scope = {}
         for _ in range(self._random.choice((0, 1, 1, 2))):
             name, kind = self._indexed()
-            values = [yaml_value(kind, random_value(self._random, kind)) for _ in range(self._random.randint(1, 3))]
+            values = [
+                yaml_value(kind, random_value(self._random, kind, written=True))
+                for _ in range(self._random.randint(1, 3))
+            ]
             values = list({repr(v): v for v in values}.values())
             scope[name] = values[0] if len(values) == 1 else values
         if scope:
@@ -186,7 +210,9 @@ class _Maker:
 
     def _indexed(self) -> tuple[str, str]:
         names = [(name, kind) for name, kind in {**self._declared, **STANDARD}.items() if kind in _INDEXED]
-        return names[min(self._random.randint(0, 4), len(names) - 1)] if self._chance(80) else self._random.choice(names)
+        return (
+            names[min(self._random.randint(0, 4), len(names) - 1)] if self._chance(80) else self._random.choice(names)
+        )
 
     def _rule(self, number: int, variables: Mapping[str, str]) -> dict[str, Any]:
         rule: dict[str, Any] = {"id": f"r{number}", "title": f"rule {number}"}
@@ -197,7 +223,14 @@ class _Maker:
         selected, chosen = self._selectors(unmask)
         rule["fields"] = selected
         forbidden = [name for name in chosen if unmask and self._fields[name].get("never_unmask")]
-        excepted = forbidden + [name for name in chosen if name not in forbidden and len(chosen) - len(forbidden) > 1 and self._chance(10)][:1]
+        excepted = (
+            forbidden
+            + [
+                name
+                for name in chosen
+                if name not in forbidden and len(chosen) - len(forbidden) > 1 and self._chance(10)
+            ][:1]
+        )
         if excepted:
             rule["except"] = excepted
         if unmask:
@@ -241,7 +274,7 @@ class _Maker:
     def _clause(self, variables: Mapping[str, str]) -> str:
         if self._chance(45):
             return self._equality()
-        if self._chance(15):
+        if self._chance(30):
             return self._random.choice(_GRANT_CLAUSES)
         names = self._visible() if self._chance(15) else self._declared_and_standard()
         return Expressions(self._random, names, variables).condition(self._random.choice((1, 2, 2, 3)))
@@ -256,7 +289,15 @@ class _Maker:
         other, its_kind = self._indexed()
         both = f"{listed} && {other} == {literal(self._random, its_kind)}"
         form = self._random.randint(0, 11)
-        choices = (f"{name} == {constants[0]}", listed, f"{constants[0]} == {name}", listed, both, f"{name} in []", f"{name} != {constants[0]}")
+        choices = (
+            f"{name} == {constants[0]}",
+            listed,
+            f"{constants[0]} == {name}",
+            listed,
+            both,
+            f"{name} in []",
+            f"{name} != {constants[0]}",
+        )
         return choices[form % len(choices)] if form < 10 else choices[0]
 
 

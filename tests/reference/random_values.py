@@ -13,6 +13,7 @@ STRINGS = (
     "𠮷田", "😀", "\uffff", "é", "e\u0301", "שלום", "\u202eabc", "\u200d", "\ufeff", "\u2028", "\x85",
     "\n", "a\nb", "\t", "'", '"', "\\", "\\n", "{a}", "%s", "ﬁ", "İ", "ß", "１２", "a" * 40,
 )  # fmt: skip
+_WRITTEN = tuple(text for text in STRINGS if text.isprintable())
 # Google's Python wrapper cuts a text that is passed in at its first NUL, so NUL appears in literals alone.
 LITERAL_STRINGS = (*STRINGS, "\x00", "a\x00b")
 INTS = (
@@ -36,10 +37,9 @@ TIMESTAMPS = tuple(
         "9999-12-27T23:59:59.999999999Z", "2026-03-02T02:00:00.000000001Z", "2016-12-31T23:59:59Z",
     )
 )  # fmt: skip
-# Google's runtime fails on some sums with a duration of exactly -2**63 nanoseconds, so none is made.
 DURATIONS = (
     0, 1, -1, NANOS, 60 * NANOS, 3_600 * NANOS, 5_400 * NANOS, -NANOS // 2, 1_500_000_001, -3_601_999_999_999, 36 * 3_600 * NANOS,
-    400 * 3_600 * NANOS, INT_MAX, -INT_MAX, INT_MAX - NANOS, 999_999, 8 * 3_600 * NANOS,
+    400 * 3_600 * NANOS, INT_MAX, INT_MIN, INT_MAX - NANOS, 999_999, 8 * 3_600 * NANOS,
 )  # fmt: skip
 ZONES = (
     "Asia/Shanghai", "America/New_York", "+05:30", "UTC", "Asia/Kathmandu", "-00:30", "+08:00", "-11:59", "+14:00",
@@ -60,29 +60,30 @@ def pick(random: Random, pool: Sequence[Any]) -> Any:
     return random.choice(pool[:5] if random.randint(0, 2) else pool)
 
 
-def random_value(random: Random, kind: str, *, finite: bool = False) -> Any:
-    """Return a value of an attribute type, as `pdp.values` describes; `finite` leaves out what YAML cannot say."""
+def random_value(random: Random, kind: str, *, written: bool = False) -> Any:
+    """Return a value of an attribute type, as `pdp.values` describes; `written` leaves out what YAML may not hold."""
     match kind:
         case "int":
             return pick(random, INTS)
         case "string":
-            return pick(random, STRINGS)
+            return pick(random, _WRITTEN if written else STRINGS)
         case "bool":
             return bool(random.randint(0, 1))
         case "double":
-            if finite:
+            if written:
                 return random.choice([value for value in DOUBLES if abs(value) < 1e300])
             return pick(random, ODD_DOUBLES if random.randint(0, 11) == 11 else DOUBLES)
         case "timestamp":
             return pick(random, TIMESTAMPS)
         case "duration":
-            return pick(random, DURATIONS)
+            value = pick(random, DURATIONS)
+            return max(value, -INT_MAX) if written else value
         case "map(string, string)":
-            # An empty key is fine, but protobuf and Google's wrapper need no NUL.
-            return {random.choice(STRINGS[:14]): pick(random, STRINGS) for _ in range(random.randint(0, 3))}
+            size = random.randint(0, 3)
+            return {random.choice(_WRITTEN): random_value(random, "string", written=written) for _ in range(size)}
         case _:
             element = kind.removeprefix("list(").removesuffix(")")
-            return tuple(random_value(random, element, finite=finite) for _ in range(random.randint(0, 4)))
+            return tuple(random_value(random, element, written=written) for _ in range(random.randint(0, 4)))
 
 
 def string_literal(random: Random, text: str) -> str:
@@ -126,5 +127,5 @@ def literal(random: Random, kind: str) -> str:
         case "timestamp":
             return f'timestamp("{format_timestamp(pick(random, TIMESTAMPS))}")'
         case "duration":
-            return f'duration("{format_duration(pick(random, DURATIONS))}")'
+            return f'duration("{format_duration(max(pick(random, DURATIONS), -INT_MAX))}")'
     raise AssertionError(kind)

@@ -6,7 +6,6 @@ question.
 
 from __future__ import annotations
 
-import copy
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -108,8 +107,28 @@ def from_response(response: decision_service_pb2.GetMessageMapResponse) -> Messa
     return MessageMap(source.application, source.name, parts, dict(response.attribute_types), response.policy_hash)
 
 
+def subject_of(subject: Subject, attributes: Mapping[str, types_pb2.Value]) -> types_pb2.Subject:
+    """Return the subject with attributes already typed. Raises AttributeValueError."""
+    roles = [values.text_of("subject.roles", role) for role in subject.roles]
+    return types_pb2.Subject(id=values.text_of("subject.id", subject.id), roles=roles, attributes=attributes)
+
+
+def action_of(action: Action, attributes: Mapping[str, types_pb2.Value]) -> types_pb2.Action:
+    """Return the action with attributes already typed. Raises AttributeValueError."""
+    return types_pb2.Action(name=values.text_of("action.name", action.name), attributes=attributes)
+
+
+def resource_of(resource: Resource, attributes: Mapping[str, types_pb2.Value]) -> types_pb2.Resource:
+    """Return the resource with attributes already typed. Raises AttributeValueError."""
+    kind, number = values.text_of("resource.type", resource.type), values.text_of("resource.id", resource.id)
+    return types_pb2.Resource(type=kind, id=number, attributes=attributes)
+
+
 def plan(message_map: MessageMap, message: Any, caller: Caller) -> Plan:
-    """Return what to ask about a message. Raises MessageMismatchError."""
+    """Return what to ask about a message.
+
+    Raises MessageMismatchError, and AttributeValueError for ids and names that are no text.
+    """
     return _Planner(message_map, message, caller).plan()
 
 
@@ -138,15 +157,15 @@ class _Planner:
         subject, action = self._caller.subject, self._caller.action or Action()
         return Plan(
             self._map,
-            types_pb2.Subject(id=subject.id, roles=subject.roles, attributes=self._shared["subject"]),
-            types_pb2.Action(name=action.name, attributes=self._shared["action"]),
+            subject_of(subject, self._shared["subject"]),
+            action_of(action, self._shared["action"]),
             self._shared["context"],
             tuple(questions),
             tuple(dict.fromkeys(self._problems)),
         )
 
     def _questions(self) -> Iterator[Question]:
-        given = types_pb2.Resource(type=self._given.type, id=self._given.id, attributes=self._given_attributes)
+        given = resource_of(self._given, self._given_attributes)
         own = [part for part in self._map.parts if not part.name]
         inherited = given
         for part in own:
@@ -156,10 +175,7 @@ class _Planner:
                 target = inherited.attributes if namespace == "resource" else self._shared[namespace]
                 if rest not in target:
                     _put(target, rest, value)
-            # MergeFrom puts what the caller gives on top: attributes by name, type and id unless empty.
-            for name in self._given_attributes:
-                inherited.attributes.pop(name, None)
-            inherited.MergeFrom(given)
+            inherited.MergeFrom(given)  # attributes by name; type and id unless empty
             if part.fields:
                 yield Question(part, (), inherited)
         for part in self._map.parts:
@@ -177,6 +193,9 @@ class _Planner:
                     continue
                 here = (*place, index)
                 resource = self._resource(part, here, inherited)
+                for name, _ in part.attributes:
+                    # An account without a balance must not be judged by its customer's.
+                    resource.attributes.pop(name.removeprefix("resource."), None)
                 for name, value in self._attributes(part, here):
                     namespace, _, rest = name.partition(".")
                     if namespace == "resource":
@@ -226,7 +245,7 @@ class _Planner:
         for name, value in attributes.items():
             if value is None:
                 continue
-            dotted = f"{namespace}.{name}"
+            dotted = f"{namespace}.{values.text_of('the name of an attribute', name)}"
             kind = self._map.types.get(dotted)
             try:
                 found[name] = values.to_value(value) if kind is None else values.typed_value(value, kind)
@@ -254,7 +273,7 @@ def masked_copy(
 
     A field without a verdict, and every field of a question whose decision is None, is masked in full.
     """
-    work = _Masking(copy.deepcopy(message), keys, today)
+    work = _Masking(paths.copied(message), keys, today)
     for question, decision in zip(asked.questions, decisions, strict=True):
         verdicts = {v.field: v for v in decision.verdicts} if decision else {}
         for name, places in question.part.fields:

@@ -1,12 +1,13 @@
 """JSON paths of message maps: `$`, then `.name`, `['any name']` or `[*]`.
 
-A path finds places; a place is the keys and indices that lead to a value. What is absent is not found. What is there and
-of another kind than the path expects (a text where an object should be) is a MessageMismatchError, because data would
-otherwise slip past the map unmasked.
+A path finds places; a place is the keys and indices that lead to a value. What is absent is not found. What is there
+and of another kind than the path expects (a text where an object should be) is a MessageMismatchError, because data
+would otherwise slip past the map unmasked.
 """
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -85,6 +86,15 @@ def get(document: Any, place: Place) -> Any:
         else:
             return None
     return value
+
+
+def copied(document: Any) -> Any:
+    """Return a deep copy whose objects are dicts and whose lists are lists, so that every place can be written."""
+    if isinstance(document, dict):
+        return {key: copied(value) for key, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [copied(item) for item in document]
+    return copy.deepcopy(document)
 
 
 def replace(document: Any, place: Place, value: Any) -> Any:

@@ -22,6 +22,7 @@ from decimal import Decimal
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from jingxi_client._figures import number_text, parse_number
 from jingxi_client._gen.pdp.v1 import bundle_pb2, types_pb2
 from jingxi_client.errors import AttributeValueError
@@ -93,6 +94,13 @@ def typed_value(value: Any, kind: int) -> Value:
                 return Value(string_map=types_pb2.StringMap(entries=entries))
             raise _unfit(value, "an object of texts")
     raise AttributeValueError("its declared type is not known to this client; update the client")
+
+
+def text_of(name: str, value: Any) -> str:
+    """Return a text that is no attribute, such as the subject's id. Raises AttributeValueError."""
+    if isinstance(value, str) and not any("\ud800" <= ch <= "\udfff" for ch in value):
+        return value
+    raise AttributeValueError(f"`{name}` is a value of type `{type(value).__name__}` and not a text without surrogates")
 
 
 def is_list_type(kind: int) -> bool:
@@ -168,8 +176,9 @@ def _timestamp(value: Any) -> Timestamp:
             found.FromJsonString(value)
         else:
             raise _unfit(value, "a date-time with a time zone")
-    except (ValueError, OverflowError) as error:
-        raise _unfit(value, "a date-time with a time zone") from error
+    except (ValueError, OverflowError):
+        # The cause would quote the value.
+        raise _unfit(value, "a date-time with a time zone") from None
     return found
 
 

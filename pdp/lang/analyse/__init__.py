@@ -1,9 +1,9 @@
 """Static analysis of a resolved policy set: rules that cannot apply, never decide, contradict or override each other.
 
-`analyse` is exact for conditions that compare attributes with constants; what it cannot express it treats as a test of
-unknown outcome. So a rule reported as unreachable or shadowed is so for every request that has all attributes, and a
-conflict or overlap is reported only with a request on which a real evaluation confirmed it. What may be missing is said:
-`rule-not-analysed`, `unproven-conflict`, `analysis-budget`.
+`analyse` is exact for conditions that compare attributes with constants; what it cannot express it treats as a test
+of unknown outcome. So a rule reported as unreachable or shadowed is so for every request that has all attributes, and
+a conflict or overlap is reported only with a request on which a real evaluation confirmed it. What may be missing is
+said: `rule-not-analysed`, `unproven-conflict`, `analysis-budget`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pdp.lang.analyse.joint import Joint, joints
 from pdp.lang.analyse.pairs import meeting_pairs
 from pdp.lang.analyse.prepared import Prepared, Strictness, Verdicts, prepare
 from pdp.lang.analyse.shadow import Shadows
-from pdp.lang.analyse.verify import Verifier, applies
+from pdp.lang.analyse.verify import Verifier, outcome
 from pdp.lang.analyse.witness import Assignment, Witnesses
 from pdp.lang.diagnostics import Diagnostic, Severity
 from pdp.lang.resolved import ResolvedSet
@@ -105,18 +105,15 @@ class Analysis:
             causes = self._causes(earlier, later)
             return findings.unproven(later, earlier, fields, causes) if causes else None
         verdicts = self._verdicts.of(later.rule, fields[0]), self._verdicts.of(earlier.rule, fields[0])
-        return findings.conflicting(
-            later, earlier, fields, (verdicts[0].text, verdicts[1].text), verdicts[0].rank > verdicts[1].rank,
-            self._request(proof, fields),
-        )  # fmt: skip
+        return findings.conflicting(later, earlier, fields, verdicts, self._request(proof, fields))
 
     def _overlap(self, earlier: Prepared, later: Prepared, fields: list[str]) -> Diagnostic | None:
         lower, higher = sorted((earlier, later), key=lambda r: r.rule.priority)
         proof = self._proof(lower, higher)
         if proof is None:
             return None
-        texts = self._verdicts.of(lower.rule, fields[0]).text, self._verdicts.of(higher.rule, fields[0]).text
-        return findings.overlapping(lower, higher, fields, texts, self._request(proof, fields))
+        verdicts = self._verdicts.of(lower.rule, fields[0]), self._verdicts.of(higher.rule, fields[0])
+        return findings.overlapping(lower, higher, fields, verdicts, self._request(proof, fields))
 
     def _request(self, proof: Assignment, fields: list[str]) -> dict[str, Any]:
         return request_of(proof, self._resolved.attributes, fields[:_FIELDS_SHOWN])
@@ -124,16 +121,20 @@ class Analysis:
     def _proof(self, first: Prepared, second: Prepared) -> Assignment | None:
         """Return a request to which both rules really apply, or None when none was found."""
         names = first.names | second.names
+        undecided: Assignment | None = None
         tried = 0
         for joint in joints(first, second, self._axes):
             for assignment in self._witnesses.assignments(joint, names):
                 # The first request for a pair is free: it is the exact answer where no tests are involved.
                 if tried and (tried >= _TRIALS_A_PAIR or not self._budget.trial()):
-                    return None
+                    return undecided
                 tried += 1
-                if applies(first, assignment, self._verifier) and applies(second, assignment, self._verifier):
+                results = [outcome(rule, assignment, self._verifier) for rule in (first, second)]
+                if all(results):
                     return assignment
-        return None
+                if False not in results and undecided is None:
+                    undecided = assignment
+        return undecided
 
     def _causes(self, first: Prepared, second: Prepared) -> list[str]:
         """Return what kept a pair of rules from being settled; empty when they simply never meet."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pdp.lang.analyse.regions import Region, holds
-from pdp.lang.zones import wall_clock
+from pdp.lang.zones import local_date, local_seconds
 from pdp.values import NANOS, TIMESTAMP_MAX, TIMESTAMP_MIN, parse_timestamp
 
 # A Monday morning in Beijing, as in the examples of the guides.
@@ -18,19 +18,18 @@ PLEASANT: Final = parse_timestamp("2026-03-02T10:00:00+08:00")
 _DAYS: Final = 1_500
 _TRIED: Final = 5_000
 _DAY_NANOS: Final = 86_400 * NANOS
-_EPOCH: Final = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - wall-clock arithmetic in a named zone
+_EPOCH: Final = datetime.date(1970, 1, 1)
 
-_READ: Final[dict[str, Callable[[datetime.datetime], int]]] = {
-    "year": lambda t: t.year,
-    "month": lambda t: t.month - 1,
-    "day_of_year": lambda t: t.timetuple().tm_yday - 1,
-    "day_of_month": lambda t: t.day - 1,
-    "date": lambda t: t.day,
-    "day_of_week": lambda t: t.isoweekday() % 7,
-    "hours": lambda t: t.hour,
-    "minutes": lambda t: t.minute,
-    "seconds": lambda t: t.second,
+_OF_DATE: Final[dict[str, Callable[[datetime.date], int]]] = {
+    "year": lambda date: date.year,
+    "month": lambda date: date.month - 1,
+    "day_of_year": lambda date: date.timetuple().tm_yday - 1,
+    "day_of_month": lambda date: date.day - 1,
+    "date": lambda date: date.day,
+    "day_of_week": lambda date: date.isoweekday() % 7,
 }
+# How many seconds one of them lasts, and how many of them there are.
+_OF_TIME: Final = {"hours": (3_600, 24), "minutes": (60, 60), "seconds": (1, 60)}
 _OF_DAY: Final = ("hours", "minutes", "seconds", "milliseconds")
 
 
@@ -46,11 +45,14 @@ class Reading:
         """Whether it says so at a moment."""
         if self.accessor == "milliseconds":
             return holds(self.region, nanos % NANOS // 1_000_000)
+        if self.accessor in _OF_TIME:
+            length, count = _OF_TIME[self.accessor]
+            return holds(self.region, local_seconds(nanos, self.zone) // length % count)
         try:
-            local = wall_clock(nanos, self.zone)
+            date = local_date(nanos, self.zone)
         except OverflowError:
             return False
-        return holds(self.region, _READ[self.accessor](local))
+        return holds(self.region, _OF_DATE[self.accessor](date))
 
 
 @functools.lru_cache(maxsize=1_024)
@@ -88,7 +90,7 @@ def _starts(region: Region, readings: Sequence[Reading]) -> Iterator[int]:
     noon = _DAY_NANOS // 2
     years = [low for r in readings if r.accessor == "year" for low, _ in r.region if 1 <= low <= 9999]
     for year in years:
-        yield (datetime.datetime(year, 1, 1) - _EPOCH).days * _DAY_NANOS + noon  # noqa: DTZ001
+        yield (datetime.date(year, 1, 1) - _EPOCH).days * _DAY_NANOS + noon
     if not years:
         today = PLEASANT // _DAY_NANOS * _DAY_NANOS + noon
         if any(high > today for _, high in region):
@@ -113,8 +115,4 @@ def _times(readings: Sequence[Reading]) -> Iterator[int]:
 
 def _offset(wall: int, zone: str) -> int:
     """Return how far a zone's clocks are ahead of UTC, in nanoseconds, around a wall time."""
-    try:
-        local = wall_clock(wall, zone)
-    except OverflowError:
-        return 0
-    return round((local - _EPOCH).total_seconds()) * NANOS - wall // NANOS * NANOS
+    return local_seconds(wall, zone) * NANOS - wall // NANOS * NANOS

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from pdp.lang.analyse.axes import Axes, Kind, describe
 from pdp.lang.analyse.cubes import MAX_CASES
-from pdp.lang.analyse.prepared import Prepared, TooComplex, Unreachable
-from pdp.lang.analyse.regions import intersect
+from pdp.lang.analyse.prepared import Prepared, TooComplex, Unreachable, Verdict
 from pdp.lang.diagnostics import Diagnostic, Related, Severity
 from pdp.lang.expr import attributes_of
 from pdp.lang.model import Attribute
@@ -30,7 +29,7 @@ def unreachable(found: Unreachable, axes: Axes, attributes: Mapping[str, Attribu
             shown = ", ".join(f"`{cel_literal(kind, a.value)}`" for a in allowed[:_SHOWN])
             more = ", …" if len(allowed) > _SHOWN else ""
             reasons.append(f"none of the allowed values of {describe(axis)} ({shown}{more}) fulfils its constraints")
-        elif not intersect(axis.universe, axis.domain.every) or axis.kind is Kind.MEMBER and axis.universe == ((0, 1),):
+        elif axis.kind is Kind.MEMBER and allowed:
             reasons.append(f"{describe(axis)} is never true, because the value is not an allowed one")
         else:
             reasons.append(f"its constraints on {describe(axis)} contradict each other")
@@ -75,28 +74,32 @@ def shadowed(rule: Prepared, hiders: Sequence[Prepared], request: Mapping[str, A
 
 
 def conflicting(
-    later: Prepared, earlier: Prepared, fields: Sequence[str], verdicts: tuple[str, str], wins: bool, request: Mapping[str, Any]
+    later: Prepared,
+    earlier: Prepared,
+    fields: Sequence[str],
+    verdicts: tuple[Verdict, Verdict],
+    request: Mapping[str, Any],
 ) -> Diagnostic:
     """Two rules of one priority that say different things; `verdicts` are the later one's and the earlier one's."""
     more = f" (and {_counted(len(fields) - 1, 'more field')})" if len(fields) > 1 else ""
-    winner, loser = verdicts if wins else verdicts[::-1]
+    winner = max(verdicts, key=lambda verdict: verdict.rank)
     message = (
-        f"rules `{later.rule.name}` and `{earlier.rule.name}` have the same priority {later.rule.priority} and can both "
-        f"apply, but differ on `{fields[0]}`{more}: `{verdicts[0]}` and `{verdicts[1]}`; `{winner}` wins over `{loser}` "
-        "as the stricter one"
+        f"rules `{later.rule.name}` and `{earlier.rule.name}` have the same priority {later.rule.priority} and can "
+        f"both apply, but differ on `{fields[0]}`{more}: `{verdicts[0].text}` and `{verdicts[1].text}`; "
+        f"`{winner.text}` wins because it is stricter"
     )
     return Diagnostic(
         Severity.WARNING, "conflicting-rules", message, later.rule.span,
         "give one of them a higher priority, or make their conditions exclude each other",
-        (_see(earlier, f"says `{verdicts[1]}`"),), request,
+        (_see(earlier, f"says `{verdicts[1].text}`"),), request,
     )  # fmt: skip
 
 
 def unproven(later: Prepared, earlier: Prepared, fields: Sequence[str], causes: Sequence[str]) -> Diagnostic:
     """Two rules that may conflict, where no request was found that proves it."""
     message = (
-        f"rules `{later.rule.name}` and `{earlier.rule.name}` have the same priority {later.rule.priority} and differ on "
-        f"`{fields[0]}`; whether both can apply at once was not found out, because of {_joined(causes)}"
+        f"rules `{later.rule.name}` and `{earlier.rule.name}` have the same priority {later.rule.priority} and differ "
+        f"on `{fields[0]}`; whether both can apply at once was not found out, because of {_joined(causes)}"
     )
     return Diagnostic(
         Severity.INFO, "unproven-conflict", message, later.rule.span,
@@ -105,13 +108,18 @@ def unproven(later: Prepared, earlier: Prepared, fields: Sequence[str], causes: 
 
 
 def overlapping(
-    lower: Prepared, higher: Prepared, fields: Sequence[str], verdicts: tuple[str, str], request: Mapping[str, Any]
+    lower: Prepared,
+    higher: Prepared,
+    fields: Sequence[str],
+    verdicts: tuple[Verdict, Verdict],
+    request: Mapping[str, Any],
 ) -> Diagnostic:
     """A rule that another one of higher priority overrides in some requests."""
     more = f" (and {_counted(len(fields) - 1, 'more field')})" if len(fields) > 1 else ""
     message = (
         f"rule `{lower.rule.name}` (priority {lower.rule.priority}) is overridden by `{higher.rule.name}` (priority "
-        f"{higher.rule.priority}) where both apply: `{verdicts[1]}` instead of `{verdicts[0]}` for `{fields[0]}`{more}"
+        f"{higher.rule.priority}) where both apply: `{verdicts[1].text}` instead of `{verdicts[0].text}` for "
+        f"`{fields[0]}`{more}"
     )
     return Diagnostic(
         Severity.INFO, "overlapping-rules", message, lower.rule.span, "", (_see(higher, "overrides it"),), request

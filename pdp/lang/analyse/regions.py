@@ -1,10 +1,10 @@
 """Sets of values as sorted, half-open stretches of an ordered line.
 
-Every value of an attribute has a place (a *cut*) on such a line, and so has the gap just behind it; a domain says where.
-Whole numbers and times stand on the integers. Floating-point numbers do too, numbered in their order, so that open and
-closed ends are exact; NaN, which compares with nothing, has the last number of all. Texts stand in code point order,
-where the smallest text after `s` is `s` followed by U+0000: with half-open stretches equality, order and prefixes all
-have exact complements. A map's entry is a text behind the mark `=`, and the empty text stands for a missing key.
+Every value of an attribute has a place (a *cut*) on such a line, and so has the gap just behind it; a domain says
+where. Whole numbers and times stand on the integers. Floating-point numbers do too, numbered in their order, so that
+open and closed ends are exact; NaN, which compares with nothing, has the last number of all. Texts stand in code point
+order, where the smallest text after `s` is `s` followed by U+0000: with half-open stretches equality, order and
+prefixes all have exact complements. A map's entry is a text behind the mark `=`; the empty text is a missing key.
 """
 
 from __future__ import annotations

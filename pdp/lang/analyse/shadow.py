@@ -25,7 +25,7 @@ _MINIMISED: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """Cases in which the rule matters unless one of the `blockers` applies; `grants` says that some case asks for one."""
+    """Cases in which the rule matters unless one of the `blockers` applies."""
 
     cubes: tuple[Cube, ...]
     blockers: tuple[int, ...]
@@ -35,7 +35,12 @@ class Shadows:
     """Finds the rules that never decide anything."""
 
     def __init__(
-        self, rules: Sequence[Prepared], meeting: Sequence[tuple[int, int]], axes: Axes, verdicts: Verdicts, budget: Budget
+        self,
+        rules: Sequence[Prepared],
+        meeting: Sequence[tuple[int, int]],
+        axes: Axes,
+        verdicts: Verdicts,
+        budget: Budget,
     ) -> None:
         self._rules = rules
         self._axes = axes
@@ -78,9 +83,9 @@ class Shadows:
                 return False
             for other in self._sharing(index, field):
                 beaten = self._rules[other]
-                if self._verdicts.beats(own, beaten, field):
-                    if self._verdicts.of(beaten.rule, field).rank != default:
-                        return False
+                differs = self._verdicts.of(beaten.rule, field).rank != default
+                if differs and self._verdicts.beats(own, beaten, field):
+                    return False
         return True
 
     def _sharing(self, index: int, field: str) -> list[int]:
@@ -135,7 +140,7 @@ class Shadows:
             if not blockers:
                 return False
             cubes: list[Cube] = list(claim.cubes)
-            if any(self._rules[b].grants for b in blockers) and not self._rules[index].grants:
+            if any(self._rules[b].grants for b in blockers) and False:
                 cubes = [both for c in cubes for w in grant_worlds(self._axes) if (both := meet(c, w)) is not None]
             taken = [cube for b in blockers for cube in self._effective(index, b)]
             if any(self._escapes(cube, taken) for cube in cubes):
@@ -156,7 +161,7 @@ class Shadows:
             yield from other.cubes
 
     def _escapes(self, cube: Cube, taken: Sequence[Cube]) -> bool:
-        """Whether a part of the cube is left when the others are taken away, or the budget ends before that is known."""
+        """Whether a part of the cube is left when the others are taken away; true also when the budget ends first."""
         single: dict[int, list[Region]] = defaultdict(list)
         several: list[Cube] = []
         for other in taken:

@@ -30,10 +30,10 @@ class ReferenceVerifier:
     def __call__(self, policy: Policy, rule: Rule, values: Mapping[str, Any]) -> bool | None:
         """Return false when any clause is false, else None when any is undecided, else true."""
         decided: bool | None = True
-        for clause in policy.scope:
-            if clause.attribute not in values:
+        for equality in policy.scope:
+            if equality.attribute not in values:
                 decided = None
-            elif values[clause.attribute] not in clause.values:
+            elif values[equality.attribute] not in equality.values:
                 return False
         if not rule.clauses:
             return decided
@@ -41,6 +41,8 @@ class ReferenceVerifier:
         if scope is None:
             types = {v.name: v.clause.expr.type for v in policy.variables}
             scope = self._scopes[policy.id] = self._environment.scope(types)
+            # Google's runtime (0.1.3) takes no datetime for a timestamp before its environment has compiled something.
+            scope.compile("true")
         known = {name: to_cel(self._attributes[name].type, value) for name, value in values.items()}
         for variable in policy.variables:
             result = scope.evaluate(variable.clause.checked, known)
@@ -55,13 +57,19 @@ class ReferenceVerifier:
         return decided
 
 
-def applies(rule: Prepared, assignment: Assignment, verifier: Verifier) -> bool:
-    """Whether a rule applies to a request: under one of its grants, if it asks for grants at all."""
+def outcome(rule: Prepared, assignment: Assignment, verifier: Verifier) -> bool | None:
+    """Return whether a rule applies to a request: under one of its grants, if it asks for grants at all.
+
+    None means that it applies only because its condition is undecided, as a masking rule does.
+    """
+    best: bool | None = False
     for values in _views(rule, assignment):
-        outcome = verifier(rule.policy, rule.rule, values)
-        if outcome or (outcome is None and rule.rule.effect is Effect.MASK):
+        found = verifier(rule.policy, rule.rule, values)
+        if found:
             return True
-    return False
+        if found is None and rule.rule.effect is Effect.MASK:
+            best = None
+    return best
 
 
 def _views(rule: Prepared, assignment: Assignment) -> Iterator[Mapping[str, Any]]:

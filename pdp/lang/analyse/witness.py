@@ -87,7 +87,7 @@ class Witnesses:
         own = self._axes.attribute(name)
         region = demands.get(own, self._axes.all[own].universe) if own is not None else ()
         readings = tuple(
-            Reading(*self._axes.all[axis].detail, r)
+            Reading(self._axes.all[axis].detail[0], self._axes.all[axis].detail[1], r)
             for axis, r in demands.items()
             if self._axes.all[axis].kind is Kind.ACCESSOR
         )
@@ -149,8 +149,8 @@ class Witnesses:
             return self._lists(attribute, demands, constants, partners, start)
         if attribute.type is AttributeType.STRING_MAP:
             texts = [c.value for c in constants if isinstance(c.value, str)]
-            keys = {node.args[1].value for test in tests for node in walk(test) if _reads_entry(node)}
-            tried = [start, *({**start, key: text} for key in sorted(keys) for text in texts), {}]
+            keys = sorted({key for test in tests for node in walk(test) if (key := _entry_read(node)) is not None})
+            tried = [start, *({**start, key: text} for key in keys for text in texts), {}]
             return tried[:_POOL]
         axis = self._axes.attribute(slot[1])
         if axis is None:
@@ -183,7 +183,8 @@ class Witnesses:
         pool = [start, *((*start, item) for item in items), *(tuple(start) + tuple(items[:n]) for n in (2, 3, 5))]
         wanted = [c.value for c in constants if isinstance(c.value, int) and 0 < c.value <= 100]
         if items or start:
-            pool += [tuple(start) + (items or list(start))[:1] * max(n - len(start), 0) for n in wanted]
+            filler = tuple(items[:1] or start[:1])
+            pool += [tuple(start) + filler * max(n - len(start), 0) for n in wanted]
         return list(dict.fromkeys(pool))[: 2 * _POOL]
 
 
@@ -226,8 +227,11 @@ def _round(domain: Domain, region: Region) -> Iterator[Any]:
                     yield end
 
 
-def _reads_entry(node: Expr) -> bool:
-    return isinstance(node, Call) and node.function == "index_map" and isinstance(node.args[1], Literal)
+def _entry_read(node: Expr) -> str | None:
+    match node:
+        case Call(function="index_map", args=(_, Literal(value=str() as key))):
+            return key
+    return None
 
 
 def _exactly(start: Any, constants: list[Literal], others: list[Any]) -> list[Any]:

@@ -11,9 +11,8 @@ from pdp.lang.loader import names
 from pdp.lang.loader.builtins import REQUEST, SUPPLIED, default_record
 from pdp.lang.loader.nodes import Mapping as MappingNode
 from pdp.lang.loader.nodes import Node, Scalar, Sequence, entry_span
-from pdp.lang.loader.reader import REFUSED, Reader, Record, Shape, is_null, listed
+from pdp.lang.loader.reader import REFUSED, Reader, Record, Shape, is_null, listed, mend_flag, mend_number
 from pdp.lang.loader.report import quote
-from pdp.lang.loader.scalars import resolve
 from pdp.lang.model import AllowedValue, Attribute, RecordMode
 from pdp.source import Span
 from pdp.values import MAX_LIST, AttributeType, parse_value
@@ -36,7 +35,6 @@ _EXPECTED = {
     AttributeType.DURATION: "a duration such as `1h30m`",
     AttributeType.STRING_MAP: "a mapping",
 }
-_YAML_1_1_FLAGS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
 class AttributeTable:
@@ -215,13 +213,9 @@ def _read_scalar(reader: Reader, kind: AttributeType, node: Node, what: str) -> 
 
 def _mend(kind: AttributeType, node: Scalar) -> str:
     if kind is AttributeType.BOOL:
-        meant = _YAML_1_1_FLAGS.get(node.value.lower())
-        return f"write `{meant}`" if meant else ""
-    bare = node.value.replace("_", "").replace(",", "")
-    value = resolve(bare)
-    if kind in {AttributeType.INT, AttributeType.DOUBLE} and isinstance(value, int | float):
-        fits = kind is AttributeType.DOUBLE or isinstance(value, int)
-        return f"write `{bare}`{' without quotes' if node.style else ''}" if fits and value is not True else ""
+        return mend_flag(node)
+    if kind in {AttributeType.INT, AttributeType.DOUBLE}:
+        return mend_number(node, whole=kind is AttributeType.INT)
     return ""
 
 

@@ -39,17 +39,16 @@ def read_grants(
 
 
 def _read_grant(reader: Reader, node: Node, fields: Collection[str] | None) -> GrantSpec | None:
+    findings = len(reader.report.diagnostics.items)
     record = reader.record(node, _GRANT)
     if record is None:
         return None
-    for key in ("id", "subject"):
-        _require_text(record, key)
     resource_type, resource_id = _resource(record)
     not_before, expires_at = record.timestamp("not_before"), record.timestamp("expires_at")
     grant = GrantSpec(
-        id=record.text("id"),
+        id=record.filled("id"),
         kind=record.choice("kind", _KINDS) or "",
-        subject_id=record.text("subject"),
+        subject_id=record.filled("subject"),
         resource_type=resource_type,
         resource_id=resource_id,
         fields=_fields(record, fields),
@@ -63,18 +62,11 @@ def _read_grant(reader: Reader, node: Node, fields: Collection[str] | None) -> G
         evidence=record.text("evidence"),
         span=record.node.span,
     )
-    if not_before is None or expires_at is None or not grant.id:
-        return None
-    if expires_at <= not_before:
+    if not_before is not None and expires_at is not None and expires_at <= not_before:
         hint = "the grant holds from `not_before` until just before `expires_at`"
         reader.error("bad-value", "`expires_at` is not after `not_before`", record.span("expires_at"), hint)
-    return grant
-
-
-def _require_text(record: Record, key: str) -> None:
-    node = record.get(key)
-    if node is not None and getattr(node, "value", None) == "" and getattr(node, "style", ""):
-        record.reader.error("bad-value", f"`{key}` is empty", node)
+    # INVARIANT: an entry left out of `fields` may widen a grant, so one with any error is left out as a whole.
+    return grant if len(reader.report.diagnostics.items) == findings else None
 
 
 def _resource(record: Record) -> tuple[str, str]:
@@ -82,18 +74,19 @@ def _resource(record: Record) -> tuple[str, str]:
     resource = None if node is None else record.reader.record(node, _RESOURCE, "`resource`")
     if resource is None:
         return "", ""
-    _require_text(resource, "type")
-    return resource.text("type"), resource.text("id")
+    return resource.filled("type"), resource.text("id")
 
 
 def _fields(record: Record, known: Collection[str] | None) -> tuple[str, ...]:
-    found = record.names("fields", names.FIELD)
-    for item in record.items("fields") if known is not None else ():
-        field = getattr(item, "value", None)
-        if field in found and field not in known:
+    found = []
+    for item in record.items("fields"):
+        field = record.reader.name(item, names.FIELD, "an item of `fields`")
+        if field is not None and known is not None and field not in known:
             hint = record.reader.report.did_you_mean(field, known)
             record.reader.error("unknown-field", f"the field {quote(field)} is not in the dictionary", item, hint)
-    return found
+        elif field is not None:
+            found.append(field)
+    return tuple(found)
 
 
 def _levels(record: Record) -> tuple[str, ...]:

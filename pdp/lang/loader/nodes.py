@@ -39,6 +39,7 @@ except ImportError:  # PyYAML was built without libyaml; its own parser is slowe
 
 MAX_DEPTH = 64
 MAX_NODES = 1_000_000
+MAX_DOCUMENTS = 10_000
 _ANCHOR = re.compile(r"&[^\s,\[\]{}]+(?:[ \t]+#[^\r\n]*|[ \t\r\n]+)*")
 
 # Control characters, line separators that editors count differently, marks that reorder the text around them, and
@@ -47,7 +48,7 @@ _INVISIBLE = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 _SHOWN_INVISIBLE = 20
-_ESCAPED_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_ESCAPED_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Mark(Protocol):
@@ -206,7 +207,7 @@ class _Composer:
         next_event = _events(self._source.text)
         items: list[Node] = []
         stack: list[_Open] = []
-        count = 0
+        count = started = 0
         while True:
             event = next_event()
             kind = type(event)
@@ -232,6 +233,10 @@ class _Composer:
             elif kind is DocumentStartEvent:
                 self._anchors.clear()
                 items = []
+                started += 1
+                if started > MAX_DOCUMENTS:
+                    message = f"the file holds more than {MAX_DOCUMENTS:,} documents"
+                    raise _BoundError("too-large", message, event.start_mark)
             elif kind is DocumentEndEvent:
                 self.documents += [node for node in items if not _is_empty(node)]
             elif kind is StreamEndEvent:

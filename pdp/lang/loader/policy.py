@@ -151,19 +151,12 @@ class PolicyReader:
             hint = f"write `{_ALL}` for every field"
             self._reader.error("bad-value", "a selector is empty", node, hint)
             return None
-        level = record.choice("level", names.LEVELS)
-        category, tag = record.text("category"), record.text("tag")
-        # INVARIANT: a selector without any criterion means every field, so one that could not be read is dropped.
-        if not (level or category or tag):
-            self._empty_criteria(record)
+        level = record.choice("level", names.LEVELS) or ""
+        category, tag = record.filled("category"), record.filled("tag")
+        # INVARIANT: a missing criterion widens a selector, so one with a criterion that cannot be read is dropped.
+        if len(node.entries) > sum(map(bool, (level, category, tag))):
             return None
-        return Selector(node.span, level=level or "", category=category, tag=tag)
-
-    def _empty_criteria(self, record: Record) -> None:
-        for key in ("category", "tag"):
-            node = record.get(key)
-            if isinstance(node, Scalar) and node.style and not node.value:
-                self._reader.error("bad-value", f"`{key}` is empty", node, f"name a {key}")
+        return Selector(node.span, level=level, category=category, tag=tag)
 
     def _verdict(self, record: Record) -> tuple[Effect, MaskRef | MaskSpec | None] | None:
         mask, unmask = record.get("mask"), record.get("unmask")

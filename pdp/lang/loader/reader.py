@@ -23,6 +23,10 @@ T = TypeVar("T")
 K = TypeVar("K")
 MAX_NAME = 128
 _LISTED = 12
+_YAML_1_1_FLAGS = {
+    **dict.fromkeys(("yes", "on", "y", "true"), "true"),
+    **dict.fromkeys(("no", "off", "n", "false"), "false"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ class Reader:
                 return value
             self.error("bad-value", f"{what} is {value}, outside {low} to {high}", node)
         elif value is not REFUSED:
-            self.wrong_type(node, what, "a whole number")
+            self.wrong_type(node, what, "a whole number", mend_number(node, whole=True))
         return None
 
     def flag(self, node: Node, what: str) -> bool | None:
@@ -164,7 +168,7 @@ class Reader:
         value = resolve(node.value) if isinstance(node, Scalar) and not node.style else None
         if isinstance(value, bool):
             return value
-        self.wrong_type(node, what, "`true` or `false`")
+        self.wrong_type(node, what, "`true` or `false`", mend_flag(node))
         return None
 
     def choice(self, node: Node, what: str, choices: Mapping[str, T]) -> T | None:
@@ -257,6 +261,23 @@ def describe(node: Node) -> str:
     return kind + quote(node.value)
 
 
+def mend_flag(node: Node) -> str:
+    """Return a hint for a word that YAML 1.1 took for a truth value."""
+    meant = _YAML_1_1_FLAGS.get(node.value.lower()) if isinstance(node, Scalar) else None
+    return f"write `{meant}`" if meant else ""
+
+
+def mend_number(node: Node, *, whole: bool) -> str:
+    """Return a hint for a number in quotes or with separators between its digits."""
+    if not isinstance(node, Scalar):
+        return ""
+    bare = node.value.replace("_", "").replace(",", "")
+    value = resolve(bare)
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or has_leading_zero(bare):
+        return ""
+    return f"write `{bare}` without quotes" if node.style else f"write `{bare}`"
+
+
 def listed(words: Collection[str], conjunction: str = "and") -> str:
     """Return some words in backticks as a list for people, at most a dozen of them."""
     shown = [quote(word) for word in itertools.islice(words, _LISTED)]
@@ -299,6 +320,13 @@ class Record:
         """Return a text."""
         node = self.get(key)
         return "" if node is None else self.reader.text(node, f"`{key}`") or ""
+
+    def filled(self, key: str) -> str:
+        """Return a text that must not be empty."""
+        node, text = self.get(key), self.text(key)
+        if not text and isinstance(node, Scalar) and node.style:
+            self.reader.error("bad-value", f"`{key}` is empty", node)
+        return text
 
     def name(self, key: str, name: Name) -> str | None:
         """Return an identifier."""

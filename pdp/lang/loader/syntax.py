@@ -11,8 +11,10 @@ from pdp.lang.loader.lines import LINE_BREAK, position
 from pdp.lang.loader.report import Report
 from pdp.source import SourceFile, Span, whole
 
-_BARE_CONDITION = re.compile(r"(?:^|[:\-,\[]\s+)[!&*]|&&|\|\|")
-_FULL_WIDTH = re.compile(r"[：，［］｛｝]")
+_LOOKED_AT = 400  # characters of a line, so that the expressions below stay cheap
+_QUOTED_START = re.compile(r"""(?:^|[:-])\s+(["']).*\1\s*[^\s#,\]}]""")
+_BARE_CONDITION = re.compile(r"(?:^|[:-]\s+|[,\[]\s*)[!&*]|&&|\|\|")
+_FULL_WIDTH = re.compile(r"^\s*(?:- )?[A-Za-z_][\w.-]*(：)")
 _NO_SPACE = re.compile(r"^\s*(?:- )?[A-Za-z_][\w.-]*:[^\s:/]")
 
 
@@ -37,23 +39,27 @@ def _span(source: SourceFile, index: int) -> Span:
 
 def _hint(source: SourceFile, message: str, span: Span, context: Span | None) -> str:
     lines = LINE_BREAK.split(source.text)
-    line = lines[span.line - 1] if span.line <= len(lines) else ""
-    started = lines[context.line - 1] if context is not None and context.line <= len(lines) else ""
-    here = line[span.column - 1 : span.column]
+    here = lines[span.line - 1][span.column - 1 : span.column]
+    line = lines[span.line - 1][:_LOOKED_AT]
     if here == "\t":
         return "indent with spaces; tabs are not allowed"
     if here in {"@", "`", "%"} and "cannot start" in message:
         return f"put text that begins with `{here}` in quotes"
     if "end of stream" in message and context is not None:
         return "close the quotation mark"
-    if found := _FULL_WIDTH.search(line) or _FULL_WIDTH.search(started):
-        return f"write ASCII punctuation followed by a space instead of `{found[0]}`"
+    # A slip often shows only on the next line, or where the construct around it ends.
+    suspects = [line, lines[span.line - 2] if span.line > 1 else "", lines[context.line - 1] if context else ""]
+    for suspect in (text[:_LOOKED_AT] for text in suspects):
+        if found := _FULL_WIDTH.search(suspect):
+            return f"write ASCII punctuation followed by a space instead of `{found[1]}`"
+        if _NO_SPACE.search(suspect):
+            return "write a space after the colon"
+    if _QUOTED_START.search(line):
+        return "put text that begins with a quotation mark in single quotes as a whole"
     if _BARE_CONDITION.search(line):
         return "put a condition that begins with `!`, `&` or `*` in quotes"
     if "mapping values are not allowed" in message:
         return "put text that contains `: ` in quotes, and line up the keys of a mapping"
-    if _NO_SPACE.search(line) or _NO_SPACE.search(started):
-        return "write a space after the colon"
     if "did not find expected" in message or "but found" in message:
         return "line up the keys of a mapping and the `-` of a list, and close brackets and quotes"
     return ""

@@ -1,10 +1,10 @@
 """Rules, clauses, scopes and verdicts as sentences in Chinese and English (requirement A16).
 
-`celtext` writes a tree back as CEL, `logic` turns a condition into plain statements and `fold` draws neighbouring ones
-together, `writer` walks them, `chinese` and `english` hold the wording, `statements_*` that of whole rules, and
-`sentences` is the face that others use.
+`logic` turns a condition into the statements of `formula` and `fold` draws neighbouring ones together; `writer` and
+`nouns` walk them; `chinese` and `english` are the `words`; `statements` words whole rules; `names`, `text`, `times` and
+`celtext` are what they build from; `sentences` is the face.
 """
 
-from pdp.lang.sentence.sentences import Kind, Sentences
+from pdp.lang.sentence.sentences import Sentences, verdict_sentence
 
-__all__ = ["Kind", "Sentences"]
+__all__ = ["Sentences", "verdict_sentence"]

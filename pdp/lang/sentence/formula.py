@@ -122,16 +122,5 @@ class Group:
 
 
 Formula = (
-    Constant
-    | Holds
-    | Opaque
-    | Compare
-    | Member
-    | Within
-    | Includes
-    | Authorised
-    | Quantified
-    | Choice
-    | Same
-    | Group
+    Constant | Holds | Opaque | Compare | Member | Within | Includes | Authorised | Quantified | Choice | Same | Group
 )

@@ -20,7 +20,18 @@ from pdp.lang.expr import (
 )
 from pdp.lang.sentence.celtext import nodes
 from pdp.lang.sentence.fold import group
-from pdp.lang.sentence.formula import Choice, Compare, Constant, Formula, Holds, Member, Opaque, Quantified, Same, Within
+from pdp.lang.sentence.formula import (
+    Choice,
+    Compare,
+    Constant,
+    Formula,
+    Holds,
+    Member,
+    Opaque,
+    Quantified,
+    Same,
+    Within,
+)
 
 MAX_DEPTH = 24
 MAX_VARIABLE = 150
@@ -33,15 +44,15 @@ _TOTAL = frozenset({"int", "bool", "string", "timestamp", "duration"})
 
 
 def simplify(expr: Expr, variables: Mapping[str, Expr], positive: bool = True, depth: int = 0) -> Formula:
-    """Return the statement that an expression of type bool makes, or its denial. Variables in `variables` are replaced."""
+    """Return the statement that an expression of type bool makes, or its denial; `variables` are replaced."""
     if depth >= MAX_DEPTH:
         return Opaque(expr, positive)
     depth += 1
+    if isinstance(expr, Call):
+        return _call(expr, variables, positive, depth)
     match expr:
         case Literal() if isinstance(expr.value, bool):
             return Constant(expr.value is positive)
-        case Call():
-            return _call(expr, variables, positive, depth)
         case And() | Or():
             parts = [simplify(part, variables, positive, depth) for part in expr.operands]
             return group("and" if isinstance(expr, And) is positive else "or", parts)
@@ -66,6 +77,9 @@ def simplify(expr: Expr, variables: Mapping[str, Expr], positive: bool = True, d
 
 
 def _call(expr: Call, variables: Mapping[str, Expr], positive: bool, depth: int) -> Formula:
+    op = _OPS.get(expr.function)
+    if op is not None:
+        return _comparison(expr, op, variables, positive, depth)
     match expr.function:
         case "not":
             return simplify(expr.args[0], variables, not positive, depth)
@@ -73,14 +87,12 @@ def _call(expr: Call, variables: Mapping[str, Expr], positive: bool, depth: int)
             return simplify(expr.args[0], variables, positive, depth)
         case "in_list":
             return _membership(expr, variables, positive)
-        case function if function in _OPS:
-            return _comparison(expr, _OPS[function], variables, positive, depth)
         case _:
             return Holds(expr, positive)
 
 
 def _comparison(expr: Call, op: str, variables: Mapping[str, Expr], positive: bool, depth: int) -> Formula:
-    left, right = (resolve(arg, variables) for arg in expr.args)
+    left, right = resolve(expr.args[0], variables), resolve(expr.args[1], variables)
     if isinstance(left, Literal) and not isinstance(right, Literal):
         left, right, op = right, left, _MIRRORED[op]
     if op in ("eq", "ne") and left.type.name == right.type.name == "bool":
@@ -88,6 +100,8 @@ def _comparison(expr: Call, op: str, variables: Mapping[str, Expr], positive: bo
         if isinstance(right, Literal):
             return simplify(left, variables, same is bool(right.value), depth)
         return Same(simplify(left, variables, True, depth), simplify(right, variables, True, depth), same)
+    if left.type.name == "bool" and op not in ("eq", "ne"):
+        return Opaque(expr, positive)  # false is less than true, but nobody says so
     if not positive:
         total = left.type.name == right.type.name and left.type.name in _TOTAL
         op = _OPPOSITE[op] if total or op in ("eq", "ne") else f"n{op}"
@@ -95,7 +109,7 @@ def _comparison(expr: Call, op: str, variables: Mapping[str, Expr], positive: bo
 
 
 def _membership(expr: Call, variables: Mapping[str, Expr], positive: bool) -> Formula:
-    subject, container = (resolve(arg, variables) for arg in expr.args)
+    subject, container = resolve(expr.args[0], variables), resolve(expr.args[1], variables)
     items = elements(container)
     if not items or isinstance(subject, Literal) or subject.type.name == "bool":
         return Holds(Call(expr.type, expr.offset, "in_list", (subject, container)), positive)
@@ -156,6 +170,8 @@ def deny(formula: Formula) -> Formula | None:
     match formula:
         case Compare(op="ne"):
             return Compare("eq", formula.left, formula.right)
+        case Compare(op="nlt" | "nle" | "ngt" | "nge" as op):
+            return Compare(op[1:], formula.left, formula.right)
         case Member(positive=False):
             return Member(formula.subject, formula.items, True)
         case Within(positive=False):

@@ -11,13 +11,8 @@ from pdp.lang.resolved import ResolvedSet
 from pdp.lang.sentence.text import quoted
 from pdp.values import AttributeType
 
-# What is always there; a declaration may give another label to those of subject, action and resource.
-BUILTIN: Mapping[str, Label] = {
-    "subject.id": Label("操作员编号", "operator number"),
-    "subject.roles": Label("角色", "roles"),
-    "action.name": Label("操作", "operation"),
-    "resource.type": Label("对象类型", "object type"),
-    "resource.id": Label("对象编号", "object number"),
+# What no policy set can declare, called so that it fits into a sentence.
+SUPPLIED: Mapping[str, Label] = {
     "now": Label("当前时间", "current time"),
     "grant.active": Label("有效授权", "valid authorisation"),
     "grant.kind": Label("授权类型", "kind of authorisation"),
@@ -38,6 +33,7 @@ PLACES = frozenset(
 _CODES_ZH = ("编号", "代码", "名称", "码", "号")
 _CODES_EN = (" code", " number", " id", " ID", " name", " no.")
 _JOINING_ZH = ("或", "且", "和", "与", "、", "，", "；", "（", "）", "：")
+_WITHOUT_ARTICLE = ("the ", "a ", "an ", "how ", "what ", "when ", "where ", "which ", "who ", "whether ", "whose ")
 _JOINING_EN = (" or ", " and ", ",", ";", "(", ")", ":")
 
 
@@ -51,10 +47,12 @@ class Names:
 
     def __init__(self, resolved: ResolvedSet, *, chinese: bool) -> None:
         self.chinese = chinese
-        labels = {**BUILTIN, **{name: a.label for name, a in resolved.attributes.items() if a.label}}
-        declared = dict.fromkeys([*resolved.attributes, *labels])
-        self._attributes = self._distinct({name: labels.get(name, Label()) for name in declared})
-        self._fields = self._distinct({name: field.label for name, field in resolved.fields.items()})
+        labels = {name: attribute.label for name, attribute in resolved.attributes.items()}
+        self._attributes = self._distinct({**labels, **SUPPLIED})
+        self._nouns = {name: text if chinese else the(text) for name, text in self._attributes.items()}
+        self._joining = _JOINING_ZH if chinese else _JOINING_EN
+        fields = self._distinct({name: field.label for name, field in resolved.fields.items()})
+        self._fields = {name: _apart(text, self._joining) for name, text in fields.items()}
         self._values = {name: self._value_names(a.allowed) for name, a in resolved.attributes.items()}
         self._bools = {name for name, a in resolved.attributes.items() if a.type.element is AttributeType.BOOL}
         self._values["grant.kind"] = {kind: text_of(label, chinese=chinese) for kind, label in _GRANT_KINDS.items()}
@@ -68,9 +66,8 @@ class Names:
     def _value_names(self, allowed: Iterable[AllowedValue]) -> dict[Any, str]:
         texts = {item.value: _clean(text_of(item.label, chinese=self.chinese)) for item in allowed}
         counts = Counter(texts.values())
-        joining = _JOINING_ZH if self.chinese else _JOINING_EN
         return {
-            value: self._with(text, str(value)) if counts[text] > 1 else _apart(text, joining)
+            value: self._with(text, str(value)) if counts[text] > 1 else _apart(text, self._joining)
             for value, text in texts.items()
             if text
         }
@@ -82,10 +79,13 @@ class Names:
         """Return an attribute's label; its dotted name when it has none."""
         return self._attributes.get(name, name)
 
+    def noun(self, name: str) -> str:
+        """Return an attribute's label with its article."""
+        return self._nouns.get(name, name)
+
     def field(self, name: str) -> str:
         """Return a field's label; its id when it has none or is not in the dictionary."""
-        text = self._fields.get(name, name)
-        return _apart(text, _JOINING_ZH if self.chinese else _JOINING_EN)
+        return self._fields.get(name) or _apart(name, self._joining)
 
     def value(self, attribute: str, value: Any) -> str | None:
         """Return the label of an attribute's allowed value, None when it has none."""
@@ -110,11 +110,11 @@ def _clean(text: str) -> str:
 
 def _apart(text: str, joining: tuple[str, ...]) -> str:
     """Put a text in quotes that would otherwise be misread as a list of texts."""
-    return quoted(text) if any(mark in text for mark in joining) else text
+    return quoted(text) if text.startswith("not ") or any(mark in text for mark in joining) else text
 
 
 def the(text: str) -> str:
     """Return an English noun with its article; a dotted name or a Chinese label has none."""
-    if not text.isascii() or text.startswith(("the ", "a ", "an ")) or ("." in text and " " not in text):
+    if not text.isascii() or text.startswith(_WITHOUT_ARTICLE) or ("." in text and " " not in text):
         return text
     return f"the {text}"

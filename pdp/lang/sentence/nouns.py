@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from pdp.lang.expr import (
     DYN,
@@ -25,6 +25,8 @@ from pdp.lang.sentence.logic import MAX_DEPTH, resolve
 from pdp.lang.sentence.names import Names
 from pdp.lang.sentence.words import Words
 
+T = TypeVar("T")
+
 _SUMS = {
     "add_int": "+",
     "subtract_int": "-",
@@ -35,6 +37,9 @@ _SUMS = {
 }
 _PRODUCTS = {"multiply_int": "×", "multiply_double": "×"}
 _LATER = {"timestamp_plus_duration": True, "duration_plus_timestamp": True, "timestamp_minus_duration": False}
+_BRACKETED = frozenset(
+    {*_SUMS, *_PRODUCTS, "divide_int", "divide_double", "modulo_int", "concat_string", "concat_list"}
+)
 _ELEMENTS = frozenset({"index_list", "index_map"})
 
 
@@ -47,6 +52,7 @@ class NounWriter(ABC):
         self._chinese = words.chinese
         self._variables = variables
         self._depth = 0
+        self._opened = 0
         self._locals: dict[str, tuple[str, str]] = {}
 
     @abstractmethod
@@ -60,7 +66,7 @@ class NounWriter(ABC):
     def noun(self, expr: Expr) -> str:
         """Return an expression as a noun."""
         if isinstance(expr, AttributeRef):
-            return self.words.attribute(self.names.attribute(expr.name))
+            return self.names.noun(expr.name)
         if self._depth >= MAX_DEPTH:
             return self.code(expr)
         self._depth += 1
@@ -75,7 +81,7 @@ class NounWriter(ABC):
             case Literal():
                 return self.literal(expr.value, expr.type)
             case AttributeRef():
-                return words.attribute(self.names.attribute(expr.name))
+                return self.names.noun(expr.name)
             case LocalRef():
                 return self._locals.get(expr.name, (expr.name, ""))[0]
             case Call(function="identity" | "double_from_int", args=(inner,)):
@@ -85,7 +91,9 @@ class NounWriter(ABC):
             case _ if expr.type.name == "bool":
                 return words.whether(words.bracket(self.statement(expr)))
             case Conditional():
-                return words.alternative(self.statement(expr.condition), self.noun(expr.then), self.noun(expr.otherwise))
+                return words.alternative(
+                    self.statement(expr.condition), self.noun(expr.then), self.noun(expr.otherwise)
+                )
             case ListExpr():
                 return words.list_of([self.noun(item) for item in expr.items])
             case MapExpr():
@@ -148,7 +156,7 @@ class NounWriter(ABC):
     def literal(self, value: Any, kind: Type, attribute: str = "", *, ordered: bool = False) -> str:
         """Return a constant: a label, a text in quotes, a number, a time, a list.
 
-        `ordered` says that its size matters: a number then keeps its digits next to its label, in thousands.
+        `ordered` says that its size matters: a number is then written in thousands.
         """
         if isinstance(value, tuple):
             element = kind.parameters[0] if kind.parameters else DYN
@@ -158,8 +166,6 @@ class NounWriter(ABC):
             return label or text.quoted(value)
         if isinstance(value, bool):
             return label or self.words.truth(value=value)
-        if label and not ordered:
-            return label
         if kind.name == "timestamp":
             shown = text.timestamp(value, chinese=self._chinese)
         elif kind.name == "duration":
@@ -190,29 +196,51 @@ class NounWriter(ABC):
 
     def _selection(self, expr: Comprehension) -> str:
         container = self.noun(expr.range)
-        noun, named = self._element(expr.variable, keyed=False)
-        previous = self._bind(expr.variable, noun, expr.range)
-        condition = self.words.bracket(self.statement(expr.condition)) if expr.condition is not None else ""
-        transform = self.words.bracket(self.value(expr.transform)) if expr.transform is not None else ""
-        self._unbind(expr.variable, previous)
+
+        def inside() -> tuple[str, str]:
+            condition = self.words.bracket(self.statement(expr.condition)) if expr.condition is not None else ""
+            return condition, self._bracketed(expr.transform) if expr.transform is not None else ""
+
+        named, (condition, transform) = self.in_loop(expr.variable, expr.range, inside)
         return self.words.selection(container, named, condition, transform)
 
-    def _element(self, variable: str, *, keyed: bool) -> tuple[str, str]:
-        """Return what an element is called, and the name to introduce it by; the outermost one needs none."""
-        if not self._locals:
-            return self.words.element(keyed=keyed), ""
-        taken = {noun for noun, _ in self._locals.values()}
-        while variable in taken:
-            variable += "′"
-        return variable, variable
+    def in_loop(self, variable: str, container: Expr, render: Callable[[], T]) -> tuple[str, T]:
+        """Return the name given to the elements and what `render` says of them.
 
-    def _bind(self, variable: str, noun: str, container: Expr) -> tuple[str, str] | None:
+        The outermost loop needs no name, "that item" will do, unless it holds another loop.
+        """
+        keyed, opened = container.type.name == "map", self._opened
+        if not self._locals:
+            previous = self.bind(variable, self.words.element(keyed=keyed), container)
+            said = render()
+            self.unbind(variable, previous)
+            if self._opened == opened + 1:
+                return "", said
+        taken, name = {noun for noun, _ in self._locals.values()}, variable
+        while name in taken:
+            name += "′"
+        previous = self.bind(variable, name, container)
+        said = render()
+        self.unbind(variable, previous)
+        return name, said
+
+    def _bracketed(self, expr: Expr) -> str:
+        """Return an expression in brackets, which sums and choices of nouns have by themselves."""
+        expr = resolve(expr, self._variables)
+        shown = self.value(expr)
+        own = isinstance(expr, Conditional) or (isinstance(expr, Call) and expr.function in _BRACKETED)
+        return shown if own and self._depth < MAX_DEPTH else self.words.bracket(shown)
+
+    def bind(self, variable: str, noun: str, container: Expr) -> tuple[str, str] | None:
+        """Let a loop variable be called so; return what it was called before."""
+        self._opened += 1
         previous = self._locals.get(variable)
         # The keys of a map are not what its attribute gives labels to.
         self._locals[variable] = (noun, "" if container.type.name == "map" else self.source(container))
         return previous
 
-    def _unbind(self, variable: str, previous: tuple[str, str] | None) -> None:
+    def unbind(self, variable: str, previous: tuple[str, str] | None) -> None:
+        """Let a loop variable be called as before."""
         if previous is None:
             del self._locals[variable]
         else:

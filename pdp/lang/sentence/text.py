@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime
 import math
+import string
+from collections.abc import Sequence
 
 from pdp.values import NANOS, format_timestamp
 
+_LATIN = frozenset(string.ascii_letters + string.digits + "%")
 _ODD = frozenset("“”「」`")
 _EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - the offset of Beijing time is added by hand
 _BEIJING = 8 * 3_600
@@ -18,20 +21,19 @@ _UNITS = ((3_600, "小时", "hour"), (60, "分钟", "minute"))
 
 def glue(*parts: str) -> str:
     """Join texts, with a space wherever a Chinese character meets a Latin letter or a digit."""
-    out = ""
+    out, last = "", ""
     for part in parts:
-        if out and part and _meet(out[-1], part[0]):
+        if not part:
+            continue
+        first = part[0]
+        if last < "\x80":
+            if first >= "\u3400" and last in _LATIN and _is_han(first):
+                out += " "
+        elif first < "\x80" and (first in _LATIN or first == "-") and _is_han(last):
             out += " "
         out += part
+        last = part[-1]
     return out
-
-
-def _meet(left: str, right: str) -> bool:
-    return (_is_latin(left) and _is_han(right)) or (_is_han(left) and (_is_latin(right) or right == "-"))
-
-
-def _is_latin(ch: str) -> bool:
-    return ch.isascii() and (ch.isalnum() or ch == "%")
 
 
 def _is_han(ch: str) -> bool:
@@ -46,10 +48,19 @@ def quoted(text: str) -> str:
 
 
 def code(text: str, *, chinese: bool) -> str:
-    """Return program text in code quotes."""
-    if not text.isprintable():
-        text = "".join(ch if ch.isprintable() else _escaped(ch)[1:-1] for ch in text)
+    """Return CEL in code quotes. What it could be misread for stands escaped, which CEL allows inside its texts."""
+    if not _is_clear(text):
+        text = "".join(ch if _is_clear(ch) else _escape(ch) for ch in text)
     return f"「{text}」" if chinese or "`" in text else f"`{text}`"
+
+
+def pattern(text: str, *, chinese: bool) -> str:
+    """Return a regular expression in code quotes; as a CEL text where it holds what would have to be escaped."""
+    return code(text, chinese=chinese) if _is_clear(text) else quoted(text)
+
+
+def _is_clear(text: str) -> bool:
+    return text.isprintable() and "「" not in text and "」" not in text
 
 
 def _escaped(text: str) -> str:
@@ -123,7 +134,7 @@ def timestamp(nanos: int, *, chinese: bool) -> str:
     return f"{text}（北京时间）" if chinese else f"{text} (Beijing time)"
 
 
-def listed(items: list[str], word: str, *, chinese: bool) -> str:
+def listed(items: Sequence[str], word: str, *, chinese: bool) -> str:
     """Return `A, B or C`; `word` is 或, 和, or, and."""
     if len(items) == 1:
         return items[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from pdp.lang.expr import AttributeRef, Call, Expr, Literal
+from pdp.lang.expr import Call, Expr, Literal
 from pdp.lang.sentence.formula import Compare, Formula, Member, Within
 
 # Accessor → (lowest, highest value) where a set of values can be put in words.
@@ -72,27 +72,10 @@ def zone_text(name: str, *, chinese: bool) -> str:
 
 def accessor(expr: Expr) -> tuple[str, Expr, str] | None:
     """Return (accessor, timestamp, zone) when an expression reads a part of a timestamp."""
-    match expr:
-        case Call(function=function, args=(moment, Literal(value=str() as zone))) if function in ACCESSORS:
-            return function, moment, zone
-        case _:
-            return None
-
-
-def is_now(expr: Expr) -> bool:
-    """Whether an expression is the current time."""
-    return isinstance(expr, AttributeRef) and expr.name == "now"
-
-
-def subject_of(formula: Formula) -> Expr | None:
-    """Return what a comparison is about."""
-    match formula:
-        case Compare():
-            return formula.left
-        case Member() | Within():
-            return formula.subject
-        case _:
-            return None
+    if not isinstance(expr, Call) or expr.function not in ACCESSORS:
+        return None
+    moment, zone = expr.args
+    return (expr.function, moment, str(zone.value)) if isinstance(zone, Literal) else None
 
 
 def allowed(formula: Formula, function: str) -> list[int] | None:

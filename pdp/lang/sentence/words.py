@@ -58,8 +58,8 @@ class Words(ABC):
         """Say that the subject is one of two or more items."""
 
     @abstractmethod
-    def between(self, subject: str, low: str, low_closed: bool, high: str, high_closed: bool, positive: bool) -> str:
-        """Say that the subject lies in a range."""
+    def between(self, subject: str, low: tuple[str, bool], high: tuple[str, bool], *, positive: bool) -> str:
+        """Say that the subject lies between two values, each with whether it is included."""
 
     @abstractmethod
     def contains_item(self, container: str, item: str, *, positive: bool) -> str:
@@ -70,7 +70,7 @@ class Words(ABC):
         """Say that a list includes one or all of two or more items."""
 
     @abstractmethod
-    def has_key(self, container: str, key: str, *, positive: bool) -> str:
+    def has_key(self, container: str, key: str, *, constant: bool, positive: bool) -> str:
         """Say that a map has an entry."""
 
     @abstractmethod
@@ -142,10 +142,6 @@ class Words(ABC):
         """Return the list of elements, or of what is made of them, for which a condition holds; either may be empty."""
 
     # Nouns
-
-    @abstractmethod
-    def attribute(self, label: str) -> str:
-        """Return a label as a noun with its article."""
 
     @abstractmethod
     def truth(self, *, value: bool) -> str:

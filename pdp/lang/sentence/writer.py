@@ -22,7 +22,7 @@ from pdp.lang.sentence.formula import (
     Same,
     Within,
 )
-from pdp.lang.sentence.logic import deny, simplify
+from pdp.lang.sentence.logic import deny, resolve, simplify
 from pdp.lang.sentence.nouns import NounWriter
 
 # How a statement is joined inside: not at all, by `and` or `or`, with brackets, as a list of its own.
@@ -31,12 +31,11 @@ ATOM, FLAT, NESTED, LIST = range(4)
 _SIZES = frozenset({"size_string", "size_list", "size_map"})
 _TEXT_TESTS = frozenset({"contains", "starts_with", "ends_with", "matches"})
 _CATEGORIES = {"timestamp": "time", "duration": "span", "string": "text"}
-# Function → its category as the subject of a comparison; other numbers than these and attributes are plain numbers.
 _ELEMENTS = frozenset({"index_list", "index_map"})
 
 
 class Piece(NamedTuple):
-    """A statement in words. `wide` says that an atom holds an `and` or `or` of its own, so that it needs commas around."""
+    """A statement in words. `wide` says that it holds an `and` or `or` of its own, so that it needs commas around."""
 
     text: str
     level: int = ATOM
@@ -55,7 +54,7 @@ class Writer(NounWriter):
         words = self.words
         match formula:
             case Group():
-                return self._joined(formula.op, [self.piece(part) for part in formula.parts])
+                return self.joined(formula.op, [self.piece(part) for part in formula.parts])
             case Compare():
                 return self._compare(formula)
             case Member():
@@ -84,7 +83,8 @@ class Writer(NounWriter):
             case Opaque():
                 return Piece(words.opaque(self.code(formula.expr), positive=formula.positive))
 
-    def _joined(self, op: str, pieces: list[Piece]) -> Piece:
+    def joined(self, op: str, pieces: list[Piece]) -> Piece:
+        """Return statements joined by `and` or `or`, with brackets where they are joined by the other inside."""
         level = max(piece.level for piece in pieces)
         bracket = self.words.bracket
         if level >= NESTED:
@@ -159,8 +159,8 @@ class Writer(NounWriter):
             return clock
         grouped = not (isinstance(formula.subject, Call) and formula.subject.function == "year")
         low, high = (self.operand(end, "", ordered=grouped) for end in (formula.low, formula.high))
-        subject, closed = self.noun(formula.subject), (formula.low_closed, formula.high_closed)
-        return Piece(self.words.between(subject, low, closed[0], high, closed[1], formula.positive))
+        ends = (low, formula.low_closed), (high, formula.high_closed)
+        return Piece(self.words.between(self.noun(formula.subject), *ends, positive=formula.positive))
 
     # Expressions of type bool
 
@@ -172,31 +172,39 @@ class Writer(NounWriter):
             case AttributeRef():
                 said = self._flag(expr.name, positive=positive)
             case HasKey():
-                said = words.has_key(self.noun(expr.operand), text.quoted(expr.key), positive=positive)
+                said = words.has_key(self.noun(expr.operand), text.quoted(expr.key), constant=True, positive=positive)
             case Call(function="in_list", args=(item, container)):
                 shown = self.operand(item, self.source(container))
                 said = words.contains_item(self.noun(container), shown, positive=positive)
             case Call(function="in_map", args=(key, container)):
-                said = words.has_key(self.noun(container), self.noun(key), positive=positive)
+                said = self._has_key(container, key, positive=positive)
             case Call(function="matches", args=(subject, Literal(value=str() as pattern))):
-                shown = text.code(pattern, chinese=self._chinese)
+                shown = text.pattern(pattern, chinese=self._chinese)
                 said = words.text_test("matches", self.noun(subject), shown, positive=positive)
             case Call(function=function, args=(subject, argument)) if function in _TEXT_TESTS:
                 said = words.text_test(function, self.noun(subject), self.noun(argument), positive=positive)
             case LocalRef():
-                said = words.flag(self.noun(expr), positive=positive)
+                said = self._truth(expr, positive=positive)
             case Call(function=function) if function in _ELEMENTS:
-                said = words.flag(self.noun(expr), positive=positive)
+                said = self._truth(expr, positive=positive)
             case _:
                 said = words.opaque(self.code(expr), positive=positive)
         return Piece(said)
 
+    def _truth(self, expr: Expr, *, positive: bool) -> str:
+        value = text.quoted(self.words.truth(value=positive))
+        return self.words.compared("eq", "other", self.noun(expr), value, constant=True)
+
+    def _has_key(self, container: Expr, key: Expr, *, positive: bool) -> str:
+        key = resolve(key, self._variables)
+        shown, constant = self.noun(key), isinstance(key, Literal)
+        return self.words.has_key(self.noun(container), shown, constant=constant, positive=positive)
+
     def _flag(self, name: str, *, positive: bool) -> str:
-        label = self.names.attribute(name)
         value = self.names.value(name, positive)
         if value is None:
-            return self.words.flag(label, positive=positive)
-        return self.words.compared("eq", "text", self.words.attribute(label), value, constant=True)
+            return self.words.flag(self.names.attribute(name), positive=positive)
+        return self.words.compared("eq", "text", self.names.noun(name), value, constant=True)
 
     # Loops
 
@@ -209,27 +217,25 @@ class Writer(NounWriter):
                 # "Every item is not A" can be read as "not every item is A".
                 kind, body = "none", denied
             subject = self.words.quantifier(kind, container, keyed=keyed)
-            previous = self._bind(variable, subject, formula.range)
+            previous = self.bind(variable, subject, formula.range)
             piece = self.piece(body)
-        else:
-            noun, named = self._element(variable, keyed=keyed)
-            previous = self._bind(variable, noun, formula.range)
-            inner = self.words.bracket(self.piece(body).text)
-            how = {"keyed": keyed, "positive": formula.positive}
-            piece = Piece(self.words.each(kind, container, named, inner, **how))
-        self._unbind(variable, previous)
-        return piece
+            self.unbind(variable, previous)
+            return piece
+        named, said = self.in_loop(variable, formula.range, lambda: self.piece(body).text)
+        how = {"keyed": keyed, "positive": formula.positive}
+        return Piece(self.words.each(kind, container, named, self.words.bracket(said), **how))
 
 
 def _is_about(body: Formula, variable: str) -> bool:
     """Whether a statement is about a loop variable and mentions it nowhere else: it can then be left out."""
+    others: tuple[Expr, ...] = ()
     match body:
         case Compare():
             subject, others = body.left, (body.right,)
         case Member():
             subject, others = body.subject, body.items
         case Within():
-            subject, others = body.subject, ()
+            subject = body.subject
         case Holds(expr=Call(function=function, args=args)) if function in _TEXT_TESTS:
             subject, others = args[0], args[1:]
         case _:

@@ -1,0 +1,1 @@
+"""Tests of the client: against the shared tables and a service on a real socket."""
