@@ -19,6 +19,8 @@ from workers import Loaded
 
 Verdicts = tuple[bool, ...]
 
+_CONTEXT = ("application", "menu", "channel", "scenario", "terminal")
+
 
 class Engine(Protocol):
     """An engine that has taken in a rule set."""
@@ -88,9 +90,14 @@ class Cedar:
     def prepare(self, sample: Sample) -> tuple[list[dict[str, Any]], str]:
         employee = {"type": "Employee", "id": sample.subject_id}
         customer = {"type": "Customer", "id": sample.resource_id}
-        roles = [{"type": "Role", "id": role} for role in sample.roles]
+        # A context is parsed once for each of the 12 requests, entities once for the batch: so the context stays empty.
+        session = {"operation": sample.action} | {name: getattr(sample, name) for name in _CONTEXT}
         entities = [
-            {"uid": employee, "attrs": {"level": sample.level, "branch": sample.branch}, "parents": roles},
+            {
+                "uid": employee,
+                "attrs": {"level": sample.level, "branch": sample.branch} | session,
+                "parents": [{"type": "Role", "id": role} for role in sample.roles],
+            },
             {
                 "uid": customer,
                 "attrs": {
@@ -101,10 +108,8 @@ class Cedar:
                 "parents": [],
             },
         ]
-        names = ("application", "menu", "channel", "scenario", "terminal")
-        context = json.dumps({"operation": sample.action} | {name: getattr(sample, name) for name in names})
         requests = [
-            {"principal": employee, "action": {"type": "Action", "id": f}, "resource": customer, "context": context}
+            {"principal": employee, "action": {"type": "Action", "id": f}, "resource": customer, "context": "{}"}
             for f in FIELD_IDS
         ]
         return requests, json.dumps(entities)
@@ -115,16 +120,6 @@ class Cedar:
 
     def verdicts(self, answer: list[bool]) -> Verdicts:
         return tuple(answer)
-
-
-_CEDAR_NAMES = {
-    "subject.level": "principal.level",
-    "subject.branch": "principal.branch",
-    "resource.branch": "resource.branch",
-    "resource.customer_class": "resource.customer_class",
-    "resource.balance": "resource.balance",
-    "action.name": "context.operation",
-}
 
 
 def _cedar_rule(policy: Policy, rule: PolicyRule) -> str:
@@ -139,7 +134,10 @@ def _cedar_rule(policy: Policy, rule: PolicyRule) -> str:
 
 def _cedar(condition: Condition) -> str:
     def name(attribute: str) -> str:
-        return _CEDAR_NAMES.get(attribute, attribute)
+        root, _, key = attribute.partition(".")
+        if root == "resource":
+            return attribute
+        return "principal.operation" if root == "action" else f"principal.{key}"
 
     match condition:
         case Role(role):
@@ -188,9 +186,7 @@ class Rego:
                     "customer_class": sample.customer_class,
                     "balance": sample.balance,
                 },
-                "context": {
-                    name: getattr(sample, name) for name in ("application", "menu", "channel", "scenario", "terminal")
-                },
+                "context": {name: getattr(sample, name) for name in _CONTEXT},
             }
         )
 
@@ -308,4 +304,11 @@ ENGINES: dict[str, Callable[[RuleSet], Engine]] = {
     "cedarpy": Cedar,
     "regopy": Rego,
     "casbin": Casbin,
+}
+LABELS = {
+    "jingxi": "jingxi, bytes in, bytes out",
+    "jingxi-read": "jingxi, and the reply read",
+    "cedarpy": "cedarpy, policies parsed once, one batch",
+    "regopy": "regopy, bundle compiled once, one query",
+    "casbin": "casbin, fast enforcer by field",
 }

@@ -19,6 +19,8 @@ ROLES = (
     "teller", "senior_teller", "lobby_manager", "supervisor", "branch_head", "relationship_manager", "private_banker",
     "wealth_advisor", "loan_officer", "loan_approver", "collector", "card_officer", "call_agent", "auditor",
 )  # fmt: skip
+# Where one scope holds every rule, posts tell them apart.
+POSTS = tuple(f"post_{number:03d}" for number in range(500))
 BRANCHES = tuple(f"3204000{number:02d}" for number in range(1, 21))
 CLASSES = ("standard", "gold", "platinum", "diamond", "private")
 CHANNELS = ("counter", "phone", "mobile", "web")
@@ -139,7 +141,7 @@ def one_scope(rules: int) -> RuleSet:
         found.append(
             Rule(
                 f"rule-{number:05d}",
-                (Role(f"post_{number % 500:03d}"), AtLeast("subject.level", draw.randint(1, 5)), _SAME_BRANCH),
+                (Role(POSTS[number % len(POSTS)]), AtLeast("subject.level", draw.randint(1, 5)), _SAME_BRANCH),
                 _some_fields(draw),
                 unmasks=True,
             )

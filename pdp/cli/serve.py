@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pdp.cli.exits import ExitCode
-from pdp.cli.policies import FILE, FOLDER
+from pdp.cli.policies import FILE, FOLDER, parse_now
 from pdp.errors import ConfigError
 from pdp.server import app, logs
 from pdp.server.settings import Address, Settings, parse_address
@@ -47,6 +47,8 @@ def _address(_context: click.Context, _parameter: click.Parameter, value: str) -
               help="How long to go on answering after health said NOT_SERVING.")  # fmt: skip
 @click.option("--grace", default=10.0, show_default=True, type=click.FloatRange(0, 3600), metavar="SECONDS",
               help="How long calls in flight may take after that.")  # fmt: skip
+@click.option("--clock", callback=parse_now, metavar="RFC3339",
+              help="Decide as if it were this time now; for demonstrations and tests.")  # fmt: skip
 @click.option("--log-format", type=click.Choice(["json", "text"]), default="json", show_default=True)
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True,
@@ -60,6 +62,7 @@ def serve(
     ready_file: Path | None,
     drain: float,
     grace: float,
+    clock: int | None,
     log_format: str,
     log_level: str,
     insecure: bool,
@@ -72,7 +75,7 @@ def serve(
     """
     settings = Settings(
         policies=policies, address=listen, grants=grants, insecure=insecure, reflection=reflection,
-        ready_file=ready_file, drain_seconds=drain, grace_seconds=grace,
+        ready_file=ready_file, drain_seconds=drain, grace_seconds=grace, clock=clock,
     )  # fmt: skip
     logs.configure(log_format, log_level)
     app.serve(settings, _ready)

@@ -46,7 +46,8 @@ def decision_tree(response: service.ExplainResponse, lang: str) -> Tree:
     if decision.diagnostics:
         branch = root.add(Text("diagnostics", "bold yellow"))
         for item in decision.diagnostics:
-            branch.add(Text(item.message))
+            missing = f" ({', '.join(item.attributes)})" if item.attributes else ""
+            branch.add(Text(f"{item.subject}: {item.message}{missing}"))
     return root
 
 

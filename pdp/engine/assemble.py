@@ -77,6 +77,7 @@ class _Module:
             "present": runtime.present,
             "make_map": runtime.make_map,
             "count_true": runtime.count_true,
+            "within": runtime.within,
         }
         self._blocks = 0
         self._groups = 0

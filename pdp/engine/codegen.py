@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pdp.engine.exact import OUTER
 from pdp.engine.runtime import FUNCTIONS
 from pdp.errors import UndecidedError
 from pdp.lang.expr import (
@@ -28,6 +29,7 @@ from pdp.lang.expr import (
     Or,
     Type,
     VariableRef,
+    walk,
 )
 
 _PLAIN = frozenset({"int", "bool", "string", "timestamp", "duration"})
@@ -67,7 +69,7 @@ class Codegen:
             case AttributeRef(name=name):
                 return attribute_variable(name)
             case VariableRef(name=name):
-                return self._text(fold(self._variables[name]), {})
+                return self._text(fold(self._variables[name]), {OUTER: local[OUTER]} if OUTER in local else {})
             case LocalRef(name=name):
                 return local[name]
             case And(operands=operands):
@@ -123,18 +125,32 @@ class Codegen:
         item = f"{node.variable}_{len(local)}"
         inner = {**local, node.variable: item}
         source = self._text(node.range, local)
+        loop = f"for {item} in {source}"
+        if OUTER in local:
+            loop = f"for {item} in within({source}, {local[OUTER]})"
+        elif any(self._loops(part) for part in (node.condition, node.transform) if part is not None):
+            inner[OUTER] = f"{item}_all"
+            loop = f"for {item}_all in ({source},) for {item} in {item}_all"
         condition = self._text(node.condition, inner) if node.condition is not None else ""
         match node.kind:
             case "all" | "exists":
-                return f"{'all' if node.kind == 'all' else 'any'}({condition} for {item} in {source})"
+                return f"{'all' if node.kind == 'all' else 'any'}({condition} {loop})"
             case "exists_one":
-                return f"(count_true({condition} for {item} in {source}) == 1)"
+                return f"(count_true({condition} {loop}) == 1)"
             case "filter":
-                return f"make_list({item} for {item} in {source} if {condition})"
+                return f"make_list({item} {loop} if {condition})"
             case _:
                 transform = self._text(node.transform, inner) if node.transform is not None else item
                 suffix = f" if {condition}" if condition else ""
-                return f"make_list({transform} for {item} in {source}{suffix})"
+                return f"make_list({transform} {loop}{suffix})"
+
+    def _loops(self, node: Expr) -> bool:
+        """Whether an expression has a macro in it, itself or through a variable."""
+        return any(
+            isinstance(part, Comprehension)
+            or (isinstance(part, VariableRef) and self._loops(self._variables[part.name]))
+            for part in walk(node)
+        )
 
 
 _DOUBLE = Type("double")

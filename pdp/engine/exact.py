@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pdp.engine.runtime import FUNCTIONS, make_list, make_map, present
+from pdp.engine.runtime import FUNCTIONS, make_list, make_map, present, within
 from pdp.errors import UndecidedError
 from pdp.lang.expr import (
     And,
@@ -26,6 +26,9 @@ from pdp.lang.expr import (
     Or,
     VariableRef,
 )
+
+# The key under which the scope of a macro holds what the macro goes through; no variable is called so.
+OUTER = ""
 
 
 class Evaluator:
@@ -50,7 +53,7 @@ class Evaluator:
             case AttributeRef(name=name):
                 return present(self._attribute(name))
             case VariableRef(name=name):
-                return self.value(self._variables[name], {})
+                return self.value(self._variables[name], {OUTER: local[OUTER]} if OUTER in local else {})
             case LocalRef(name=name):
                 return local[name]
             case Call(function=function, args=args):
@@ -87,9 +90,11 @@ class Evaluator:
 
     def _comprehension(self, node: Comprehension, local: Mapping[str, Any]) -> Any:
         source = self.value(node.range, local)
+        if OUTER in local:
+            source = within(source, local[OUTER])
 
         def at(item: Any, expr: Expr | None) -> Any:
-            return True if expr is None else self.value(expr, {**local, node.variable: item})
+            return True if expr is None else self.value(expr, {**local, OUTER: source, node.variable: item})
 
         match node.kind:
             case "all" | "exists":

@@ -153,9 +153,12 @@ class Program:
         body = self._decide(subject, action, item.resource, context, now, request.grant_ids, fields)
         return _tagged(b"\x0a", self._ids.head() + body)
 
-    def explain(self, payload: bytes) -> bytes:
-        """Answer a serialized ExplainRequest with a serialized ExplainResponse. Raises RequestError."""
-        return trace.explain(self, payload)
+    def explain(self, payload: bytes, now: int | None = None) -> bytes:
+        """Answer a serialized ExplainRequest with a serialized ExplainResponse. Raises RequestError.
+
+        A time in the request wins over `now`.
+        """
+        return trace.explain(self, payload, time.time_ns() if now is None else now)
 
     def requested_fields(self, request: Any, place: str = "") -> tuple[str, ...]:
         """Return the fields that a request or a batch item asks about. Raises RequestError."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, NoReturn
 
 from pdp.errors import UndecidedError
@@ -42,6 +42,8 @@ class Missing:
 
 
 MISSING: Final[Any] = Missing()
+# As many steps as Google's runtime allows an expression; lists come from clients and may hold 1,000 items each.
+MAX_PAIRS = 10_000
 
 
 def present(value: Any) -> Any:
@@ -219,6 +221,13 @@ def contains_value(item: Any, items: tuple[Any, ...]) -> bool:
     """`in` where equality is not Python's: doubles (a NaN equals nothing) and values of types known only now."""
     present(item)
     return any(equals(item, other) for other in items)
+
+
+def within(items: Collection[Any], outer: Collection[Any]) -> Collection[Any]:
+    """Return what a macro inside another goes through; undecided when that makes too many pairs."""
+    if len(items) * len(outer) > MAX_PAIRS:
+        raise UndecidedError("too many pairs in nested macros")
+    return items
 
 
 def count_true(values: Iterable[Any]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -34,11 +33,15 @@ _RULES = {
 }
 
 
-def explain(program: Program, payload: bytes) -> bytes:
-    """Answer a serialized ExplainRequest with a serialized ExplainResponse. Raises RequestError."""
+def explain(program: Program, payload: bytes, now: int) -> bytes:
+    """Answer a serialized ExplainRequest, `now` where it says no time, with a serialized ExplainResponse.
+
+    Raises RequestError.
+    """
     question = decode(decision_service_pb2.ExplainRequest.FromString, payload)
     request = question.request
-    now = question.now.seconds * NANOS + question.now.nanos if question.HasField("now") else time.time_ns()
+    if question.HasField("now"):
+        now = question.now.seconds * NANOS + question.now.nanos
     if not 0 <= question.now.nanos < NANOS or not TIMESTAMP_MIN <= now <= TIMESTAMP_MAX:
         raise RequestError(Violation("now", "is not a time in the years 1 to 9999"))
     decision = decision_service_pb2.DecideResponse.FromString(program.answer(request, len(payload), now))

@@ -41,14 +41,22 @@ class Parties(NamedTuple):
 
 
 class RequestView:
-    """Reads attributes by name."""
+    """Reads attributes by name, each once: a macro may ask for the same list at every step."""
 
     def __init__(self, schema: Schema, parties: Parties) -> None:
         self._schema = schema
         self._parties = parties
+        self._known: dict[str, Any] = {}
 
     def get(self, name: str) -> Any:
         """Return an attribute's value, its default, or MISSING."""
+        try:
+            return self._known[name]
+        except KeyError:
+            value = self._known[name] = self._read(name)
+            return value
+
+    def _read(self, name: str) -> Any:
         parties = self._parties
         root, _, key = name.partition(".")
         match name:

@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pdp.lang import model, resolved
 from pdp.lang.cel import CelIssuesError, Compiled, Environment, Scope, split_conjunction
 from pdp.lang.diagnostics import Diagnostics
-from pdp.lang.expr import BOOL, AttributeRef, Call, Expr, Literal, Type, VariableRef, walk
+from pdp.lang.expr import BOOL, AttributeRef, Call, Comprehension, Expr, Literal, Type, VariableRef, children, walk
+from pdp.lang.lower import MAX_LOOPS
 from pdp.source import SourceText
 from pdp.values import cel_literal
+
+# An expression that stands for itself may have 500 nodes (`lower`); this bounds what variables make of it.
+MAX_EXPANDED = 2_000
+# Python's parser takes 200 brackets inside each other, and a level of a compiled condition makes up to three.
+MAX_DEPTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class _Weight:
+    """What an expression costs once every variable in it is written out."""
+
+    nodes: int
+    depth: int
+    loops: int
+
+
+def _weigh(expr: Expr, variables: Mapping[str, _Weight]) -> _Weight:
+    if isinstance(expr, VariableRef):
+        return variables.get(expr.name, _Weight(1, 1, 0))
+    parts = [_weigh(part, variables) for part in children(expr)]
+    loops = max((part.loops for part in parts), default=0)
+    if isinstance(expr, Comprehension):
+        inner = max(part.loops for part in parts[1:])
+        loops = max(parts[0].loops, inner + 1)
+    depth = max((part.depth for part in parts), default=0)
+    return _Weight(1 + sum(part.nodes for part in parts), depth + 1, loops)
 
 
 class Conditions:
@@ -25,25 +53,41 @@ class Conditions:
     def policy(self, policy: model.Policy) -> PolicyConditions:
         """Type a policy's variables, each of which may use those before it."""
         types: dict[str, Type] = {}
+        weights: dict[str, _Weight] = {}
         variables: list[resolved.Variable] = []
         scope = self._plain
         for variable in policy.variables:
-            compiled = self.compile(scope, variable.expression)
+            compiled = self.compile(scope, variable.expression, weights)
             if compiled is None:
                 continue
             types[variable.name] = compiled.expr.type
+            weights[variable.name] = _weigh(compiled.expr, weights)
             clause = resolved.Clause(variable.expression, compiled.expr, compiled.checked)
             variables.append(resolved.Variable(variable.name, clause))
             scope = self._environment.scope(types)
-        return PolicyConditions(self, policy, scope, variables)
+        return PolicyConditions(self, policy, scope, variables, weights)
 
-    def compile(self, scope: Scope, text: SourceText) -> Compiled | None:
-        """Compile a text and report what is wrong with it at its place in the file."""
+    def compile(self, scope: Scope, text: SourceText, weights: Mapping[str, _Weight]) -> Compiled | None:
+        """Compile a text and report what is wrong with it at its place in the file; `weights` are the variables'."""
         try:
             compiled = scope.compile(text.value)
         except CelIssuesError as error:
             for issue in error.issues:
                 self._out.error(issue.code, issue.message, text.locate(issue.offset, issue.length), issue.hint)
+            return None
+        weight = _weigh(compiled.expr, weights)
+        over = [
+            f"{what}, the limit is {limit}"
+            for what, found, limit in (
+                (f"{weight.nodes} nodes", weight.nodes, MAX_EXPANDED),
+                (f"{weight.depth} levels", weight.depth, MAX_DEPTH),
+                (f"macros nested {weight.loops} deep", weight.loops, MAX_LOOPS),
+            )
+            if found > limit
+        ]
+        if over:
+            message = f"with the variables that it uses the expression has {over[0]}"
+            self._out.error("cel-limit", message, text.span, "use fewer or simpler variables")
             return None
         self._check_values(compiled.expr, text)
         return compiled
@@ -91,19 +135,25 @@ class PolicyConditions:
     """Types the conditions of one policy."""
 
     def __init__(
-        self, conditions: Conditions, policy: model.Policy, scope: Scope, variables: list[resolved.Variable]
+        self,
+        conditions: Conditions,
+        policy: model.Policy,
+        scope: Scope,
+        variables: list[resolved.Variable],
+        weights: Mapping[str, _Weight],
     ) -> None:
         self._conditions = conditions
         self._policy = policy
         self._scope = scope
         self._used = {n.name for v in variables for n in walk(v.clause.expr) if isinstance(n, VariableRef)}
+        self._weights = weights
         self.variables = variables
 
     def condition(self, text: SourceText) -> list[resolved.Clause]:
         """Return the clauses of a condition: the operands of its outermost `&&`."""
         clauses = []
         for piece in split_conjunction(text):
-            compiled = self._conditions.compile(self._scope, piece)
+            compiled = self._conditions.compile(self._scope, piece, self._weights)
             if compiled is None:
                 continue
             if compiled.expr.type != BOOL:

@@ -221,7 +221,7 @@ _TABLE = (
             Parameter("edges", ParameterType.STRING_LIST, "各区间的下界，递增", "where ranges begin, rising",
                       required=True, minimum=1, maximum=64, form=Form.DECIMAL),
             Parameter("labels", ParameterType.STRING_LIST, "各区间的名称，比下界多一个",
-                      "what each range is called, one more than edges", minimum=1, maximum=65),
+                      "what each range is called, one more than edges", minimum=2, maximum=65),
         ),
         80, sentences.fixed("显示所在区间", "show the range it falls in"), lambda p: -len(p["edges"]), _check_bucket,
     ),

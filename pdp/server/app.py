@@ -7,13 +7,14 @@ import json
 import logging
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
-from pdp.server import logs
+from pdp.server import clock, logs
 from pdp.server.core import SERVICE, DecisionCore
 from pdp.server.folder import FolderSource, Load
 from pdp.server.holder import Holder
@@ -22,6 +23,9 @@ from pdp.server.settings import Settings
 from pdp.server.status import frames
 from pdp.server.transport import GrpcTransport
 from pdp.server.watch import FileWatch
+from pdp.values import format_timestamp
+
+_SWITCH_SECONDS = 0.001
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +44,15 @@ class App:
         self._hurry = asyncio.Event()
         self._unwatch = asyncio.Event()
         # One thread, so that versions take force in the order in which they were read.
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
+        # One thread for long calls: Python runs one thread at a time, and short calls are to have every other turn.
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="call")
         self._source = FolderSource(
-            settings.policies, settings.grants, self.holder, executor=self._executor, observe=observe
+            settings.policies, settings.grants, self.holder, executor=self._loader, observe=observe
         )
-        self._transport = GrpcTransport(
-            [decision_handlers(DecisionCore(self.holder))], [SERVICE], reflect=settings.reflection
-        )
+        core = DecisionCore(self.holder, self._clock())
+        handlers = decision_handlers(core, self._worker)
+        self._transport = GrpcTransport([handlers], [SERVICE], reflect=settings.reflection)
         self._watchers: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -79,6 +85,13 @@ class App:
         if self._stop.is_set():
             self._hurry.set()
         self._stop.set()
+
+    def _clock(self) -> clock.Clock:
+        if self.settings.clock is None:
+            return clock.machine_clock
+        now = format_timestamp(self.settings.clock)
+        logs.event(log, logging.WARNING, "clock.set", "deciding as if it were another time", now=now)
+        return clock.starting_at(self.settings.clock)
 
     async def _start(self) -> None:
         self.address = await self._transport.start(self.settings.address)
@@ -120,7 +133,8 @@ class App:
         await self._transport.stop(0)
         self._unwatch.set()
         await asyncio.gather(*self._watchers, return_exceptions=True)
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._loader, self._worker):
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
 def serve(settings: Settings, ready: Callable[[App], None]) -> None:
@@ -128,6 +142,8 @@ def serve(settings: Settings, ready: Callable[[App], None]) -> None:
 
     Raises what entering an App raises.
     """
+    # How long a call waits for its turn while a version is compiled or a long call runs.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     asyncio.run(_serve(settings, ready))
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 
 import grpc
 from google.rpc import code_pb2
 
 from pdp.server import logs
-from pdp.server.core import SERVICE, DecisionCore, Method
+from pdp.server.core import SERVICE, DecisionCore
 from pdp.server.status import failure_of
 from pdp.v1.decision_service_pb2 import DecideResponse
 
@@ -22,24 +24,28 @@ Handler = Callable[[bytes, Context], Awaitable[bytes]]
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
-def decision_handlers(core: DecisionCore) -> grpc.GenericRpcHandler[bytes, bytes]:
-    """Return the handlers of `pdp.v1.DecisionService`.
+def decision_handlers(core: DecisionCore, executor: Executor) -> grpc.GenericRpcHandler[bytes, bytes]:
+    """Return the handlers of `pdp.v1.DecisionService`; long calls run in `executor`, the others in the event loop.
 
     No (de)serializers are named, so that grpc neither parses requests nor builds replies.
     """
     return grpc.method_handlers_generic_handler(
         SERVICE,
-        {name: grpc.unary_unary_rpc_method_handler(_handler(name, method)) for name, method in core.methods.items()},
+        {name: grpc.unary_unary_rpc_method_handler(_handler(core, name, executor)) for name in core.methods},
     )
 
 
-def _handler(name: str, method: Method) -> Handler:
+def _handler(core: DecisionCore, name: str, executor: Executor) -> Handler:
     path = f"/{SERVICE}/{name}"
+    method = core.methods[name]
 
     async def handle(payload: bytes, context: Context) -> bytes:
         start = time.perf_counter_ns()
         try:
-            reply = method(payload)
+            if core.is_long(name, payload):
+                reply = await asyncio.get_running_loop().run_in_executor(executor, method, payload)
+            else:
+                reply = method(payload)
         except Exception as error:  # nothing that a client sends may stop the process
             failure = failure_of(error, path)
             _trace(path, failure.code, start)

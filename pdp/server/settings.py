@@ -15,6 +15,8 @@ MAX_REPLY_BYTES = 4 * 1024 * 1024
 MAX_METADATA_BYTES = 16 * 1024
 MAX_STREAMS = 256
 """Calls in flight on one connection; more wait at the client."""
+MAX_CALLS = 4096
+"""Calls in flight on all connections, health watches included; more are refused, which bounds the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class Settings:
     """The settings of `pdp serve`.
 
     `drain_seconds` is how long the server still answers after it said NOT_SERVING, so that balancers turn away first;
-    `grace_seconds` how long calls in flight may then take.
+    `grace_seconds` how long calls in flight may then take. `clock` is the time to begin at instead of the machine's, in
+    nanoseconds since 1970.
     """
 
     policies: Path
@@ -64,8 +67,15 @@ class Settings:
     drain_seconds: float = 1.0
     grace_seconds: float = 10.0
     poll_seconds: float = 2.0
+    clock: int | None = None
 
     def __post_init__(self) -> None:
+        # Not even with `insecure`: whoever can set the time can bring expired grants back to life.
+        if self.clock is not None and not self.address.is_local:
+            raise ConfigError(
+                f"`--clock` is for demonstrations and tests, and `{self.address}` can be reached from other machines; "
+                "listen on a loopback address such as `127.0.0.1:7070`, or leave `--clock` out"
+            )
         if not self.address.is_local and not self.insecure:
             raise ConfigError(
                 f"`{self.address}` can be reached from other machines and there is no TLS; listen on a loopback "

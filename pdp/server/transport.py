@@ -43,7 +43,7 @@ class GrpcTransport:
         """Take the handlers of the services with these full names; the health service is added."""
         self._services = ("", *services)
         self._health = _Health()
-        self._server = grpc.aio.server(options=OPTIONS)
+        self._server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=settings.MAX_CALLS)
         self._server.add_generic_rpc_handlers(tuple(handlers))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if reflect:

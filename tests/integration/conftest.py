@@ -93,8 +93,10 @@ class RunningServer:
         except BaseException as error:  # the thread of the test raises it
             self._started.put(error)
 
-    def start(self) -> None:
+    def begin(self) -> None:
         self._thread.start()
+
+    def wait_until_ready(self) -> None:
         outcome = self._started.get(timeout=PATIENCE)
         if isinstance(outcome, BaseException):
             raise outcome
@@ -112,7 +114,7 @@ class RunningServer:
 
     @property
     def target(self) -> str:
-        return str(self.app.address)
+        return str(self._settings.address if self._settings.address.path else self.app.address)
 
 
 @pytest.fixture
@@ -136,11 +138,13 @@ def grants_file(tmp_path: Path) -> Path:
 def serve() -> Iterator[Callable[..., RunningServer]]:
     running: list[RunningServer] = []
 
-    def start(policies: Path, **options: object) -> RunningServer:
+    def start(policies: Path, *, wait: bool = True, **options: object) -> RunningServer:
         defaults = {"address": parse_address("127.0.0.1:0"), "drain_seconds": 0.0, "poll_seconds": 0.2}
         settings = Settings(policies, **(defaults | options))  # type: ignore[arg-type]
         server = RunningServer(settings)
-        server.start()
+        server.begin()
+        if wait:
+            server.wait_until_ready()
         running.append(server)
         return server
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,15 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from pdp.engine.program import Program
 from pdp.errors import ConfigError, GoldenCaseError, PolicyError
 from pdp.server import folder, watch
-from pdp.server.core import DecisionCore
 from pdp.server.folder import Outcome
-from pdp.server.holder import Holder
 from pdp.server.settings import Settings, parse_address
-from pdp.server.status import failure_of
 from pdp.v1 import decision_service_pb2, decision_service_pb2_grpc, types_pb2
 
 Stub = decision_service_pb2_grpc.DecisionServiceStub
+PATIENCE = 60.0
 SERVICE = "pdp.v1.DecisionService"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -50,6 +50,15 @@ def ask(stub: Stub, **options: Any) -> decision_service_pb2.DecideResponse:
     )
     request.subject.attributes["level"].int_value = 3
     return stub.Decide(request, **options)
+
+
+def refusal(stub: Stub) -> grpc.StatusCode:
+    """Ask until the server refuses, and return how."""
+    try:
+        while True:
+            ask(stub, timeout=PATIENCE)
+    except grpc.RpcError as error:
+        return error.code()
 
 
 def is_shown(response: decision_service_pb2.DecideResponse, field: str) -> bool:
@@ -83,12 +92,35 @@ def test_reflection_lists_the_services_and_can_be_left_out(
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_until_a_policy_set_is_loaded_calls_are_unavailable() -> None:
-    core = DecisionCore(Holder())
-    for name, method in core.methods.items():
-        with pytest.raises(Exception, match="no policy set is loaded yet") as caught:
-            method(b"")
-        assert failure_of(caught.value, name).code == grpc.StatusCode.UNAVAILABLE.value[0]
+def test_until_a_policy_set_is_loaded_it_is_not_ready(
+    serve: Callable[..., Any],
+    connect: Callable[..., grpc.Channel],
+    policy_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    release, read = threading.Event(), folder.read_policies
+
+    def read_late(path: Path) -> Any:
+        assert release.wait(PATIENCE)
+        return read(path)
+
+    monkeypatch.setattr(folder, "read_policies", read_late)
+    server = serve(policy_folder, wait=False, address=parse_address(f"unix:{tmp_path}/pdp.sock"))
+    channel = connect(server)
+    stub, health = Stub(channel), health_pb2_grpc.HealthStub(channel)
+    for service in ("", SERVICE):
+        asked = health_pb2.HealthCheckRequest(service=service)
+        assert health.Check(asked, wait_for_ready=True, timeout=PATIENCE).status == NOT_SERVING
+    with pytest.raises(grpc.RpcError) as caught:
+        ask(stub)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "no policy set is loaded yet" in caught.value.details()
+    assert b"ERROR_REASON_NO_POLICY" in dict(caught.value.trailing_metadata())["grpc-status-details-bin"]
+    release.set()
+    server.wait_until_ready()
+    assert health.Check(health_pb2.HealthCheckRequest()).status == SERVING
+    assert ask(stub).verdicts
 
 
 def test_follows_the_folder_and_refuses_what_is_wrong(
@@ -289,6 +321,35 @@ def test_draining_still_answers_until_it_stops(
     with pytest.raises(grpc.RpcError) as caught:
         ask(stub)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_calls_in_flight_end_before_the_server_stops(
+    serve: Callable[..., Any],
+    connect: Callable[..., grpc.Channel],
+    policy_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def explain(*_: object) -> bytes:
+        begun.set()
+        assert release.wait(PATIENCE)
+        return b""
+
+    monkeypatch.setattr(Program, "explain", explain)
+    server = serve(policy_folder, grace_seconds=3600.0)
+    stub = Stub(connect(server))
+    call = stub.Explain.future(decision_service_pb2.ExplainRequest())
+    assert begun.wait(PATIENCE)
+    # A long call keeps nobody waiting.
+    assert ask(stub).verdicts
+    server.request_stop()
+    # A call that arrives at the very moment of stopping is cancelled by gRPC itself; later ones find nobody.
+    assert refusal(stub) in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+    assert not call.done()
+    release.set()
+    assert call.result(timeout=PATIENCE) == decision_service_pb2.ExplainResponse()
+    server.join()
 
 
 def test_a_health_watch_does_not_hold_the_server(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from cel.expr.checked_pb2 import CheckedExpr
 
@@ -13,7 +14,6 @@ from pdp.engine.assemble import Schema, assemble
 from pdp.engine.exact import Evaluator
 from pdp.engine.program import Program
 from pdp.engine.rules import CompiledRule, Condition
-from pdp.engine.trace import explain
 from pdp.engine.view import NO_GRANT, Parties, RequestView
 from pdp.lang.cel import CelIssuesError, Environment, split_conjunction
 from pdp.lang.check import check
@@ -30,7 +30,7 @@ from tests.reference.evaluator import Reference, RuleResult
 from tests.reference.random_expressions import Expressions
 from tests.reference.random_requests import NOW, random_request
 from tests.reference.random_sets import RandomSet
-from tests.reference.random_values import random_value
+from tests.reference.random_values import random_value, written
 from tests.reference.request import Given, Grants, Request, Verdict, decision_of
 
 ATTRIBUTES: Mapping[str, str] = {
@@ -75,10 +75,26 @@ class ConditionBench:
         self._scope = scope
         self._schema = Schema({n: AttributeType(kind) for n, kind in ATTRIBUTES.items()}, {})
 
-    def text(self, random: Random) -> str:
-        """Return a random condition."""
+    def case(self, random: Random, count: int) -> tuple[str, list[Request]]:
+        """Return a random condition and requests to evaluate it for."""
+        requests = [self.request(random) for _ in range(count)]
         variables = {name: kind for name, (kind, _) in VARIABLES.items()}
-        return Expressions(random, ATTRIBUTES, variables, untyped=True).condition(random.choice((2, 1, 2, 3, 4)))
+        maker = Expressions(random, ATTRIBUTES, variables, untyped=True)
+        depth = random.choice((2, 1, 2, 3, 4))
+        if random.randint(0, 2):
+            return maker.condition(depth), requests
+        # What the expression gives for the first request is part of the condition, so that a wrong value shows.
+        text = maker.make(random.choice(("int", "int", "string", "double", "list(int)", "list(string)")), depth)
+        if random.randint(0, 1):
+            text = maker.accessed(depth)
+        return f"({text}) == {self._known(text, requests[0])}", requests
+
+    def _known(self, text: str, request: Request) -> str:
+        try:
+            value = self._reference.compile(text, self._texts).value(_values(request))
+        except RuntimeError:  # refused by Google; `differences` finds out whether rightly
+            value = None
+        return f"({text})" if value is None else written(value)
 
     def request(self, random: Random) -> Request:
         """Return a random request over ATTRIBUTES."""
@@ -107,7 +123,7 @@ class ConditionBench:
         compiled = assemble([rule], self._schema, "a condition")
         found: list[str] = []
         for request in requests:
-            values = {name: given.value for name, given in request.attributes.items()} | {"now": request.now}
+            values = _values(request)
             want = wanted.value(values)
             clauses = [part.value(values) for part in parts]
             message = request.message_pb()
@@ -133,6 +149,10 @@ class ConditionBench:
             index=0, name="p/r", conditions=conditions, variables=self._variables, fields=frozenset({"f"}), priority=0,
             unmasks=True, needs_grant=False, message=bundle_pb2.Rule(),
         )  # fmt: skip
+
+
+def _values(request: Request) -> dict[str, Any]:
+    return {name: given.value for name, given in request.attributes.items()} | {"now": request.now}
 
 
 def _and(values: list[bool | None]) -> bool | None:
@@ -172,7 +192,7 @@ class DecisionBench:
     def _explained(self, request: Request, decided: decision_service_pb2.DecideResponse) -> list[str]:
         question = decision_service_pb2.ExplainRequest(request=request.message_pb())
         question.now.seconds, question.now.nanos = divmod(request.now, NANOS)
-        answer = decision_service_pb2.ExplainResponse.FromString(explain(self.program, question.SerializeToString()))
+        answer = decision_service_pb2.ExplainResponse.FromString(self.program.explain(question.SerializeToString()))
         found = []
         if decision_of(answer.decision) != decision_of(decided):
             found.append(f"explain decides otherwise: {decision_of(answer.decision)} for {decision_of(decided)}")

@@ -21,8 +21,10 @@ _LISTS = (
     "list(duration)",
 )
 _MAPS = ("map(string, string)", "map(string, int)", "map(int, string)", "map(string, double)", "map(int, bool)")
-_ACCESSORS = ("getFullYear", "getMonth", "getDayOfYear", "getDayOfMonth", "getDate", "getDayOfWeek", "getHours", "getMinutes",
-              "getSeconds", "getMilliseconds")  # fmt: skip
+_ACCESSORS = (
+    "getFullYear", "getMonth", "getDayOfYear", "getDayOfMonth", "getDate", "getDayOfWeek", "getHours", "getMinutes",
+    "getSeconds", "getMilliseconds",
+)  # fmt: skip
 _DURATION_ACCESSORS = ("getHours", "getMinutes", "getSeconds", "getMilliseconds")
 # Names that Python or a generated program could trip over.
 _LOOP_NAMES = ("x", "y", "item", "lambda", "None", "is", "len", "str", "self", "_", "v0", "e", "class", "x")
@@ -76,6 +78,10 @@ class Expressions:
         parts = [self.make("bool", depth) for _ in range(self._random.choice((1, 1, 1, 2, 3)))]
         return self._random.choice((" && ", "&&", " &&\n", " && ")).join(parts)
 
+    def accessed(self, depth: int) -> str:
+        """Return a whole number that is read off a time or a span of time."""
+        return self._random.choice((self._accessor, self._accessor, self._duration_accessor))(depth - 1)
+
     def _leaf(self, kind: str) -> str:
         local = [name for position, (name, its) in enumerate(self._locals)
                  if its == kind and all(name != later for later, _ in self._locals[position + 1 :])]  # fmt: skip
@@ -103,12 +109,14 @@ class Expressions:
         if kind == "bool":
             return [
                 self._compare, self._logic, self._logic, self._compare, self._equal, self._not, self._membership,
-                self._text_test, self._matches, self._loop, self._loop, self._has, self._dynamic, self._choice("bool"), *([self._untyped] if self._untyped_allowed else []),
+                self._text_test, self._matches, self._loop, self._loop, self._has, self._dynamic,
+                self._choice("bool"), *([self._untyped] if self._untyped_allowed else []),
             ]  # fmt: skip
         if kind == "int":
             return [
                 self._arithmetic("int", "+-*/%"), self._size, self._negated("int"), self._accessor, self._accessor,
-                self._duration_accessor, self._call("int", "double"), self._call("int", "timestamp"), *self._common(kind),
+                self._duration_accessor, self._call("int", "double"), self._call("int", "timestamp"),
+                *self._common(kind),
             ]  # fmt: skip
         if kind == "double":
             return [
@@ -119,7 +127,8 @@ class Expressions:
             ]
         if kind == "string":
             return [
-                self._arithmetic("string", "+"), self._call("string", "int"), self._call("string", "bool"), self._select,
+                self._arithmetic("string", "+"), self._call("string", "int"), self._call("string", "bool"),
+                self._select,
                 *self._common(kind),
             ]  # fmt: skip
         if kind == "timestamp":
@@ -162,7 +171,8 @@ class Expressions:
             )
             return f"({self.make(left, depth)} {self._random.choice(('==', '!='))} {self.make(right, depth)})"
         if self._random.randint(0, 4) == 0:
-            return f"({self.make('dyn', depth)} in {self.make(self._random.choice(('list(dyn)', 'list(int)', 'list(double)')), depth)})"
+            container = self._random.choice(("list(dyn)", "list(int)", "list(double)"))
+            return f"({self.make('dyn', depth)} in {self.make(container, depth)})"
         kinds = [self._random.choice(_NUMBERS) if self._random.randint(0, 3) else "dyn" for _ in range(2)]
         left, right = (f"dyn({self.make(kind, depth)})" if kind != "dyn" else self.make(kind, depth) for kind in kinds)
         return f"({left} {self._random.choice(('==', '<', '<=', '>', '>=', '!='))} {right})"

@@ -9,13 +9,13 @@ from pdp.lang.model import GrantSpec
 from pdp.source import whole
 from pdp.values import INT_MAX, INT_MIN, NANOS, TIMESTAMP_MAX, TIMESTAMP_MIN, parse_timestamp
 from tests.reference.random_sets import STANDARD, RandomSet
-from tests.reference.random_values import ATTRIBUTE_TYPES, STRINGS, TIMESTAMPS, random_value
+from tests.reference.random_values import ATTRIBUTE_TYPES, STRINGS, TIMESTAMPS, pick, random_value
 from tests.reference.request import Given, Request
 
 NOW = parse_timestamp("2026-03-02T10:00:00+08:00")
 _HOUR = 3_600 * NANOS
 _SUBJECTS = ("T1", "T1", "T1", "a", "𠮷田")
-_TYPES = ("customer", "customer", "a", "account", "")
+_TYPES = ("customer", "customer", "customer", "a", "account", "")
 _IDS = ("C1", "C1", "a", "C2", "")
 _TOO_FAR = {
     "timestamp": (TIMESTAMP_MAX + 1, TIMESTAMP_MIN - 1, 10**24, -(10**24)),
@@ -26,16 +26,16 @@ _TOO_FAR = {
 def random_grants(random: Random, policy_set: RandomSet) -> list[GrantSpec]:
     """Return some grants `g0`, `g1`, …: active, expired, not yet valid, for others."""
     grants = []
-    for index in range(random.randint(1, 6)):
-        start = random.choice((NOW - _HOUR, NOW - _HOUR, NOW, NOW - 2 * _HOUR, NOW + 1))
-        end = random.choice((NOW + _HOUR, NOW + 2 * _HOUR, NOW + _HOUR, NOW + 1, NOW))
+    for index in range(random.randint(2, 6)):
+        start = random.choice((NOW - _HOUR, NOW - _HOUR, NOW - 3 * _HOUR, NOW, NOW - 2 * _HOUR, NOW + 1))
+        end = random.choice((NOW + _HOUR, NOW + 2 * _HOUR, NOW + 3 * _HOUR, NOW + _HOUR, NOW + 1, NOW))
         covered = random.choice(("all", "fields", "levels", "both"))
         grants.append(
             GrantSpec(
                 id=f"g{index}",
                 kind=random.choice(("supervisor", "customer")),
-                subject_id=random.choice(_SUBJECTS[:4]),
-                resource_type=random.choice(_TYPES[:3]),
+                subject_id=pick(random, _SUBJECTS),
+                resource_type=pick(random, _TYPES[:4]),
                 resource_id=random.choice(("", "C1", "", "a")),
                 fields=tuple(random.sample(policy_set.fields, random.randint(1, 2)))
                 if covered in ("fields", "both")
@@ -72,18 +72,18 @@ def random_request(random: Random, policy_set: RandomSet) -> Request:
         attributes.update({f"context.extra{i}": Given("int", i) for i in range(40)})
     fields, message = _fields(random, policy_set)
     return Request(
-        subject_id=random.choice(_SUBJECTS),
+        subject_id=pick(random, _SUBJECTS),
         roles=tuple(random_value(random, "list(string)")),
         action=random.choice(("query", "a", "")),
-        resource_type=random.choice(_TYPES),
+        resource_type=pick(random, _TYPES),
         resource_id=random.choice(_IDS),
         attributes=attributes,
         fields=fields,
         message=message,
-        grant_ids=tuple(f"g{random.randint(0, 6)}" for _ in range(random.choice((0, 1, 0, 2, 4)))),
+        grant_ids=tuple(f"g{random.choice((0, 1, 2, 3, 0, 1, 6))}" for _ in range(random.choice((0, 1, 0, 2, 4)))),
         now=random.choice(TIMESTAMPS)
         if random.randint(0, 5) == 5
-        else random.choice((NOW, NOW, NOW - 1, NOW + 1, NOW + _HOUR)),
+        else random.choice((NOW, NOW, NOW, NOW - 1, NOW + 1, NOW + _HOUR)),
     )
 
 

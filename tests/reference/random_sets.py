@@ -12,7 +12,7 @@ import yaml
 from pdp.values import format_duration, format_timestamp
 from tests.reference.conditions import BUILT_IN
 from tests.reference.random_expressions import Expressions
-from tests.reference.random_values import ATTRIBUTE_TYPES, literal, random_value
+from tests.reference.random_values import ATTRIBUTE_TYPES, literal, pick, random_value
 
 STANDARD = {
     "subject.id": "string",
@@ -22,8 +22,10 @@ STANDARD = {
     "resource.id": "string",
 }
 # Words that Python, the generated program or protobuf's classes could trip over are wanted.
-_WORDS = ("level", "class", "menu", "lambda", "flags", "projects", "at", "span", "ok", "def", "none", "x", "x_y", "now", "vars",
-          "values", "entries", "len")  # fmt: skip
+_WORDS = (
+    "level", "class", "menu", "lambda", "flags", "projects", "at", "span", "ok", "def", "none", "x", "x_y", "now",
+    "vars", "values", "entries", "len",
+)  # fmt: skip
 _ROOTS = ("subject", "resource", "context", "action")
 _MASKS: tuple[dict[str, Any], ...] = (
     {"algorithm": "keep", "prefix": 3, "suffix": 4},
@@ -48,8 +50,10 @@ _OBLIGATIONS = (
     {"type": "require_reason", "min": "5", "zh": "原因"},
 )
 _GRANT_CLAUSES = (
-    "grant.active", "grant.active", 'grant.kind == "supervisor"', "grant.approver_level >= 3", 'grant.scenario in ["service", ""]', "!grant.active",
-    'grant.kind == "customer" && grant.active', "grant.approver != subject.id", "grant.approver_level > 2 || resource.id == 'C1'",
+    "grant.active", "grant.active", 'grant.kind == "supervisor"', "grant.approver_level >= 3",
+    'grant.scenario in ["service", ""]', "!grant.active",
+    'grant.kind == "customer" && grant.active', "grant.approver != subject.id",
+    "grant.approver_level > 2 || resource.id == 'C1'",
 )  # fmt: skip
 _INDEXED = ("string", "int", "bool")
 
@@ -81,8 +85,7 @@ class _Maker:
             if d["kind"] == "MessageMap"
             for part in (None, *d.get("each", ()))
         ]
-        for index in range(self._random.randint(1, 2 + self._size)):
-            documents.append(self._policy(index))
+        documents += [self._policy(index) for index in range(self._random.randint(1, 2 + self._size))]
         texts: dict[str, list[str]] = {}
         for number, document in enumerate(documents):
             name = f"{self._random.choice('abc')}{number if self._random.randint(0, 1) else ''}.yaml"
@@ -180,7 +183,7 @@ class _Maker:
             "title": {"zh": f"策略{index}", "en": f"p{index}"},
         }
         scope = {}
-        for _ in range(self._random.choice((0, 1, 1, 2))):
+        for _ in range(self._random.choice((0, 1, 0, 2))):
             name, kind = self._indexed()
             values = [
                 yaml_value(kind, random_value(self._random, kind, written=True))
@@ -216,7 +219,7 @@ class _Maker:
 
     def _rule(self, number: int, variables: Mapping[str, str]) -> dict[str, Any]:
         rule: dict[str, Any] = {"id": f"r{number}", "title": f"rule {number}"}
-        clauses = [self._clause(variables) for _ in range(self._random.choice((1, 2, 1, 0, 3)))]
+        clauses = [self._clause(variables) for _ in range(self._random.choice((1, 1, 0, 2, 1, 3)))]
         if clauses:
             rule["when"] = clauses[0] if len(clauses) == 1 and self._chance(50) else clauses
         unmask = self._chance(45)
@@ -272,10 +275,10 @@ class _Maker:
         return selectors, chosen
 
     def _clause(self, variables: Mapping[str, str]) -> str:
-        if self._chance(45):
+        if self._chance(40):
             return self._equality()
-        if self._chance(30):
-            return self._random.choice(_GRANT_CLAUSES)
+        if self._chance(35):
+            return pick(self._random, _GRANT_CLAUSES)
         names = self._visible() if self._chance(15) else self._declared_and_standard()
         return Expressions(self._random, names, variables).condition(self._random.choice((1, 2, 2, 3)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from random import Random
 from typing import Any
@@ -21,7 +22,8 @@ INTS = (
     INT_MAX, INT_MIN, INT_MAX - 1, INT_MIN + 1, 3_037_000_500,
 )  # fmt: skip
 DOUBLES = (
-    1.0, 0.0, 2.0, 3.0, -1.0, 0.5, -1.5, 100.0, 0.1, 0.30000000000000004, -0.0, 1e308, -1e308, 5e-324, 2.0**53, 2.0**53 + 2,
+    1.0, 0.0, 2.0, 3.0, -1.0, 0.5, -1.5, 100.0, 0.1, 0.30000000000000004, -0.0, 1e308, -1e308, 5e-324, 2.0**53,
+    2.0**53 + 2,
     2.0**63, -(2.0**63), 2.0**63 - 1024, 1e19,
 )  # fmt: skip
 ODD_DOUBLES = (float("nan"), float("inf"), float("-inf"))
@@ -38,7 +40,8 @@ TIMESTAMPS = tuple(
     )
 )  # fmt: skip
 DURATIONS = (
-    0, 1, -1, NANOS, 60 * NANOS, 3_600 * NANOS, 5_400 * NANOS, -NANOS // 2, 1_500_000_001, -3_601_999_999_999, 36 * 3_600 * NANOS,
+    0, 1, -1, NANOS, 60 * NANOS, 3_600 * NANOS, 5_400 * NANOS, -NANOS // 2, 1_500_000_001, -3_601_999_999_999,
+    36 * 3_600 * NANOS,
     400 * 3_600 * NANOS, INT_MAX, INT_MIN, INT_MAX - NANOS, 999_999, 8 * 3_600 * NANOS,
 )  # fmt: skip
 ZONES = (
@@ -46,8 +49,10 @@ ZONES = (
     "Europe/London", "Australia/Lord_Howe", "America/St_Johns", "Africa/Monrovia", "Pacific/Apia",
 )  # fmt: skip
 PATTERNS = (
-    "a", "^a", "b$", "^$", "", "a.b", "(?s)a.b", "(?i)AB", "[a-c]+", "[^a]", "a|b", "^(a|ab)$", r"\d+", r"^\w*$", r"\s", r"\bab\b",
-    "^私", r"\p{Han}", r"\x{1F600}", "[0-9]{2,4}", "(?m)^b", "a*?b", r"\\", "^.$", "^..$", r"\PL", "(?:a+)+$", "[[:alpha:]]", "\\Qa.b\\E",
+    "a", "^a", "b$", "^$", "", "a.b", "(?s)a.b", "(?i)AB", "[a-c]+", "[^a]", "a|b", "^(a|ab)$", r"\d+",
+    r"^\w*$", r"\s", r"\bab\b",
+    "^私", r"\p{Han}", r"\x{1F600}", "[0-9]{2,4}", "(?m)^b", "a*?b", r"\\", "^.$", "^..$", r"\PL", "(?:a+)+$",
+    "[[:alpha:]]", "\\Qa.b\\E",
     "é", "[é]", r"^\S+$", "^[^\\x00]*$",
 )  # fmt: skip
 
@@ -57,7 +62,7 @@ ATTRIBUTE_TYPES = (*SCALARS, "list(string)", "list(int)", "list(double)", "map(s
 
 def pick(random: Random, pool: Sequence[Any]) -> Any:
     """Return an item of a pool, mostly one of its first."""
-    return random.choice(pool[:5] if random.randint(0, 2) else pool)
+    return random.choice(pool[:3] if random.randint(0, 3) else pool)
 
 
 def random_value(random: Random, kind: str, *, written: bool = False) -> Any:
@@ -99,6 +104,23 @@ def string_literal(random: Random, text: str) -> str:
     if style == 4:
         return '"' + "".join(f"\\U{ord(ch):08x}" for ch in text) + '"'
     return '"' + "".join(_escaped(ch) for ch in text) + '"'
+
+
+def written(value: Any) -> str:
+    """Return the CEL text of a plain value: a number, a text, a bool or a list of them."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return f"({value})"
+        case float():
+            if math.isfinite(value):
+                return f"({value!r})"
+            return "(0.0 / 0.0)" if math.isnan(value) else f"({'-' if value < 0 else ''}1.0 / 0.0)"
+        case str():
+            return '"' + "".join(_escaped(ch) for ch in value) + '"'
+        case _:
+            return "[" + ", ".join(written(item) for item in value) + "]"
 
 
 def _escaped(ch: str) -> str:

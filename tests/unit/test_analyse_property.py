@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -309,9 +310,13 @@ def test_agrees_with_enumeration(case: Case) -> None:
     assert Findings(case).all == found.all
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(granted_cases())
 def test_agrees_with_enumeration_of_grants(case: Case) -> None:
+    assert_grants(case)
+
+
+def assert_grants(case: Case) -> None:
     truth, found = Enumeration(case, with_grants=True), Findings(case)
     ids = {rule.id for _, rule in case.rules}
     assert found.rules("unreachable-rule") == ids - truth.reachable
@@ -326,3 +331,40 @@ def test_agrees_with_enumeration_of_grants(case: Case) -> None:
     assert sorted(overlaps) == sorted(pair for pair in truth.overlaps if pair[0] not in shadowed)
     assert not found.rules("redundant-rule") & truth.needed
     assert_reproduced(case, found)
+
+
+GRANT_CONDITIONS: Sequence[tuple[Expr, ...]] = ((), *((atom,) for atom in GRANT_ATOMS[:4]), (GRANT_ATOMS[5],))
+
+
+@pytest.mark.parametrize("obliged", [False, True])
+@pytest.mark.parametrize("effects", list(itertools.product((Effect.UNMASK, Effect.MASK), repeat=2)))
+def test_agrees_on_every_pair_that_asks_for_grants(effects: tuple[Effect, Effect], obliged: bool) -> None:
+    for first, second, priority in itertools.product(GRANT_CONDITIONS, GRANT_CONDITIONS, (0, 1)):
+        obligations = ("alert",) if obliged else ()
+        pair = (
+            build.rule("low", FIELD_IDS[1:], effects[0], *first, obligations=obligations),
+            build.rule("high", FIELD_IDS[1:], effects[1], *second, priority=priority),
+        )
+        assert_grants(Case(build.resolved(NAMES, FIELDS, build.policy("p", pair)), ()))
+
+
+def test_obligations_count_when_another_grant_wins() -> None:
+    """The middle rule hides the lower one, yet under a second grant the highest says the same as the lower one."""
+    kinds = [call("equals", NAMES("grant.kind"), value(kind)) for kind in GRANT_KINDS]
+    found = (
+        build.rule("low", FIELD_IDS[1:], KEEP, kinds[0], obligations=("alert",)),
+        build.rule("middle", FIELD_IDS[1:], build.mask("full"), kinds[0], priority=1),
+        build.rule("high", FIELD_IDS[1:], KEEP, kinds[1], priority=2),
+    )
+    assert_grants(Case(build.resolved(NAMES, FIELDS, build.policy("p", found)), ()))
+
+
+def test_being_without_a_grant_is_one_of_the_worlds() -> None:
+    found = (
+        build.rule("low", FIELD_IDS, KEEP),
+        build.rule("granted", FIELD_IDS, build.mask("full"), NAMES("grant.active"), priority=1),
+        build.rule("other", FIELD_IDS, build.mask("full"), GRANT_ATOMS[4], priority=1),
+    )
+    case = Case(build.resolved(NAMES, FIELDS, build.policy("p", found)), ())
+    assert Findings(case).rules("shadowed-rule") == {"low"}
+    assert_grants(case)

@@ -175,6 +175,9 @@ class TestProgram:
         assert "Traceback" not in ended.err
         assert ended.out == ""
 
+    def test_a_command_that_is_nearly_right(self, run: Run) -> None:
+        assert "did you mean `check`?" in run("chek").err
+
     def test_a_mistake_in_pdp_itself_is_3_and_debug_shows_it(
         self, run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -1,4 +1,4 @@
-"""The compiled engine against the reference evaluator: conditions, whole decisions, traces, and what must not matter."""
+"""The compiled engine against the reference evaluator: conditions, decisions, traces, and what must not matter."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from hypothesis import given, settings
 
 from pdp.engine import bundle, index
 from pdp.engine.program import Program
+from pdp.lang.check import check
+from pdp.lang.loader import load_texts
 from pdp.lang.resolved import ResolvedSet
 from pdp.v1 import decision_service_pb2
 from tests.reference.compare import ConditionBench, DecisionBench, Refused, resolve, some_requests
@@ -38,8 +40,7 @@ class TestConditions:
     def test_compiled_conditions_have_the_values_that_google_gives(
         self, conditions: ConditionBench, source: Random
     ) -> None:
-        text = conditions.text(source)
-        requests = [conditions.request(source) for _ in range(REQUESTS_PER_CONDITION)]
+        text, requests = conditions.case(source, REQUESTS_PER_CONDITION)
         assert not conditions.differences(text, requests)
 
     @pytest.mark.parametrize(
@@ -120,9 +121,10 @@ class TestDecisions:
         seen: Counter[str] = Counter()
         run_decisions("outcomes", 1_500, size=1, seen=seen)
         wanted = {
-            "rule unmask", "rule mask", "rule mask undecided", "rule unmask granted", "rule mask granted", "default unmask",
-            "default mask", "unknown_field mask", "obligation", "UNKNOWN_FIELD", "UNDECLARED_ATTRIBUTE", "UNDECIDED_RULE",
-            "GRANT_NOT_FOUND", "GRANT_INACTIVE", "GRANT_MISMATCH", "TRUNCATED",
+            "rule unmask", "rule mask", "rule mask undecided", "rule unmask granted", "rule mask granted",
+            "default unmask", "default mask", "unknown_field mask", "obligation", "UNKNOWN_FIELD",
+            "UNDECLARED_ATTRIBUTE", "UNDECIDED_RULE", "GRANT_NOT_FOUND", "GRANT_INACTIVE", "GRANT_MISMATCH",
+            "TRUNCATED",
         }  # fmt: skip
         assert {name for name in wanted if seen[name] < 10} == set(), seen
 
@@ -150,7 +152,8 @@ def kinds(decision: Decision) -> Iterator[str]:
     """Yield what sorts of verdicts, obligations and diagnostics a decision has."""
     for verdict in decision.verdicts:
         reason = verdict.reason
-        yield f"{reason.kind} {verdict.effect}{' undecided' if reason.undecided else ''}{' granted' if reason.grant else ''}"
+        marks = (" undecided" if reason.undecided else "") + (" granted" if reason.grant else "")
+        yield f"{reason.kind} {verdict.effect}{marks}"
     yield from ("obligation" for _ in decision.obligations)
     yield from (code for code, _, _ in decision.diagnostics)
 
@@ -248,6 +251,84 @@ class TestWhatMustNotMatter:
         assert [decision_of(result.decision) for result in results] == alone
 
 
+class TestLimits:
+    """What would let a few lines of policy, or a client's lists, take a node's time without bound."""
+
+    HEAD = """
+kind: Attributes
+attributes: {subject.n: {type: int}, subject.names: {type: 'list(string)'}}
+---
+kind: Dictionary
+fields: {mobile: {label: mobile, level: C2}}
+---
+kind: Policy
+id: p
+title: p
+"""
+    RULE = "rules:\n  - {id: r, title: r, when: vars.%s, fields: all, mask: {algorithm: full}}\n"
+
+    def test_variables_that_double_each_other(self) -> None:
+        variables = "".join(f"  v{i + 1}: vars.v{i} == vars.v{i}\n" for i in range(60))
+        found = _refusals(f"{self.HEAD}variables:\n  v0: subject.n > 1\n{variables}{self.RULE % 'v60'}")
+        assert "with the variables that it uses the expression has 2047 nodes, the limit is 2000" in found
+
+    def test_variables_that_nest_macros(self) -> None:
+        found = _refusals(
+            f"""{self.HEAD}variables:
+  pair: subject.names.exists(x, subject.names.exists(y, x != y))
+  triple: subject.names.all(x, vars.pair)
+{self.RULE % "triple"}"""
+        )
+        assert "with the variables that it uses the expression has macros nested 3 deep, the limit is 2" in found
+
+    def test_variables_that_nest_conditions(self) -> None:
+        variables = "".join(f'  v{i + 1}: "vars.v{i} ? false : true"\n' for i in range(100))
+        found = _refusals(f"{self.HEAD}variables:\n  v0: subject.n > 1\n{variables}{self.RULE % 'v100'}")
+        assert "with the variables that it uses the expression has 61 levels, the limit is 60" in found
+
+    @pytest.mark.parametrize(
+        "condition",
+        [
+            "subject.names.all(x, subject.names.exists(y, x == y))",
+            "subject.names.all(x, vars.any)",
+            "size(subject.names.map(x, subject.names.filter(y, y == x))) == size(subject.names)",
+            'subject.names.exists_one(x, x == "n1" && subject.names.exists(y, y == x))',
+        ],
+    )
+    @pytest.mark.parametrize(("count", "decided"), [(100, True), (101, False)])
+    def test_macros_within_macros_go_through_ten_thousand_pairs_at_most(
+        self, condition: str, count: int, *, decided: bool
+    ) -> None:
+        loaded, diagnostics = load_texts(
+            {
+                "set.yaml": f"""{self.HEAD}variables: {{any: 'subject.names.exists(y, y == "n1")'}}
+rules:
+  - {{id: r, title: r, when: '{condition}', fields: all, unmask: true}}
+"""
+            }
+        )
+        resolved = check(loaded, diagnostics, analyse=False)
+        assert resolved is not None, diagnostics.items
+        program = Program.from_bundle(bundle.build(resolved))
+        request = decision_service_pb2.DecideRequest(fields=["mobile"])
+        request.subject.id = "T1"
+        request.subject.attributes["names"].string_list.values.extend(f"n{i}" for i in range(count))
+        answer = decision_service_pb2.DecideResponse.FromString(program.decide(request.SerializeToString(), 0))
+        undecided = [] if decided else [("UNDECIDED_RULE", "p/r", ())]
+        assert decision_of(answer).verdicts[0].effect == ("unmask" if decided else "mask")
+        assert list(decision_of(answer).diagnostics) == undecided
+        question = decision_service_pb2.ExplainRequest(request=request).SerializeToString()
+        trace = decision_service_pb2.ExplainResponse.FromString(program.explain(question, 0)).rules[0]
+        wanted = "RULE_OUTCOME_MATCHED" if decided else "RULE_OUTCOME_UNDECIDED"
+        assert decision_service_pb2.RuleOutcome.Name(trace.outcome) == wanted
+
+
+def _refusals(text: str) -> list[str]:
+    loaded, diagnostics = load_texts({"set.yaml": text})
+    assert check(loaded, diagnostics, analyse=False) is None
+    return [d.message for d in diagnostics.sorted()]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(7_200)
 class TestManyCases:
@@ -255,8 +336,8 @@ class TestManyCases:
         refused = 0
         for number in range(-(-CASES // REQUESTS_PER_CONDITION)):
             source = Random(f"{SEED}/{number}")
-            text = conditions.text(source)
-            found = conditions.differences(text, [conditions.request(source) for _ in range(REQUESTS_PER_CONDITION)])
+            text, requests = conditions.case(source, REQUESTS_PER_CONDITION)
+            found = conditions.differences(text, requests)
             refused += found is None
             assert not found, f"{SEED}/{number}: {found}"
         with capsys.disabled():

@@ -125,8 +125,7 @@ def quoted_single(parts: list[str], breaks: list[str], pad: str) -> str:
 
 def quoted_double(parts: list[str], breaks: list[str], pad: str) -> str:
     escaped = [
-        w.replace("\\", "\\\\").replace('"', '\\"').replace("😀", "\\U0001F600").replace("客", "\\u5BA2")
-        for w in parts
+        w.replace("\\", "\\\\").replace('"', '\\"').replace("😀", "\\U0001F600").replace("客", "\\u5BA2") for w in parts
     ]
     joined = "".join(w + g.replace("\n", f"\n{pad}") for w, g in zip(escaped, breaks, strict=False))
     return f'"{joined.rstrip()}"'

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from pdp.lang import loader
 from pdp.lang.diagnostics import Diagnostic
 from pdp.lang.loader import load_texts
 
@@ -114,12 +118,17 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "message without fields": (MAP, ["1:1 missing-key"]),
     "application name": ("kind: MessageMap\napplication: A B\nmessage: m\nfields: {}", ["2:14 bad-id"]),
     "path": (MAP + "fields: {a: customer.name}", ["4:13 bad-path"]),
-    "path with a hyphen": (MAP + "fields: {a: $.customer.id-no}", ["4:26 bad-path"]),
+    "path with a digit first": (MAP + "fields: {a: $.customer.2nd}", ["4:23 bad-path"]),
+    "path with a quotation mark": (MAP + "fields: {a: \"$['it's']\"}", ["4:15 bad-path"]),
+    "paths of all kinds": (MAP + "fields: {a: $.id-no.客户._x, b: \"$[*]['a b\\\\'c']\", c: $}", []),
+    "star in a name": (MAP + "resource: {id: \"$['a[*]']\"}\nfields: {}", []),
+    "list inside lists": (MAP + "each:\n- {name: a, path: '$.x[*].y', fields: {}}", []),
+    "roles out of a message": (MAP + "fields: {}\nattributes: {subject.roles: $.x}", ["5:14 bad-value"]),
     "path to one item": (MAP + "fields: {a: '$.x[0]'}", ["4:17 bad-path"]),
     "path with a recursive step": (MAP + "fields: {a: $..x}", ["4:14 bad-path"]),
     "path twice": (MAP + "fields: {a: [$.x, $.x]}", ["4:19 duplicate-value"]),
     "no path": (MAP + "fields: {a: []}", ["4:13 bad-value"]),
-    "id of many": (MAP + 'resource: {id: "$.x[*].id"}\nfields: {a: $.a}', ["4:20 bad-path"]),
+    "id of many": (MAP + 'resource: {id: "$.x[*].id"}\nfields: {a: $.a}', ["4:16 bad-path"]),
     "attribute of many": (
         MAP + 'fields: {}\nattributes: {context.menu: "$.x[*]", subject.projects: "$.x[*]"}', ["5:28 bad-path"],
     ),
@@ -157,7 +166,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "scope, endless": (SCOPE + "{resource.balance: .inf}", ["4:27 bad-value"]),
     "variable name": ("kind: Policy\nid: p\nrules: []\nvariables: {Big: a, if: b, 'a-b': c}",
                       ["4:13 bad-id", "4:21 bad-id", "4:28 bad-id"]),
-    "variable without a value": ("kind: Policy\nid: p\nrules: []\nvariables: {big: }", ["4:18 wrong-type"]),
+    "variable without a value": ("kind: Policy\nid: p\nrules: []\nvariables:\n  big:\n", ["5:7 wrong-type"]),
     "rule id": ("kind: Policy\nid: p\nrules: [{id: R, fields: all, unmask: true}]", ["3:14 bad-id"]),
     "rule twice": (RULE + "- {id: r, fields: all, unmask: true}\n", ["7:8 duplicate-id"]),
     "rule without fields": ("kind: Policy\nid: p\nrules: [{id: r, unmask: true}]", ["3:9 missing-key"]),
@@ -175,7 +184,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "when that is empty": (RULE + "  when: []\n", ["7:9 bad-value"]),
     "when without text": (RULE + "  when: ''\n", ["7:9 bad-value"]),
     "when that is nothing": (RULE + "  when:\n", ["7:8 wrong-type"]),
-    "when that became a mapping": (RULE + "  when: [a ? b : c]\n", ["7:10 wrong-type"]),
+    "when that became a mapping": (RULE + "  when:\n  - a ? b : c\n", ["8:5 wrong-type"]),
     "when that became a tag": (RULE + "  when:\n  - !vars.x\n", ["8:5 tag"]),
     "priority": (RULE + "  priority: 1001\n", ["7:13 bad-value"]),
     "priority with a fraction": (RULE + "  priority: 1.5\n", ["7:13 wrong-type"]),
@@ -252,11 +261,13 @@ def test_problems(case: str) -> None:
         ("kind: polcy", "`polcy` is not a kind of document", "did you mean `Policy`"),
         (DECLARE + "subject.x: {type: map(string)}", "`type` cannot be `map(string)`",
          "did you mean `map(string, string)`"),
-        (MAP + "fields: {a: $.customer.id-no}", "`$.customer.id-no` is not a path from `-no` on",
+        (MAP + "fields: {a: $.a$}", "`$.a$` is not a path from `$` on",
          "a path is `$`, then `.name`, `['any name']` or `[*]`"),
         (MAP + "fields: {a: $.2nd}", "`$.2nd` is not a path from `.2nd` on", "write `['2nd']`"),
-        (RULE + "  when: [a ? b : c]", "an item of `when` must be a CEL expression, not a mapping",
+        (RULE + "  when:\n  - a ? b : c", "an item of `when` must be a CEL expression, not a mapping",
          "put a condition that contains `: ` in quotes"),
+        (DECLARE + "subject.x: {type: duration, values: [{value: 1h}], default: 2h}",
+         "`2h` is not an allowed value of `subject.x`", 'allowed are `duration("3600s")`'),
         ("kind: Masks\nmasks: {m: {algorithm: full}}\nmasks: {}", "`masks` is written twice", ""),
     ],
 )  # fmt: skip
@@ -282,6 +293,16 @@ def test_duplicates_across_files_point_to_the_first(first: str, second: str, cod
     (related,) = found.related
     assert (found.code, found.span.file, related.span.file) == (code, "y.yaml", "x.yaml")
     assert (found.span.line, found.span.column) == (related.span.line, related.span.column)
+
+
+def test_every_code_is_documented() -> None:
+    folder = Path(loader.__path__[0])
+    sources = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    raised = set(re.findall(r'(?:error|warning|_BoundError)\(\s*"([a-z0-9-]+)"', sources))
+    raised |= set(re.findall(r'"(duplicate-[a-z]+)"', sources))
+    rows = re.findall(r"^\| ([^|]+) \|", loader.__doc__ or "", re.MULTILINE)
+    documented = {code for row in rows[1:] for code in row.split(", ")}
+    assert raised == documented
 
 
 def test_everything_is_reported_at_once_and_the_rest_is_read() -> None:

@@ -32,8 +32,10 @@ from jingxi_client.paths import show
 MAX_BATCH_ITEMS = 1_000
 MAX_BATCH_BYTES = 192 * 1024
 """Below the 256 KB that the service accepts, for all that a batch holds besides its items."""
-MAX_ROUNDS = 4
+MAX_ROUNDS = 8
 """How often a message is asked about when policy sets change or differ between nodes meanwhile."""
+MAX_FETCHES = 4
+"""How often in a row the map of one policy set is asked for; calls go round the nodes, and one of them has it."""
 MAPS_KEPT = 8
 """Versions kept of one message's map: nodes may answer by different policy sets during a rollout."""
 
@@ -84,10 +86,13 @@ class Client:
     def wait_ready(self, timeout: float) -> None:
         """Wait until a node can be reached, at most `timeout` seconds. Raises DecisionUnavailableError."""
         self._check_open()
+        ready = grpc.channel_ready_future(self._channel)
         try:
-            grpc.channel_ready_future(self._channel).result(timeout=timeout)
+            ready.result(timeout=timeout)
         except grpc.FutureTimeoutError as error:
             raise DecisionUnavailableError(f"no node could be reached within {timeout} s") from error
+        finally:
+            ready.cancel()  # else it watches the channel for ever
 
     def decide(
         self,
@@ -151,6 +156,7 @@ class Client:
             self._end(),
         )
         current = self._maps.latest(application, name) or self._fetch_map(asking)
+        followed = [current]
         for _ in range(MAX_ROUNDS):
             plan = message_map.plan(current, message, caller)
             try:
@@ -162,7 +168,10 @@ class Client:
             other = self._disagreeing_map(current, {a.policy_hash for a in answers}, asking)
             if other is None:
                 return self._masked(message, plan, answers, asking)
-            current = other
+            # Two nodes that differ take turns: following each would never end, so each map is followed once.
+            if not any(other.agrees_with(known) for known in followed):
+                current = other
+                followed.append(other)
         raise DecisionUnavailableError(
             f"policy sets changed {MAX_ROUNDS} times while message `{name}` was asked about; ask again"
         )
@@ -233,8 +242,7 @@ class Client:
     def _map_of(self, policy_hash: str | None, asking: _Asking) -> MessageMap:
         """Return the map of a policy set; of another one when no node that answers has it."""
         known = self._maps.get(asking.application, asking.name, policy_hash)
-        # Calls go round the nodes, so a few in a row reach one that has the policy set.
-        for _ in range(MAX_ROUNDS):
+        for _ in range(MAX_FETCHES):
             if known is not None and policy_hash in (known.policy_hash, None):
                 break
             known = self._fetch_map(asking)

@@ -64,11 +64,12 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One resource of the message: its part, its place, and what to ask the service about it."""
+    """One resource of the message: its part, its place, what to ask about it, and where each of its fields is."""
 
     part: Part
     place: paths.Place
     resource: types_pb2.Resource
+    fields: tuple[tuple[str, tuple[paths.Place, ...]], ...]
 
     def item(self, message_map: MessageMap) -> decision_service_pb2.BatchItem:
         """Return the question as an item of a batch."""
@@ -177,7 +178,7 @@ class _Planner:
                     _put(target, rest, value)
             inherited.MergeFrom(given)  # attributes by name; type and id unless empty
             if part.fields:
-                yield Question(part, (), inherited)
+                yield self._question(part, (), inherited)
         for part in self._map.parts:
             if part.name and part.fields:
                 yield from self._items(part, inherited)
@@ -202,7 +203,15 @@ class _Planner:
                         _put(resource.attributes, rest, value)
                     else:
                         self._problems.append(f"attribute `{name}` of list `{part.name}` is not of the resource")
-                yield Question(part, here, resource)
+                yield self._question(part, here, resource)
+
+    def _question(self, part: Part, place: paths.Place, resource: types_pb2.Resource) -> Question:
+        # Found before anything is asked, so that a message that does not fit is refused before anything is decided.
+        fields = tuple(
+            (name, tuple(hit for path in own for hit, _ in paths.find(self._message, path, place)))
+            for name, own in part.fields
+        )
+        return Question(part, place, resource, fields)
 
     def _resource(self, part: Part, place: paths.Place, inherited: types_pb2.Resource) -> types_pb2.Resource:
         """Return a part's resource: its type and id where the map has them, else the inherited ones."""
@@ -276,12 +285,11 @@ def masked_copy(
     work = _Masking(paths.copied(message), keys, today)
     for question, decision in zip(asked.questions, decisions, strict=True):
         verdicts = {v.field: v for v in decision.verdicts} if decision else {}
-        for name, places in question.part.fields:
+        for name, places in question.fields:
             verdict = verdicts.get(name)
             mask = FULL if verdict is None else verdict.mask
             if mask is not None:
-                for path in places:
-                    work.mask([place for place, _ in paths.find(message, path, question.place)], mask)
+                work.mask(places, mask)
     return work.finish(), work.problems
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-
 from jingxi_client._gen.pdp.v1 import bundle_pb2, decision_service_pb2_grpc, types_pb2
 from jingxi_client._gen.pdp.v1 import decision_service_pb2 as api
 
@@ -91,11 +90,19 @@ class Service(decision_service_pb2_grpc.DecisionServiceServicer):
                 reply.results.add(decision=answer)
         return reply
 
-    def GetMessageMap(self, request: api.GetMessageMapRequest, context: grpc.ServicerContext) -> api.GetMessageMapResponse:  # noqa: N802
+    def GetMessageMap(  # noqa: N802
+        self, request: api.GetMessageMapRequest, context: grpc.ServicerContext
+    ) -> api.GetMessageMapResponse:
         self._note("GetMessageMap", request, context)
         found = self.maps.get((request.application, request.name))
         if found is None:
-            abort(context, grpc.StatusCode.INVALID_ARGUMENT, "no such message", "ERROR_REASON_UNKNOWN_MESSAGE", name="unknown")
+            abort(
+                context,
+                grpc.StatusCode.INVALID_ARGUMENT,
+                "no such message",
+                "ERROR_REASON_UNKNOWN_MESSAGE",
+                name="unknown",
+            )
         return api.GetMessageMapResponse(
             message_map=found, attribute_types=self.types, revision=7, policy_hash=self.policy_hash
         )
@@ -134,4 +141,3 @@ def serving(service: Service, *others: Callable[[grpc.Server], None], credential
             yield port
         finally:
             server.stop(None).wait()
-

@@ -13,7 +13,6 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from jingxi_client import KeyUnavailableError, MaskUnavailableError, masks
 from jingxi_client._figures import number_text
 
@@ -82,8 +81,7 @@ def test_vectors_cover_every_algorithm_and_every_parameter(algorithm: str) -> No
     assert "" in values
 
 
-@pytest.mark.parametrize("algorithm", TEXT_MASKS)
-def test_table_above_names_every_mask_that_looks_at_the_value(algorithm: str) -> None:
+def test_table_above_names_every_mask_that_looks_at_the_value() -> None:
     assert set(TEXT_MASKS) == set(masks.PARAMETERS) - {"suppress", "null"}
 
 
@@ -95,7 +93,9 @@ def test_every_value_has_a_result_and_is_left_as_it_was(algorithm: str, value: A
     assert _is_masked_json(value, shown)
 
 
-@given(st.sampled_from(["keep", "mask", "keep_range", "before", "after", "name", "email", "address", "landline"]), NAMES)
+@given(
+    st.sampled_from(["keep", "mask", "keep_range", "before", "after", "name", "email", "address", "landline"]), NAMES
+)
 def test_no_mask_shows_every_character(algorithm: str, value: str) -> None:
     # Asked with a mask character that no value has, each mask must use it.
     assert "\u25a0" in masks.apply(algorithm, {**TEXT_MASKS[algorithm], "char": "\u25a0"}, value)
@@ -179,7 +179,7 @@ def test_a_key_that_cannot_be_read_drops_the_field() -> None:
 def test_ages_count_to_today_by_default() -> None:
     today = datetime.datetime.now().astimezone().date()
     born = today.replace(year=today.year - 41, day=1)
-    assert masks.apply("date_trunc", {"unit": "age"}, born.isoformat()) in {"40–49"}
+    assert masks.apply("date_trunc", {"unit": "age"}, born.isoformat()) == "40–49"
 
 
 def _is_masked_json(value: Any, shown: Any) -> bool:

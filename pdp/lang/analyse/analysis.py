@@ -17,12 +17,11 @@ from pdp.lang.analyse.prepared import Prepared, Strictness, Verdicts, prepare
 from pdp.lang.analyse.shadow import Shadows
 from pdp.lang.analyse.verify import Verifier, outcome
 from pdp.lang.analyse.witness import Assignment, Witnesses
-from pdp.lang.diagnostics import Diagnostic, Severity
+from pdp.lang.diagnostics import Diagnostic
 from pdp.lang.resolved import ResolvedSet
 
-_OVERLAPS: Final = 5
-_CONFLICTS: Final = 20
-_TRIALS_A_PAIR: Final = 400
+# How many findings are listed for one rule, and for all.
+_LISTED: Final = {"conflicting-rules": (20, 1_000), "overlapping-rules": (5, 500), "unproven-conflict": (3, 50)}
 _FIELDS_SHOWN: Final = 8
 
 
@@ -71,7 +70,8 @@ class Analysis:
 
     def _pairs(self, hidden: set[int]) -> Iterator[Diagnostic]:
         listed: dict[str, Counter[int]] = defaultdict(Counter)
-        left_out: dict[str, Counter[int]] = defaultdict(Counter)
+        left_out: dict[str, Counter[int | None]] = defaultdict(Counter)
+        in_all: Counter[str] = Counter()
         for first, second in self._meeting:
             earlier, later = self._rules[first], self._rules[second]
             same = earlier.rule.priority == later.rule.priority
@@ -80,19 +80,21 @@ class Analysis:
             fields = self._differing(earlier, later)
             if not fields:
                 continue
-            kind, limit = ("conflicting-rules", _CONFLICTS) if same else ("overlapping-rules", _OVERLAPS)
+            kind = "conflicting-rules" if same else "overlapping-rules"
+            limit, total = _LISTED[kind]
             full = [i for i in (first, second) if listed[kind][i] >= limit]
-            if full:
-                left_out[kind][full[0]] += 1
+            if full or in_all[kind] >= total:
+                left_out[kind][full[0] if full else None] += 1
                 continue
             diagnostic = self._conflict(earlier, later, fields) if same else self._overlap(earlier, later, fields)
             if diagnostic is not None:
-                if diagnostic.request is not None:
-                    listed[kind].update((first, second))
+                listed[kind].update((first, second))
+                in_all[kind] += 1
                 yield diagnostic
         for kind, counts in left_out.items():
-            severity = Severity.WARNING if kind == "conflicting-rules" else Severity.INFO
-            yield from (findings.not_listed(kind, severity, self._rules[i], n) for i, n in counts.items())
+            for index, count in counts.items():
+                rule = None if index is None else self._rules[index].rule
+                yield findings.not_listed(kind, rule, count, self._resolved.policies[0].span)
 
     def _differing(self, first: Prepared, second: Prepared) -> list[str]:
         verdicts = self._verdicts
@@ -122,17 +124,19 @@ class Analysis:
         """Return a request to which both rules really apply, or None when none was found."""
         names = first.names | second.names
         undecided: Assignment | None = None
-        tried = 0
+        left = self._budget.share()
         for joint in joints(first, second, self._axes):
+            # The exact answer needs no budget: one request settles it, and findings are limited in number.
+            certain = not any(True for _ in self._unsettled(joint))
             for assignment in self._witnesses.assignments(joint, names):
-                # The first request for a pair is free: it is the exact answer where no tests are involved.
-                if tried and (tried >= _TRIALS_A_PAIR or not self._budget.trial()):
+                left -= 1
+                if not certain and (left < 0 or not self._budget.trial()):
                     return undecided
-                tried += 1
-                results = [outcome(rule, assignment, self._verifier) for rule in (first, second)]
-                if all(results):
+                result = outcome(first, assignment, self._verifier)
+                other = False if result is False else outcome(second, assignment, self._verifier)
+                if result and other:
                     return assignment
-                if False not in results and undecided is None:
+                if other is not False and undecided is None:
                     undecided = assignment
         return undecided
 

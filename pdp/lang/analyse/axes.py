@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pdp.lang.analyse.regular import beginning
 from pdp.lang.analyse.regions import (
     BOOLEAN,
     EMPTY,
@@ -83,11 +84,16 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The values of an axis for which an expression is true and those for which it is false."""
+    """The values of an axis for which an expression is true, and those for which it is true or false."""
 
     axis: int
     true: Region
-    false: Region
+    decided: Region
+
+    @property
+    def false(self) -> Region:
+        """The values for which it is false."""
+        return minus(self.decided, self.true)
 
 
 class Axes:
@@ -96,14 +102,18 @@ class Axes:
     def __init__(self, attributes: Mapping[str, Attribute]) -> None:
         self._attributes = attributes
         self._index: dict[Any, int] = {}
+        self._scalars: dict[str, int] = {}
         self.all: list[Axis] = []
 
     def attribute(self, name: str) -> int | None:
         """Return the axis of a scalar attribute; None for lists and maps."""
-        domain = domain_of(self._attributes[name].type)
-        if domain is None:
-            return None
-        return self._number((Kind.ATTRIBUTE, name), lambda: self._scalar(name, domain))
+        known = self._scalars.get(name)
+        if known is None:
+            domain = domain_of(self._attributes[name].type)
+            if domain is None:
+                return None
+            known = self._scalars[name] = self._number((Kind.ATTRIBUTE, name), lambda: self._scalar(name, domain))
+        return known
 
     def one_of(self, name: str, values: tuple[Any, ...]) -> Answer | None:
         """Return where a scalar attribute equals one of these values."""
@@ -141,10 +151,10 @@ class Axes:
 
     def _answer(self, axis: int, true: Region) -> Answer:
         known = self.all[axis]
-        decided: Region = (ENTRY.ordered,) if known.kind is Kind.ENTRY else known.domain.every
-        return Answer(
-            axis, intersect(true, known.universe), intersect(minus(decided, true), known.universe)
-        )
+        decided = known.universe
+        if known.kind is Kind.ENTRY:
+            decided = intersect((ENTRY.ordered,), decided)
+        return Answer(axis, intersect(true, known.universe), decided)
 
     def _scalar(self, name: str, domain: Domain) -> Axis:
         allowed = self._attributes[name].allowed
@@ -214,7 +224,7 @@ class Axes:
         axis = self._entry(name, key)
         universe = self.all[axis].universe
         present = intersect((ENTRY.ordered,), universe)
-        return Answer(axis, present, minus(universe, present))
+        return Answer(axis, present, universe)
 
     def _text(self, function: str, operand: Expr, text: Any) -> Answer | None:
         if function not in ("starts_with", "ends_with", "contains", "matches"):
@@ -225,6 +235,8 @@ class Axes:
         domain = self.all[axis].domain
         if function == "starts_with" and isinstance(domain, TextDomain | EntryDomain):
             return self._answer(axis, domain.prefix(text))
+        if function == "matches" and (found := beginning(text)).whole:
+            return self._answer(axis, only(domain, (found.text,)))
         values = points(self.all[axis])
         if values is None or domain is not TEXT:
             return None
@@ -235,6 +247,17 @@ class Axes:
         }
         return self._answer(axis, only(TEXT, (v for v in values if check[function](v))))
 
+    def implied(self, expr: Expr) -> Answer | None:
+        """Return what a test implies when it is true; None when that is nothing an axis can say."""
+        match expr:
+            case Call(function="matches", args=(operand, Literal(value=str() as pattern))):
+                start = beginning(pattern).text
+                axis = self._operand(operand) if start else None
+                domain = None if axis is None else self.all[axis].domain
+                if axis is not None and isinstance(domain, TextDomain | EntryDomain):
+                    return self._answer(axis, domain.prefix(start))
+        return None
+
     def _test(self, expr: Expr) -> Answer:
         names = tuple(sorted({e.name for e in walk(expr) if isinstance(e, AttributeRef)}))
         fallible = any(isinstance(e, Call) and e.function in _FALLIBLE for e in walk(expr))
@@ -243,7 +266,7 @@ class Axes:
         axis = self._number(
             (Kind.TEST, _shape(expr)), lambda: Axis(Kind.TEST, names, domain, domain.every, expr, private)
         )
-        return Answer(axis, ((1, 2),), ((0, 1),))
+        return Answer(axis, ((1, 2),), ((0, 2),))
 
 
 def points(axis: Axis, limit: int = 64) -> list[Any] | None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+
+_TRIALS_A_PAIR: Final = 200
 
 
 @dataclass(slots=True)
@@ -20,7 +24,7 @@ class Budget:
     @classmethod
     def for_rules(cls, count: int) -> Budget:
         """Return the budget for a policy set of so many rules."""
-        return cls(pairs=max(100_000, 40 * count), steps=max(200_000, 40 * count), trials=max(5_000, count))
+        return cls(pairs=max(100_000, 40 * count), steps=max(200_000, 40 * count), trials=max(10_000, count))
 
     def pair(self) -> bool:
         """Spend one comparison; False when none is left."""
@@ -39,3 +43,7 @@ class Budget:
         self.trials -= 1
         self.cut |= self.trials < 0
         return self.trials >= 0
+
+    def share(self) -> int:
+        """Return how many trials one pair of rules may have: fewer, the fewer are left."""
+        return min(_TRIALS_A_PAIR, max(self.trials // 50, 4))

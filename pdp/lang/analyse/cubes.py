@@ -171,9 +171,10 @@ class Cases:
                 if unrolled is not None:
                     return self._ask(unrolled, asked)
         answer = self._axes.read(expr)
-        decided = answer.true if asked.value else answer.false
-        if asked.sure:
-            return self._single(answer.axis, decided)
+        if asked.sure or answer.decided == self._axes.all[answer.axis].universe:
+            found = self._single(answer.axis, answer.true if asked.value else answer.false)
+            implied = self._axes.implied(expr) if asked.value else None
+            return self._product([found, self._single(implied.axis, implied.true)]) if implied else found
         against = answer.false if asked.value else answer.true
         return self._single(answer.axis, minus(self._axes.all[answer.axis].universe, against))
 

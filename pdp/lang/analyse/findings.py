@@ -11,6 +11,7 @@ from pdp.lang.analyse.prepared import Prepared, TooComplex, Unreachable, Verdict
 from pdp.lang.diagnostics import Diagnostic, Related, Severity
 from pdp.lang.expr import attributes_of
 from pdp.lang.model import Attribute
+from pdp.lang.resolved import Rule
 from pdp.source import Span
 from pdp.values import cel_literal
 
@@ -126,11 +127,15 @@ def overlapping(
     )
 
 
-def not_listed(code: str, severity: Severity, rule: Prepared, count: int) -> Diagnostic:
-    """More findings of one kind than are worth listing."""
-    what = "conflicts" if code == "conflicting-rules" else "overlaps"
-    message = f"rule `{rule.rule.name}` {what} with up to {_counted(count, 'more rule')}"
-    return Diagnostic(severity, code, message, rule.rule.span)
+def not_listed(code: str, rule: Rule | None, count: int, span: Span) -> Diagnostic:
+    """More findings of one kind than are worth listing, about one rule or, at `span`, about any."""
+    severity = Severity.WARNING if code == "conflicting-rules" else Severity.INFO
+    what = "conflict" if code == "conflicting-rules" else "overlap"
+    if rule is None:
+        message = f"up to {_counted(count, f'more {what}')} of rules are not listed"
+        return Diagnostic(severity, code, message, span)
+    message = f"rule `{rule.name}` {what}s with up to {_counted(count, 'more rule')}"
+    return Diagnostic(severity, code, message, rule.span)
 
 
 def redundant(rule: Prepared) -> Diagnostic:

@@ -18,7 +18,7 @@ from pdp.lang.analyse.prepared import Prepared
 from pdp.lang.analyse.regions import Region, union
 
 _MAX_SPREAD: Final = 32
-_FEW: Final = 16
+_FEW: Final = 64
 _FIELDS: Final = -1  # the fields of a rule join like one more axis
 
 Keys = dict[int, tuple[int, ...]]

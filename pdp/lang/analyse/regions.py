@@ -9,7 +9,6 @@ prefixes all have exact complements. A map's entry is a text behind the mark `=`
 
 from __future__ import annotations
 
-import functools
 import math
 import struct
 from collections.abc import Iterable
@@ -24,14 +23,22 @@ Region = tuple[tuple[Cut, Cut], ...]
 EMPTY: Final[Region] = ()
 
 
-@functools.total_ordering
 class _Top:
-    """Stands behind every text."""
+    """Stands behind every text. There is one of it."""
 
     __slots__ = ()
 
     def __lt__(self, other: object) -> bool:
         return False
+
+    def __le__(self, other: object) -> bool:
+        return other is self
+
+    def __gt__(self, other: object) -> bool:
+        return other is not self
+
+    def __ge__(self, other: object) -> bool:
+        return True
 
     def __eq__(self, other: object) -> bool:
         return other is self

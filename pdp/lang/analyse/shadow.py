@@ -140,7 +140,7 @@ class Shadows:
             if not blockers:
                 return False
             cubes: list[Cube] = list(claim.cubes)
-            if any(self._rules[b].grants for b in blockers) and False:
+            if any(self._rules[b].grants for b in blockers) and not self._rules[index].grants:
                 cubes = [both for c in cubes for w in grant_worlds(self._axes) if (both := meet(c, w)) is not None]
             taken = [cube for b in blockers for cube in self._effective(index, b)]
             if any(self._escapes(cube, taken) for cube in cubes):

@@ -12,6 +12,7 @@ from pdp.lang.analyse.axes import Axes, Kind, points_of
 from pdp.lang.analyse.clock import PLEASANT, Reading, moment
 from pdp.lang.analyse.cubes import Cube
 from pdp.lang.analyse.joint import Joint
+from pdp.lang.analyse.regular import example
 from pdp.lang.analyse.regions import BOOLEAN, Domain, Region, domain_of, holds, only
 from pdp.lang.expr import Call, Expr, Literal, walk
 from pdp.lang.model import Attribute
@@ -239,8 +240,9 @@ def _exactly(start: Any, constants: list[Literal], others: list[Any]) -> list[An
 
 
 def _texts(start: Any, constants: list[Literal], others: list[Any]) -> list[Any]:
+    patterns = [found for c in constants if isinstance(c.value, str) and (found := example(c.value))]
     texts = list(dict.fromkeys([*others, *(c.value for c in constants if isinstance(c.value, str))]))
-    return [*texts, "", *(a + b for a in texts for b in texts if a != b), *(t + start for t in texts)]
+    return [*patterns, *texts, "", *(a + b for a in texts for b in texts if a != b), *(t + start for t in texts)]
 
 
 def _numbers(start: Any, constants: list[Literal], others: list[Any]) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,7 +14,7 @@ from pdp.lang.loader.reader import REFUSED, Reader, Record, Shape, is_null, list
 from pdp.lang.loader.report import quote
 from pdp.lang.model import AllowedValue, Attribute, RecordMode
 from pdp.source import Span
-from pdp.values import MAX_LIST, AttributeType, parse_value
+from pdp.values import MAX_LIST, AttributeType, cel_literal, parse_value
 
 _DOCUMENT = Shape("Attributes document", "kind attributes")
 _ATTRIBUTE = Shape("attribute", "type", "label values default record")
@@ -89,11 +88,14 @@ class AttributeTable:
         return None if wrong else value
 
     def _not_allowed(self, attribute: Attribute, value: Any, place: Node) -> None:
-        words = [str(a.value) if a.value != "" else '""' for a in attribute.allowed]
-        if not isinstance(value, str):
-            words = [json.dumps(a.value, default=str) for a in attribute.allowed]
+        kind = attribute.type.element
         shown = place.value if isinstance(place, Scalar) else str(value)
-        hint = self._reader.report.did_you_mean(shown, words) if isinstance(value, str) else ""
+        if kind is AttributeType.STRING:
+            words = [a.value or '""' for a in attribute.allowed]
+            hint = self._reader.report.did_you_mean(shown, words)
+        else:
+            words = [cel_literal(kind, a.value) for a in attribute.allowed]
+            hint = ""
         message = f"{quote(shown)} is not an allowed value of {quote(attribute.name)}"
         allowed = f"allowed are {listed(words)}"
         self._reader.error("value-not-allowed", message, place, f"{hint}; {allowed}" if hint else allowed)
@@ -116,7 +118,6 @@ class AttributeTable:
         if default is None or builtin is not None:
             return attribute
         value = self.value(attribute, default)
-        self._allowed.pop(name, None)
         return Attribute(name, kind, label, allowed, value, mode, span)
 
     def _type(self, record: Record, builtin: Attribute | None) -> AttributeType | None:

@@ -9,9 +9,7 @@ from pdp.values import AttributeType
 _NOWHERE = whole("<builtin>")
 
 
-def _builtin(
-    name: str, kind: AttributeType, label: Label, allowed: tuple[AllowedValue, ...] = ()
-) -> Attribute:
+def _builtin(name: str, kind: AttributeType, label: Label, allowed: tuple[AllowedValue, ...] = ()) -> Attribute:
     return Attribute(name, kind, label, allowed, None, default_record(name, kind), _NOWHERE, builtin=True)
 
 

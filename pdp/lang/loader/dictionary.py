@@ -108,9 +108,7 @@ def read_mask(reader: Reader, node: Node, name: str, span: Span) -> MaskSpec | N
     return MaskSpec(name, algorithm, parameters, label, span, spans)
 
 
-def _parameters(
-    reader: Reader, entries: Mapping[str, tuple[Scalar, Node]]
-) -> tuple[dict[str, Any], dict[str, Span]]:
+def _parameters(reader: Reader, entries: Mapping[str, tuple[Scalar, Node]]) -> tuple[dict[str, Any], dict[str, Span]]:
     parameters: dict[str, Any] = {}
     spans: dict[str, Span] = {}
     for key, (_, node) in entries.items():

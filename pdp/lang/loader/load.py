@@ -113,9 +113,7 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _documents(
-    sources: list[SourceFile], reader: Reader, kinds: tuple[str, ...]
-) -> dict[str, deque[MappingNode]]:
+def _documents(sources: list[SourceFile], reader: Reader, kinds: tuple[str, ...]) -> dict[str, deque[MappingNode]]:
     """Return the documents of each kind in the order of files and places."""
     documents: dict[str, deque[MappingNode]] = {kind: deque() for kind in kinds}
     for source in sources:

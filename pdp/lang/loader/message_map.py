@@ -18,7 +18,12 @@ from pdp.source import Span
 _DOCUMENT = Shape("MessageMap document", "kind application message", "label resource fields attributes each")
 _PART = Shape("list of a message", "name path fields", "resource attributes")
 _RESOURCE = Shape("resource", "", "type id")
-_STEP = re.compile(r"\.[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_\u0080-\U0010ffff]*|\['[^'\\\n]+'\]|\[\*\]")
+# The grammar of the client libraries, which read these paths as they stand.
+_STEP = re.compile(
+    r"\.[A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff][0-9A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff-]*"
+    r"|\['(?:[^'\\]|\\['\\])+'\]"
+    r"|\[\*\]"
+)
 _EVERY = "[*]"
 
 
@@ -59,7 +64,7 @@ class MessageMapReader:
                 continue
             name = entry.name("name", names.PART)
             written = entry.get("path")
-            path = None if written is None else self._path(written, every="the path of a list")
+            path = None if written is None else self._path(written, listed="the path of a list")
             part = self._part(entry, name or "", path or PathRef("$", item.span), item.span)
             if name is None or path is None:
                 continue
@@ -94,14 +99,16 @@ class MessageMapReader:
             return "", None
         kind, path = resource.get("type"), resource.get("id")
         value = None if kind is None else self._attributes.value(self._attributes.attributes["resource.type"], kind)
-        return value or "", None if path is None else self._path(path, every="the path of a resource's id")
+        return value or "", None if path is None else self._path(path, single="the path of a resource's id")
 
     def _attribute_path(self, name: str, key: Scalar, node: Node, *, inside_list: bool) -> PathRef | None:
         path = self._path(node)
         if not self._reader.is_name(name, key, names.ATTRIBUTE):
             return None
-        if name in REQUEST and name.startswith("resource."):
-            hint = f"write `resource: {{{name.removeprefix('resource.')}: …}}`"
+        if name in REQUEST:
+            section, _, word = name.partition(".")
+            in_resource = f"write `resource: {{{word}: …}}`"
+            hint = in_resource if section == "resource" else "the caller gives it with each request"
             self._reader.error("bad-value", f"{quote(name)} is not mapped as an attribute", key, hint)
             return None
         if inside_list and not name.startswith("resource."):
@@ -109,7 +116,12 @@ class MessageMapReader:
             self._reader.error("bad-value", message, key, "an item has only `resource.` attributes of its own")
             return None
         attribute = self._attributes.attributes.get(name)
-        if path is not None and _EVERY in path.path and attribute is not None and not attribute.type.is_list:
+        if (
+            path is not None
+            and _EVERY in _STEP.findall(path.path)
+            and attribute is not None
+            and not attribute.type.is_list
+        ):
             message = f"the path of {quote(name)} gives a list and the attribute is of type `{attribute.type.value}`"
             self._reader.error("bad-path", message, node, "leave out `[*]`, or declare the attribute as a list")
             return None
@@ -129,8 +141,8 @@ class MessageMapReader:
                 found.append(path)
         return tuple(found)
 
-    def _path(self, node: Node, every: str = "") -> PathRef | None:
-        """Return a path; `every` names the kind of path that cannot hold `[*]`."""
+    def _path(self, node: Node, *, single: str = "", listed: str = "") -> PathRef | None:
+        """Return a path; `single` names one that cannot hold `[*]`, `listed` one that cannot end in it."""
         text = self._reader.text(node, "a path")
         if text is None or not isinstance(node, Scalar):
             return None
@@ -146,10 +158,14 @@ class MessageMapReader:
             message = f"{quote(text)} is not a path from {quote(text[end:])} on"
             self._reader.error("bad-path", message, source.locate(end, len(text) - end), _mend(text[end:]))
             return None
-        if every and _EVERY in text:
-            place = source.locate(text.index(_EVERY), len(_EVERY))
-            hint = "name the list itself; its items are meant" if text.endswith(_EVERY) else ""
-            self._reader.error("bad-path", f"{every} cannot hold `[*]`", place, hint)
+        steps = _STEP.findall(text)
+        if single and _EVERY in steps:
+            self._reader.error("bad-path", f"{single} cannot hold `[*]`", node)
+            return None
+        if listed and steps[-1:] == [_EVERY]:
+            place = source.locate(len(text) - len(_EVERY), len(_EVERY))
+            hint = "name the list itself; its items are meant"
+            self._reader.error("bad-path", f"{listed} cannot end in `[*]`", place, hint)
             return None
         return PathRef(text, node.span)
 

@@ -18,6 +18,7 @@ SECTIONS = ("subject", "action", "resource", "context")
 
 _DASHED = re.compile(r"[a-z0-9][a-z0-9-]*")
 _DASHED_RULE = "lower-case letters, digits and `-`, beginning with a letter or digit"
+_MARKED_RULE = "lower-case letters, digits, `-` and `_`, beginning with a letter"
 _WORD_RULE = "lower-case letters, digits and `_`, beginning with a letter"
 
 POLICY = Name("policy id", _DASHED, _DASHED_RULE)
@@ -43,11 +44,11 @@ FIELD = Name(
 MASK = Name(
     "mask name",
     re.compile(r"[a-z][a-z0-9_-]*"),
-    "lower-case letters, digits, `-` and `_`, beginning with a letter",
+    _MARKED_RULE,
     frozenset({"default", "mask", "unmask"}),
 )
 ALGORITHM = Name("algorithm", re.compile(r"[a-z][a-z0-9_-]*"), "the name of an algorithm, such as `keep`")
-OBLIGATION = Name("obligation type", re.compile(r"[a-z][a-z0-9_-]*"), _WORD_RULE)
+OBLIGATION = Name("obligation type", re.compile(r"[a-z][a-z0-9_-]*"), _MARKED_RULE)
 RULE_REFERENCE = Name(
     "rule reference", re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*"), "`policy/rule`, the ids of both"
 )

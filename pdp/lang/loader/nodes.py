@@ -281,9 +281,7 @@ class _Composer:
     def _end_of_block(self, start: Mark, end: Mark) -> Mark:
         text = self._source.text[start.index : end.index].rstrip(" \t\r\n")
         line, column = position(text, len(text))
-        return Place(
-            start.index + len(text), start.line + line - 1, column - 1 + (start.column if line == 1 else 0)
-        )
+        return Place(start.index + len(text), start.line + line - 1, column - 1 + (start.column if line == 1 else 0))
 
     def _close(self, stack: list[_Open], end: Mark, items: list[Node], count: int) -> list[Node]:
         """Finish the innermost collection; return the items of the one around it."""

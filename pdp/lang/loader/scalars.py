@@ -90,9 +90,7 @@ def _flow_anchors(raw: str, node: Scalar) -> tuple[Anchor, ...]:
     return _merge(_flow_pieces(raw, _TOKENS[node.style], node.start.line + 1, column))
 
 
-def _flow_pieces(
-    raw: str, tokens: re.Pattern[str], line: int, column: int
-) -> Iterator[tuple[int, int, int, int]]:
+def _flow_pieces(raw: str, tokens: re.Pattern[str], line: int, column: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield (offset in the value, length in the value, line, column) of each piece that stands in the file."""
     offset = 0
     for token in tokens.finditer(raw):

@@ -60,7 +60,8 @@ def _family(op: str, part: Formula) -> tuple[str, str] | None:
                 return ("values", _key(part.left))
             if part.op in _LOW or part.op in _HIGH:
                 return ("bounds", _key(part.left)) if _is_measured(op, part.left, right) else None
-        case Member() if part.positive is (op == "or"):
+        case Member() if part.positive is (op == "or") and all(isinstance(item, Literal) for item in part.items):
+            # With other items the list as a whole may be undecided, which an equality next to it would hide.
             return ("values", _key(part.subject))
         case Holds(expr=Call(function="in_list", args=(Literal() as item, container))):
             if not isinstance(container, Literal) and _is_plain(item):
@@ -71,7 +72,14 @@ def _family(op: str, part: Formula) -> tuple[str, str] | None:
 
 
 def _key(expr: Expr) -> str:
-    return expr.name if isinstance(expr, AttributeRef) else f"({cel_text(expr)})"
+    """Return a text that is the same for the same expression at another place; the common ones without a walk."""
+    match expr:
+        case AttributeRef():
+            return expr.name
+        case Call(args=(AttributeRef(name=name), Literal(value=str() as zone))):
+            return f"{expr.function} {name} {zone}"
+        case _:
+            return f"({cel_text(expr)})"
 
 
 def _is_plain(literal: Literal) -> bool:
@@ -95,7 +103,7 @@ def _merge(op: str, kind: str, parts: list[Formula]) -> Formula | None:
             return Authorised(kinds[0]) if len(kinds) == 1 else None
         case _:
             calls = [p.expr for p in parts if isinstance(p, Holds) and isinstance(p.expr, Call)]
-            items = _unique([call.args[0] for call in calls])
+            items = _unique([item for call in calls if isinstance(item := call.args[0], Literal)])
             positive = kind == "includes"
             if len(items) < 2:
                 return parts[0]
@@ -112,14 +120,14 @@ def _merge_values(op: str, parts: list[Formula]) -> Formula:
         elif isinstance(part, Compare):
             subject = subject or part.left
             items.append(part.right)
-    unique = _unique(items)
+    unique = _unique([item for item in items if isinstance(item, Literal)])
     if len(unique) < 2 or subject is None:
         return parts[0]
     return Member(subject, unique, op == "or")
 
 
-def _unique(items: list[Expr]) -> tuple[Expr, ...]:
-    return tuple({cel_text(item): item for item in items}.values())
+def _unique(items: list[Literal]) -> tuple[Literal, ...]:
+    return tuple({(item.type.name, item.value): item for item in items}.values())
 
 
 def _merge_bounds(op: str, parts: list[Formula]) -> Formula | None:

@@ -32,9 +32,9 @@ PLACES = frozenset(
 # What the label of such an attribute may end in without being part of the place's name: 菜单码, menu code.
 _CODES_ZH = ("编号", "代码", "名称", "码", "号")
 _CODES_EN = (" code", " number", " id", " ID", " name", " no.")
-_JOINING_ZH = ("或", "且", "和", "与", "、", "，", "；", "（", "）", "：")
+_JOINING_ZH = ("或", "且", "和", "、", "，", "；")
 _WITHOUT_ARTICLE = ("the ", "a ", "an ", "how ", "what ", "when ", "where ", "which ", "who ", "whether ", "whose ")
-_JOINING_EN = (" or ", " and ", ",", ";", "(", ")", ":")
+_JOINING_EN = (" or ", " and ", ",", ";")
 
 
 def text_of(label: Label, *, chinese: bool) -> str:

@@ -59,6 +59,10 @@ class NounWriter(ABC):
     def statement(self, expr: Expr) -> str:
         """Return an expression of type bool as a statement."""
 
+    @abstractmethod
+    def inner(self, expr: Expr) -> str:
+        """Return an expression of type bool as a statement that can stand inside another one."""
+
     def value(self, expr: Expr) -> str:
         """Return any expression in words: a statement when it is of type bool, a noun otherwise."""
         return self.statement(expr) if expr.type.name == "bool" else self.noun(expr)
@@ -91,9 +95,7 @@ class NounWriter(ABC):
             case _ if expr.type.name == "bool":
                 return words.whether(words.bracket(self.statement(expr)))
             case Conditional():
-                return words.alternative(
-                    self.statement(expr.condition), self.noun(expr.then), self.noun(expr.otherwise)
-                )
+                return words.alternative(self.inner(expr.condition), self.noun(expr.then), self.noun(expr.otherwise))
             case ListExpr():
                 return words.list_of([self.noun(item) for item in expr.items])
             case MapExpr():
@@ -149,9 +151,10 @@ class NounWriter(ABC):
     def operand(self, expr: Expr, attribute: str, *, ordered: bool = False) -> str:
         """Return the other side of a comparison; a constant by its label where the attribute gives it one."""
         expr = resolve(expr, self._variables)
-        if isinstance(expr, Literal):
-            return self.literal(expr.value, expr.type, attribute, ordered=ordered)
-        return self.noun(expr)
+        if not isinstance(expr, Literal):
+            return self.noun(expr)
+        shown = self.literal(expr.value, expr.type, attribute, ordered=ordered)
+        return text.quoted(shown) if isinstance(expr.value, bool) else shown
 
     def literal(self, value: Any, kind: Type, attribute: str = "", *, ordered: bool = False) -> str:
         """Return a constant: a label, a text in quotes, a number, a time, a list.

@@ -49,6 +49,14 @@ class Writer(NounWriter):
         """Return an expression of type bool as a statement."""
         return self.piece(simplify(expr, self._variables, depth=self._depth)).text
 
+    def inner(self, expr: Expr) -> str:
+        """Return an expression of type bool as a statement that can stand inside another one."""
+        return self._inner(simplify(expr, self._variables, depth=self._depth))
+
+    def _inner(self, formula: Formula) -> str:
+        piece = self.piece(formula)
+        return self.words.bracket(piece.text) if piece.level == LIST else piece.text
+
     def piece(self, formula: Formula) -> Piece:
         """Return a statement in words."""
         words = self.words
@@ -73,8 +81,8 @@ class Writer(NounWriter):
             case Quantified():
                 return self._quantified(formula)
             case Choice():
-                parts = [self.piece(p).text for p in (formula.condition, formula.then, formula.otherwise)]
-                return Piece(words.choice(*parts))
+                parts = (formula.condition, formula.then, formula.otherwise)
+                return Piece(words.choice(*[self._inner(part) for part in parts]))
             case Same():
                 left, right = (words.bracket(self.piece(p).text) for p in (formula.left, formula.right))
                 return Piece(words.same(left, right, positive=formula.positive), wide=True)
@@ -98,7 +106,11 @@ class Writer(NounWriter):
     def _compare(self, formula: Compare) -> Piece:
         left, right, op = formula.left, formula.right, formula.op
         if isinstance(right, Literal):
-            special = self._clock(formula) or self._grant_kind(formula) or self._empty(formula)
+            special = None
+            if isinstance(left, Call):
+                special = self._clock(formula) or self._empty(formula)
+            elif right.value == "" or _is_grant_kind(left):
+                special = self._grant_kind(formula) or self._empty(formula)
             if special is not None:
                 return special
         ordered = op not in ("eq", "ne") and not (isinstance(left, Call) and left.function == "year")
@@ -107,7 +119,7 @@ class Writer(NounWriter):
         return Piece(self.words.compared(op, _category(left, right), self.noun(left), value, constant=constant))
 
     def _grant_kind(self, formula: Compare) -> Piece | None:
-        if not (isinstance(formula.left, AttributeRef) and formula.left.name == "grant.kind"):
+        if not _is_grant_kind(formula.left):
             return None
         kind = formula.right
         if formula.op not in ("eq", "ne") or not isinstance(kind, Literal) or not isinstance(kind.value, str):
@@ -224,6 +236,10 @@ class Writer(NounWriter):
         named, said = self.in_loop(variable, formula.range, lambda: self.piece(body).text)
         how = {"keyed": keyed, "positive": formula.positive}
         return Piece(self.words.each(kind, container, named, self.words.bracket(said), **how))
+
+
+def _is_grant_kind(expr: Expr) -> bool:
+    return isinstance(expr, AttributeRef) and expr.name == "grant.kind"
 
 
 def _is_about(body: Formula, variable: str) -> bool:

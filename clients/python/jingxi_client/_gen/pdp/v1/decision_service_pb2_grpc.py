@@ -87,7 +87,7 @@ class DecisionServiceServicer:
 
     def GetMessageMap(self, request, context):
         """Returns where fields and attributes sit in a message, so that a client can ask about it and mask it. A client keeps
-        the answer for as long as decisions come back with the same `policy_hash`. INVALID_ARGUMENT with UNKNOWN_MESSAGE says
+        the answer for as long as decisions come back with the same `policy_hash`. NOT_FOUND with UNKNOWN_MESSAGE says
         that the application has no such message; UNAVAILABLE says that no policy set is loaded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

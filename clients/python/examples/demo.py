@@ -1,0 +1,184 @@
+"""Starts the decision service on the sample bank and shows what employees see of the same messages.
+
+Run it by `make demo`, or as `python clients/python/examples/demo.py [--lang zh|en|both] [--json]`. What it shows stands
+in `demo_scenes.py`. The exit code is 0 when all of it came out, 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import io
+import itertools
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from demo_labels import Labels
+from demo_scenes import EVENING, MORNING, SCENES, Grant, Scene, View
+from demo_service import Service, ServiceError
+from demo_tables import Cell, Look, Shown, Writer, cell, value_at
+from jingxi_client import Action, Client, JingxiError, Masked, Text
+from rich.console import Console
+
+POLICIES = Path(__file__).parents[3] / "policies"
+
+
+class StoryError(Exception):
+    """Something came out otherwise than a scene promises."""
+
+
+class Bank:
+    """The sample bank: a service that believes it is ten in the morning, one that it is half past six, and clients.
+
+    Both follow one grants file, so that what is approved in the morning is known, and has expired, in the evening.
+    """
+
+    def __init__(self, stack: ExitStack) -> None:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jingxi-demo-")))
+        self._labels = Labels(POLICIES)
+        self._file = folder / "grants.yaml"
+        self._grants: list[Grant] = []
+        self._write_grants()
+        clocks = {"morning": MORNING, "evening": EVENING}
+        # Both start before either is waited for.
+        self.services = [
+            stack.enter_context(Service(POLICIES, self._file, clock, folder / f"{name}.json"))
+            for name, clock in clocks.items()
+        ]
+        for service in self.services:
+            service.ready()
+        self._clients = [stack.enter_context(Client(service.address, deadline=30)) for service in self.services]
+
+    def play(self, scene: Scene) -> Shown:
+        """Ask as the scene says and return what came back. Raises JingxiError, ServiceError and StoryError."""
+        sample = POLICIES / "samples" / scene.sample
+        message = json.loads(sample.read_text(encoding="utf-8"))
+        looks = tuple(self._look(scene, view, message, chr(ord("A") + i)) for i, view in enumerate(scene.views))
+        columns = tuple(self._labels.field(column.field) for column in scene.columns)
+        listed = enumerate(value_at(message, scene.each), 1) if scene.each else ()
+        items = tuple(f"{number} {item[scene.item]}" for number, item in listed) or ("",)
+        return Shown(scene.requirements, scene.title, sample.name, columns, items, looks)
+
+    def _look(self, scene: Scene, view: View, message: Any, letter: str) -> Look:
+        if view.given is not None:
+            self._give(view.given)
+        masked = self._clients[view.evening].mask(
+            message, application=scene.application, name=scene.message, subject=view.subject,
+            action=Action(view.action), context=view.context, grant_ids=view.grant_ids,
+        )  # fmt: skip
+        decisions = [part.decision for part in masked.decisions if part.decision]
+        verdicts = [verdict for decision in decisions for verdict in decision.verdicts]
+        items = tuple(_cells(scene, item, message, masked) for item in _items(scene, message))
+        for found in itertools.chain.from_iterable(items if view.clear is not None else ()):
+            if found.masked == (found.field in (view.clear or ())):
+                says = (
+                    f"{scene.requirements}, look {letter}: `{found.field}` came out otherwise than the scene promises"
+                )
+                raise StoryError(f"{says}; have the policies in {POLICIES} changed?")
+        told = [f"{d.subject}: {d.message}" for decision in decisions for d in decision.diagnostics]
+        return Look(
+            letter=letter,
+            person=view.subject.id,
+            where=self._where(scene, view),
+            items=items,
+            fields=len(verdicts),
+            masked=sum(not verdict.unmasked for verdict in verdicts),
+            obligations=masked.obligations,
+            diagnostics=tuple(dict.fromkeys([*told, *masked.problems])),
+            event=view.given.title if view.given else None,
+        )
+
+    def _where(self, scene: Scene, view: View) -> Text:
+        """Return role and menu, and what else tells the looks of the scene apart."""
+        facts = [self._labels.value("subject.roles", view.subject.roles[0])]
+        for name in ("menu", *scene.differs):
+            time = (EVENING if view.evening else MORNING)[11:16]
+            facts.append(
+                Text(time, time) if name == "time" else self._labels.value(f"context.{name}", view.context[name])
+            )
+        return Text(" · ".join(fact.zh for fact in facts), " · ".join(fact.en for fact in facts))
+
+    def _give(self, grant: Grant) -> None:
+        self._grants.append(grant)
+        self._write_grants()
+        for service in self.services:
+            service.wait_for("grants.accepted", count=len(self._grants))
+
+    def _write_grants(self) -> None:
+        # JSON is YAML. The file is replaced as a whole, so that the service never reads half of it.
+        text = json.dumps({"kind": "Grants", "grants": [{"id": g.id, **g.entry} for g in self._grants]})
+        new = self._file.with_suffix(".new")
+        new.write_text(text, encoding="utf-8")
+        new.replace(self._file)
+
+
+def _items(scene: Scene, message: Any) -> Iterator[str]:
+    """Yield the paths of the items to show; an empty one for the message itself."""
+    if scene.each:
+        yield from (f"{scene.each}[{index}]" for index in range(len(value_at(message, scene.each))))
+    else:
+        yield ""
+
+
+def _cells(scene: Scene, item: str, message: Any, masked: Masked) -> tuple[Cell, ...]:
+    base = f"{item}." if item else ""
+    return tuple(cell(column.field, base + column.path, message, masked) for column in scene.columns)
+
+
+def _heading(bank: Bank) -> Text:
+    service = bank.services[0]
+    short = service.policy_hash[:12]
+    return Text(
+        f"pdp serve 在 {service.address} 按样例银行的策略 policies/（散列 {short}…）判定，本进程脱敏。\n"
+        "「原文」是业务系统里的消息，字母行是该员工看到的，[数字] 指向理由。\n"
+        "18:30 的查看由时钟不同的第二个节点判定。",
+        f"pdp serve at {service.address} decides by the sample bank, policies/ (hash {short}…). This process masks.\n"
+        "The first row is the message as it is, a lettered row what that employee sees, [n] is why.\n"
+        "What is asked at 18:30 is decided by a second node with another clock.",
+    )
+
+
+def _summary(shown: Sequence[Shown]) -> Text:
+    looks = [look for scene in shown for look in scene.looks]
+    fields, masked = sum(look.fields for look in looks), sum(look.masked for look in looks)
+    zh = f"{len(shown)} 个场景，{len(looks)} 次查看，判定 {fields} 个字段值：脱敏 {masked}，展示 {fields - masked}。"
+    en = f"{len(shown)} scenes, {len(looks)} looks, {fields} values decided: {masked} masked, {fields - masked} shown. "
+    return Text(zh + "服务已正常停止。", en + "The service has stopped.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Show everything and return the exit code."""
+    parser = argparse.ArgumentParser(description="Show what employees of the sample bank see of the same messages.")
+    parser.add_argument("--lang", choices=["zh", "en", "both"], default="both", help="language of titles and reasons")
+    parser.add_argument("--width", type=int, default=100, help="columns to write in (default: 100)")
+    parser.add_argument("--json", action="store_true", help="write data instead of tables")
+    options = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
+    quiet = io.StringIO() if options.json else sys.stdout
+    out = Writer(Console(file=quiet, width=options.width, highlight=False, markup=False, emoji=False), options.lang)
+    shown: list[Shown] = []
+    try:
+        with ExitStack() as stack:
+            bank = Bank(stack)
+            out.heading(_heading(bank))
+            for scene in SCENES:
+                shown.append(bank.play(scene))
+                out.scene(shown[-1])
+    except (StoryError, ServiceError, JingxiError, OSError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    out.summary(_summary(shown))
+    if options.json:
+        print(json.dumps([dataclasses.asdict(scene) for scene in shown], ensure_ascii=False, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Runs the real `pdp serve` as a process of its own, and tells what it says."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, Self
+
+# For a loaded machine; a start takes a second or two.
+PATIENCE = 60.0
+
+
+class ServiceError(Exception):
+    """The service did not start, did not do what was awaited, or did not stop cleanly."""
+
+
+class Service:
+    """A decision service on a free port of this machine, from `with` on until the block ends.
+
+    `clock` is the time that it believes it is when it starts. Starting is begun when this is made and ends with
+    `ready`, so that several can start side by side.
+    """
+
+    def __init__(self, policies: Path, grants: Path, clock: str, ready_file: Path) -> None:
+        self.address = ""
+        self.revision = 0
+        self.policy_hash = ""
+        self._ready_file = ready_file
+        self._log: list[str] = []
+        # The entries of its log, and `stdout` for each line there; None when the process has ended.
+        self._entries: queue.Queue[Mapping[str, Any] | None] = queue.Queue()
+        command = [
+            sys.executable, "-m", "pdp.cli", "serve", "--policies", policies, "--grants", grants, "--clock", clock,
+            "--listen", "127.0.0.1:0", "--ready-file", ready_file, "--drain", "0",
+        ]  # fmt: skip
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+        )
+        self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_log, self._read_output)]
+        for reader in self._readers:
+            reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            self._stop()
+        except ServiceError:
+            if kind is None:  # else what went wrong before is the better story
+                raise
+
+    def ready(self) -> None:
+        """Return when calls are answered. Raises ServiceError."""
+        # The line on stdout comes when the file is in place.
+        self.wait_for("stdout")
+        facts = json.loads(self._ready_file.read_text(encoding="utf-8"))
+        self.address, self.revision, self.policy_hash = facts["address"], facts["revision"], facts["hash"]
+
+    def wait_for(self, event: str, **details: Any) -> None:
+        """Return when the log has an entry of this event with these details. Raises ServiceError."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                entry = self._entries.get(timeout=max(0.0, end - time.monotonic()))
+            except queue.Empty:
+                raise self._error(f"the service did not say `{event}` within {PATIENCE:.0f} s") from None
+            if entry is None:
+                raise self._error(f"the service ended with {self._process.wait()} before it said `{event}`")
+            if entry.get("event") == event and all(entry.get(key) == value for key, value in details.items()):
+                return
+
+    def _read_log(self) -> None:
+        for line in _lines(self._process.stderr):
+            self._log.append(line.rstrip())
+            with contextlib.suppress(ValueError):  # the line of an error that ends the process is for people
+                self._entries.put(json.loads(line))
+        self._entries.put(None)
+
+    def _read_output(self) -> None:
+        for _ in _lines(self._process.stdout):
+            self._entries.put({"event": "stdout"})
+
+    def _stop(self) -> None:
+        self._process.terminate()
+        try:
+            code = self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise self._error(f"the service did not stop within {PATIENCE:.0f} s") from None
+        finally:
+            for reader in self._readers:
+                reader.join(PATIENCE)
+        if code != 0:
+            raise self._error(f"the service ended with {code}")
+
+    def _error(self, what: str) -> ServiceError:
+        return ServiceError("\n".join([f"{what}; its last words:", *(f"  {line}" for line in self._log[-10:])]))
+
+
+def _lines(stream: IO[str] | None) -> Iterator[str]:
+    if stream is not None:
+        with stream:
+            yield from stream

@@ -1,0 +1,94 @@
+"""Messages and their maps against the table that all languages share."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import jsonschema
+import pytest
+from google.protobuf import json_format
+from jingxi_client import Action, JingxiError, MessageMismatchError, PathError, Resource, Subject, message_map
+from jingxi_client._gen.pdp.v1 import bundle_pb2, types_pb2
+from jingxi_client._gen.pdp.v1 import decision_service_pb2 as api
+from jingxi_client._replies import decision_of
+from jingxi_client.keys import no_keys
+from jingxi_client.paths import show
+
+from .support import load, reply_of
+
+TABLE = load("message_maps.json")
+CASES = TABLE["cases"]
+ERRORS: dict[str, type[JingxiError]] = {"mismatch": MessageMismatchError, "path": PathError}
+
+
+def map_of(case: dict[str, Any]) -> message_map.MessageMap:
+    types = {name: bundle_pb2.AttributeType.Value(kind) for name, kind in TABLE["types"].items()}
+    source = json_format.ParseDict(case["map"], bundle_pb2.MessageMap())
+    return message_map.from_response(api.GetMessageMapResponse(message_map=source, attribute_types=types))
+
+
+def caller_of(case: dict[str, Any]) -> message_map.Caller:
+    given = case.get("caller", {"subject": {"id": "T1001"}})
+    return message_map.Caller(
+        Subject(**given["subject"]),
+        Action(**given["action"]) if "action" in given else None,
+        Resource(**given["resource"]) if "resource" in given else None,
+        given.get("context", {}),
+    )
+
+
+def as_json(message: Any) -> Any:
+    return json_format.MessageToDict(message)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
+def test_vector(case: dict[str, Any]) -> None:
+    before = copy.deepcopy(case["message"])
+    if "error" in case:
+        with pytest.raises(ERRORS[case["error"]]) as caught:
+            message_map.plan(map_of(case), case["message"], caller_of(case))
+        assert "13812348000" not in str(caught.value)
+        return
+    plan = message_map.plan(map_of(case), case["message"], caller_of(case))
+    asked = [{"part": q.part.name, "place": show(q.place), "resource": as_json(q.resource)} for q in plan.questions]
+    assert asked == [{key: q[key] for key in ("part", "place", "resource")} for q in case["questions"]]
+    if "shared" in case:
+        context = {name: as_json(value) for name, value in plan.context.items()}
+        shared = {"subject": as_json(plan.subject), "action": as_json(plan.action), "context": context}
+        assert shared == case["shared"]
+    decisions = [None if q["verdicts"] is None else decision_of(reply_of(q["verdicts"]), "") for q in case["questions"]]
+    masked, dropped = message_map.masked_copy(case["message"], plan, decisions, no_keys)
+    assert masked == case["expected"]
+    assert len(plan.problems) + len(dropped) == case.get("problems", 0)
+    assert case["message"] == before
+
+
+def test_vectors_are_a_table_of_their_schema() -> None:
+    jsonschema.validate(TABLE, load("message_maps.schema.json"))
+    ids = [case["id"] for case in CASES]
+    assert len(ids) == len(set(ids))
+
+
+def test_problems_hold_no_values() -> None:
+    case = next(case for case in CASES if case["id"] == "mistyped-attributes-are-left-out")
+    plan = message_map.plan(map_of(case), case["message"], caller_of(case))
+    text = " ".join(plan.problems)
+    for value in ("12,34", "2026-03-02", "CNY", "USD"):
+        assert value not in text
+    assert "attribute `resource.grade` at `$.grade`: a value of type `float` is not a whole number" in text
+
+
+def test_maps_agree_when_they_ask_and_mask_alike() -> None:
+    first, other = map_of(CASES[0]), map_of(CASES[1])
+    assert first.agrees_with(map_of(CASES[0]))
+    assert not first.agrees_with(other)
+
+
+def test_effects_of_the_future_mask_in_full() -> None:
+    reply = api.DecideResponse()
+    reply.verdicts.add(field="a", effect=types_pb2.EFFECT_UNSPECIFIED)
+    reply.verdicts.add(field="b", effect=99)  # type: ignore[arg-type]
+    reply.verdicts.add(field="c", effect=types_pb2.EFFECT_MASK, mask=5)
+    decision = decision_of(reply, "")
+    assert [verdict.mask for verdict in decision.verdicts] == [message_map.FULL] * 3
