@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,9 @@ def run(plan: Plan, folder: Path) -> dict[str, Any]:
 def measure_decision(plan: Plan, folder: Path) -> tuple[list[Row], dict[str, Any]]:
     """Time one decision, its parts and its less usual kinds, on the smallest set."""
     rule_set = bank(plan.sizes[0])
-    with Worker(own.breakdown, _bundle(rule_set, folder), rule_set, plan.requests) as worker:
+    path = str(folder / rule_set.name)
+    once(stages.write_missing, [(rule_set, path)])
+    with Worker(own.breakdown, path, rule_set, plan.requests) as worker:
         timings = alternate(worker.candidates(), plan.effort)
         facts = worker.facts
     labels = {
@@ -116,35 +119,32 @@ def measure_decision(plan: Plan, folder: Path) -> tuple[list[Row], dict[str, Any
 
 def measure_scale(plan: Plan, folder: Path) -> list[Row]:
     """Time decisions while the set grows in three ways."""
-    smallest, *_, largest = plan.sizes
-    families: dict[str, tuple[str, list[RuleSet]]] = {
-        "bank": ("rules of menus", [bank(size) for size in plan.sizes]),
-        "general": (
-            "rules, one in a hundred of them for the whole bank",
-            [bank(size, bank_wide=size // 100) for size in plan.sizes],
-        ),
-        "one-scope": ("rules in one scope (worst case)", [one_scope(size) for size in plan.sizes]),
+    families: dict[str, tuple[str, Callable[[int], RuleSet], Sequence[str]]] = {
+        "bank": ("rules of menus", bank, ROLES),
+        "general": ("rules, one in a hundred for the whole bank", lambda n: bank(n, bank_wide=n // 100), ROLES),
+        "one-scope": ("rules in one scope: the worst case", one_scope, POSTS),
     }
     rows: list[Row] = []
-    with ExitStack() as stack:
-        for family, (what, sets) in families.items():
-            workers: dict[str, Worker] = {}
-            roles = POSTS if family == "one-scope" else ROLES
-            for size, rule_set in zip(plan.sizes, sets, strict=True):
-                path = _bundle(rule_set, folder, f"{family}-{size}")
-                workers[f"{family}-{size}"] = stack.enter_context(
-                    Worker(own.decisions, path, rule_set, plan.requests, roles)
-                )
-            labels = {f"{family}-{size}": f"{size:,} {what}" for size in plan.sizes}
-            if family == "bank":
-                wide = f"wide-{largest}"
-                path = _bundle(sets[-1], folder, f"{family}-{largest}")
-                workers[wide] = stack.enter_context(Worker(own.decisions, path, sets[-1], plan.wide_requests, roles))
-                labels[wide] = f"{largest:,} {what}, {plan.wide_requests:,} different requests"
-            candidates = {key: worker.candidates()["decide"] for key, worker in workers.items()}
+    for family, (what, make, roles) in families.items():
+        sets = {f"{family}-{size}": make(size) for size in plan.sizes}
+        labels = {f"{family}-{size}": f"{size:,} {what}" for size in plan.sizes}
+        counts = dict.fromkeys(sets, plan.requests)
+        if family == "bank":
+            largest = plan.sizes[-1]
+            sets[f"wide-{largest}"] = sets[f"bank-{largest}"]
+            counts[f"wide-{largest}"] = plan.wide_requests
+            labels[f"wide-{largest}"] = f"{largest:,} {what}, {plan.wide_requests:,} different requests"
+        once(stages.write_missing, [(found, str(folder / key)) for key, found in sets.items()])
+        with ExitStack() as stack:
+            candidates = {
+                key: stack.enter_context(
+                    Worker(own.decisions, str(folder / key), found, counts[key], roles)
+                ).candidates()["decide"]
+                for key, found in sets.items()
+            }
             timings = alternate(candidates, plan.effort)
-            base = timings[f"{family}-{smallest}"]
-            rows += [Row("scale", key, label, timings[key], base, f"{smallest:,}") for key, label in labels.items()]
+        base = timings[f"{family}-{plan.sizes[0]}"]
+        rows += [Row("scale", key, label, timings[key], base, f"{plan.sizes[0]:,}") for key, label in labels.items()]
     return rows
 
 
@@ -177,14 +177,6 @@ def measure_peers(plan: Plan) -> tuple[list[Row], list[dict[str, Any]]]:
             for name in peers.ENGINES
         ]
     return rows, comparisons
-
-
-def _bundle(rule_set: RuleSet, folder: Path, name: str = "") -> str:
-    """Return the path of a set's bundle, made once."""
-    path = folder / (name or rule_set.name)
-    if not path.exists():
-        once(stages.write, rule_set, str(path))
-    return str(path)
 
 
 def _micros(timing: Timing) -> float:

@@ -88,6 +88,7 @@ def write_json(path: Path, result: dict[str, Any]) -> None:
 def show(result: dict[str, Any]) -> None:
     """Print a result as tables."""
     console = Console()
+    console.width = max(console.width, 120)
     info = result["machine"]
     console.print(f"{info['cpu']}, {info['cores']} cores, load {info['load_before'][0]} to {info['load_after'][0]}")
     console.print(f"Python {info['python']}, {', '.join(f'{k} {v}' for k, v in info['libraries'].items())}")

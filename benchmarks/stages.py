@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,9 +63,11 @@ def build(rule_set: RuleSet) -> bundle_pb2.SignedBundle:
     return bundle.build(resolved)
 
 
-def write(rule_set: RuleSet, path: str) -> None:
-    """Write the bundle of a rule set."""
-    bundle.write(Path(path), build(rule_set))
+def write_missing(wanted: Sequence[tuple[RuleSet, str]]) -> None:
+    """Write the bundle of each rule set to its path unless it is there."""
+    for rule_set, path in wanted:
+        if not Path(path).exists():
+            bundle.write(Path(path), build(rule_set))
 
 
 def load_bundle(path: str) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-from google.protobuf import json_format
 
+from pdp.cli.console import message_data
 from pdp.cli.exits import ExitCode
 from pdp.cli.policies import FILE, FOLDER, clock, load_program, parse_now
 from pdp.cli.requests import BadRequestError, Source, error_json, parse_request, read_requests
@@ -57,5 +57,4 @@ def _answer(program: Program, source: Source, now: int | None) -> tuple[dict[str
         reply = program.decide(request.SerializeToString(), clock() if now is None else now)
     except (BadRequestError, RequestError) as error:
         return {"error": error_json(error), "line": source.line}, False
-    message = decision_service_pb2.DecideResponse.FromString(reply)
-    return json_format.MessageToDict(message, always_print_fields_with_no_presence=True), True
+    return message_data(decision_service_pb2.DecideResponse.FromString(reply)), True

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-from google.protobuf import json_format
 from rich.text import Text
 
-from pdp.cli.console import console, print_json
+from pdp.cli.console import console, message_data, print_json
 from pdp.cli.exits import CommandError, ExitCode
 from pdp.cli.policies import FILE, FOLDER, load_program, parse_now, resolve
 from pdp.cli.requests import BadRequestError, parse_request, read_requests
@@ -71,7 +70,7 @@ def explain(
         del response.rules[:]
         response.rules.extend(kept)
     if form == "json":
-        print_json(json_format.MessageToDict(response, always_print_fields_with_no_presence=True))
+        print_json(message_data(response))
     else:
         console().print(decision_tree(response, lang))
     return ExitCode.OK

@@ -1,36 +1,43 @@
 """The Python module that a policy set is compiled to: readable, deterministic, and shown in tracebacks.
 
-`evaluate` reads the indexed attributes, finds the block of rules for their values and calls it. A block reads the
-attributes that its rules need and appends the index of each rule that holds to `hits`; a rule that plain Python could
-not settle goes to `slow`, for `exact`.
+`evaluate` tries the rules that no attribute indexes, finds the block of rules for the values of the indexed attributes
+and calls it. A block is given what `evaluate` has read, reads what else its rules need, and appends the index of each
+rule that holds to `hits`; a rule that plain Python could not settle goes to `slow`, for `exact`.
 """
 
 from __future__ import annotations
 
 import linecache
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pdp.engine import runtime
-from pdp.engine.codegen import Codegen, attribute_variable
+from pdp.engine.codegen import Codegen, attribute_variable, clock_readings
+from pdp.engine.exact import Evaluator
+from pdp.engine.grants import NO_GRANT
 from pdp.engine.index import Entry, Group, build_groups
 from pdp.engine.request import KINDS, SCALAR_KINDS, reader
 from pdp.engine.rules import CompiledRule
 from pdp.errors import UndecidedError
-from pdp.lang.expr import Expr, attributes_of
+from pdp.lang.expr import attributes_of
 from pdp.values import AttributeType
 
 _PARAMETERS = "subject, action, resource, context, now, grant, hits, slow"
 _BUILTINS = {
     "subject.id": "subject.id or MISSING",
-    "subject.roles": "tuple(subject.roles)",
+    "subject.roles": "tuple(subject.roles[:])",
     "action.name": "action.name or MISSING",
     "resource.type": "resource.type or MISSING",
     "resource.id": "resource.id or MISSING",
     "now": "now",
 }
-_MAPS = {"subject": "subject.attributes", "action": "action.attributes", "resource": "resource.attributes"}
+_MAPS = {
+    "subject_map": "subject.attributes",
+    "action_map": "action.attributes",
+    "resource_map": "resource.attributes",
+}
 
 Evaluate = Callable[[Any, Any, Any, Any, int, Any, list[int], list[int]], None]
 
@@ -45,11 +52,15 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Compiled code: `plain` for rules without grants, `granted` for those that ask for one (None: there are none)."""
+    """Compiled code: `plain` for rules without grants, `granted` for those that ask for one (None: there are none).
+
+    `ungranted` is for those of the latter that may hold without a grant, such as `!grant.active`.
+    """
 
     source: str
     plain: Evaluate
     granted: Evaluate | None
+    ungranted: Evaluate | None
 
 
 def assemble(rules: Sequence[CompiledRule], schema: Schema, label: str) -> Compiled:
@@ -60,8 +71,54 @@ def assemble(rules: Sequence[CompiledRule], schema: Schema, label: str) -> Compi
     module.function("evaluate", build_groups(plain))
     if granted:
         module.function("evaluate_granted", build_groups(granted))
+    ungranted = [rule for rule in granted if _may_hold_without_grant(rule)]
+    if ungranted:
+        module.function("evaluate_ungranted", build_groups(ungranted))
     namespace = module.run()
-    return Compiled(module.source, namespace["evaluate"], namespace.get("evaluate_granted"))
+    functions = (namespace.get(name) for name in ("evaluate_granted", "evaluate_ungranted"))
+    return Compiled(module.source, namespace["evaluate"], *functions)
+
+
+def _may_hold_without_grant(rule: CompiledRule) -> bool:
+    """Return whether a rule that asks for a grant can apply to a request without one."""
+
+    def attribute(name: str) -> Any:
+        root, _, key = name.partition(".")
+        return getattr(NO_GRANT, key) if root == "grant" else runtime.MISSING
+
+    evaluator = Evaluator(attribute, rule.variables)
+    # A condition that is false with all else missing is false whatever the request holds.
+    return all(evaluator.clause(condition.expr) is not False for condition in rule.conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What has been read into local variables, and the lines that read what the caller had not."""
+
+    maps: frozenset[str]
+    attributes: frozenset[str]
+    clock: Mapping[tuple[str, str], str]
+    lines: tuple[str, ...]
+
+    @property
+    def variables(self) -> list[str]:
+        """The Python names, in a fixed order."""
+        return [*sorted(self.maps), *map(attribute_variable, sorted(self.attributes)), *self.clock.values()]
+
+
+_NOTHING = _Scope(frozenset(), frozenset(), {}, ())
+
+
+def assemble_rule(rule: CompiledRule, schema: Schema) -> Callable[..., list[int] | None]:
+    """Compile one rule for the exact evaluation.
+
+    The function takes the parties of a decision and returns None when a conjunct is false, else the places of the
+    conjuncts that raised.
+    """
+    module = _Module(schema, f"exact rule {rule.name}")
+    module.conjuncts("conjuncts", rule)
+    function: Callable[..., list[int] | None] = module.run()["conjuncts"]
+    return function
 
 
 class _Module:
@@ -81,6 +138,7 @@ class _Module:
         }
         self._blocks = 0
         self._groups = 0
+        self._clock: dict[tuple[str, str], str] = {}
 
     @property
     def source(self) -> str:
@@ -95,17 +153,17 @@ class _Module:
 
     def function(self, name: str, groups: Sequence[Group]) -> None:
         """Write the entry point of some groups and the blocks it calls."""
-        body: list[str] = []
-        indexed = sorted({attribute for group in groups for attribute in group.attributes})
-        body += self._reads(indexed)
+        # At most one group has no attributes, and it has one key.
+        always = [entry for group in groups if not group.attributes for entry in group.table[()]]
+        scope = self._scope(always, (attribute for group in groups for attribute in group.attributes))
+        body = [*scope.lines, *(line for entry in always for line in self._rule(entry, scope))]
+        given = "".join(f", {variable}" for variable in scope.variables)
         for group in groups:
+            if not group.attributes:
+                continue
             number = self._groups
             self._groups += 1
-            blocks = self._write_blocks(group)
-            if not group.attributes:
-                body += [f"    {block}({_PARAMETERS})" for block in blocks.values()]
-                continue
-            self._write_table(number, group, blocks)
+            self._write_table(number, group, self._write_blocks(group, scope))
             self._namespace[f"possible_{number}"] = group.possible
             values = "".join(attribute_variable(a) + ", " for a in group.attributes)
             body += [
@@ -115,9 +173,25 @@ class _Module:
                 f"        slow.extend(possible_{number}(({values})))",
                 "    else:",
                 "        if block is not None:",
-                f"            block({_PARAMETERS})",
+                f"            block({_PARAMETERS}{given})",
             ]
         self._lines += [f"def {name}({_PARAMETERS}):", *(body or ["    pass"]), "", ""]
+
+    def conjuncts(self, name: str, rule: CompiledRule) -> None:
+        """Write a function that tries each conjunct of a rule on its own."""
+        codegen = Codegen(rule.variables)
+        self._lines.append(f"def {name}(subject, action, resource, context, now, grant):")
+        self._lines += self._scope((), {a for c in rule.conditions for a in c.attributes}).lines
+        self._lines.append("    doubtful = []")
+        for place, condition in enumerate(rule.conditions):
+            self._lines += [
+                "    try:",
+                f"        if not {codegen.condition(condition.expr)}:",
+                "            return None",
+                "    except UndecidedError:",
+                f"        doubtful.append({place})",
+            ]
+        self._lines += ["    return doubtful", ""]
 
     def _write_table(self, number: int, group: Group, blocks: Mapping[tuple[int, ...], str]) -> None:
         self._lines += [f"# by {', '.join(group.attributes)}", f"TABLE_{number} = {{"]
@@ -126,7 +200,7 @@ class _Module:
             self._lines.append(f"    {shown}: {blocks[_indices(entries)]},")
         self._lines += ["}", ""]
 
-    def _write_blocks(self, group: Group) -> dict[tuple[int, ...], str]:
+    def _write_blocks(self, group: Group, outer: _Scope) -> dict[tuple[int, ...], str]:
         """Write one function for each different list of rules in a group."""
         names: dict[tuple[int, ...], str] = {}
         for entries in group.table.values():
@@ -134,20 +208,21 @@ class _Module:
             if indices not in names:
                 names[indices] = f"block_{self._blocks}"
                 self._blocks += 1
-                self._write_block(names[indices], entries)
+                self._write_block(names[indices], entries, outer)
         return names
 
-    def _write_block(self, name: str, entries: Sequence[Entry]) -> None:
-        needed = {a for e in entries for expr in e.rest for a in attributes_of(expr, e.rule.variables)}
-        self._lines.append(f"def {name}({_PARAMETERS}):")
-        self._lines += self._reads(sorted(needed))
+    def _write_block(self, name: str, entries: Sequence[Entry], outer: _Scope) -> None:
+        scope = self._scope(entries, (), outer)
+        given = "".join(f", {variable}" for variable in outer.variables)
+        self._lines += [f"def {name}({_PARAMETERS}{given}):", *scope.lines]
         for entry in entries:
-            self._lines += self._rule(entry.rule, entry.rest)
+            self._lines += self._rule(entry, scope)
         self._lines += ["", ""]
 
-    def _rule(self, rule: CompiledRule, rest: Iterable[Expr]) -> list[str]:
-        codegen = Codegen(rule.variables)
-        conditions = [codegen.condition(expr) for expr in rest]
+    def _rule(self, entry: Entry, scope: _Scope) -> list[str]:
+        rule = entry.rule
+        codegen = Codegen(rule.variables, scope.clock)
+        conditions = [codegen.condition(expr) for expr in entry.rest]
         lines = [f"    # {rule.name}"]
         if not conditions:
             return [*lines, f"    hits.append({rule.index})"]
@@ -160,16 +235,29 @@ class _Module:
             f"        slow.append({rule.index})",
         ]
 
-    def _reads(self, names: Sequence[str]) -> list[str]:
-        """Return the lines that read attributes into local variables."""
-        roots = sorted({n.partition(".")[0] for n in names if n not in _BUILTINS} & _MAPS.keys())
-        lines = [f"    {root}_map = {_MAPS[root]}" for root in roots]
-        for name in names:
-            if name != "now":
-                lines.append(f"    {attribute_variable(name)} = {self._read(name)}")
-            else:
-                lines.append(f"    {attribute_variable(name)} = now")
-        return lines
+    def _scope(self, entries: Iterable[Entry], names: Iterable[str], outer: _Scope | None = None) -> _Scope:
+        """Return what rules and an index need to have read, less what the caller has."""
+        wanted = set(names)
+        readings: Counter[tuple[str, str]] = Counter()
+        for entry in entries:
+            for expr in entry.rest:
+                wanted |= attributes_of(expr, entry.rule.variables)
+                readings.update(clock_readings(expr, entry.rule.variables))
+        known = outer or _NOTHING
+        clock = dict(known.clock)
+        # One reading may not be needed at all, when an earlier condition of its rule is false.
+        for reading in sorted(r for r, count in readings.items() if count > 1 and r not in clock):
+            clock[reading] = self._clock.setdefault(reading, f"now_{reading[0]}_{len(self._clock)}")
+        attributes = wanted - known.attributes
+        maps = {n.partition(".")[0] + "_map" for n in attributes if n not in _BUILTINS} & _MAPS.keys() - known.maps
+        lines = [f"    {name} = {_MAPS[name]}" for name in sorted(maps)]
+        lines += [f"    {attribute_variable(name)} = {self._read(name)}" for name in sorted(attributes)]
+        lines += [
+            f"    {variable} = {function}(now, {zone!r})"
+            for (function, zone), variable in clock.items()
+            if (function, zone) not in known.clock
+        ]
+        return _Scope(known.maps | maps, known.attributes | attributes, clock, tuple(lines))
 
     def _read(self, name: str) -> str:
         if name in _BUILTINS:

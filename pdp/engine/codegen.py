@@ -7,7 +7,8 @@ that settles them and so may skip an undecided one, which CEL absorbs too; but w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pdp.engine.exact import OUTER
@@ -52,11 +53,39 @@ def attribute_variable(name: str) -> str:
     return name.replace(".", "_") + "_"
 
 
-class Codegen:
-    """Writes the expressions of one policy; `variables` are its named expressions."""
+# What a clock in a time zone shows now: never undecided, so it may be read before it is needed.
+_CLOCK = frozenset({"day_of_week", "hours", "minutes", "seconds"})
 
-    def __init__(self, variables: Mapping[str, Expr]) -> None:
+
+def _clock_reading(node: Expr) -> tuple[str, str] | None:
+    """Return (function, time zone) of an expression such as `now.getHours("Asia/Shanghai")`; None for any other."""
+    match node:
+        case Call(function=function, args=(AttributeRef(name="now"), Literal(value=zone))) if function in _CLOCK:
+            return function, zone
+    return None
+
+
+def clock_readings(node: Expr, variables: Mapping[str, Expr]) -> Iterator[tuple[str, str]]:
+    """Yield the clock readings of an expression, through the variables it uses."""
+    for part in walk(node):
+        reading = _clock_reading(part)
+        if reading is not None:
+            yield reading
+        elif isinstance(part, VariableRef):
+            yield from clock_readings(variables[part.name], variables)
+
+
+class Codegen:
+    """Writes the expressions of one policy.
+
+    `variables` are its named expressions; `clock` names the Python variables that already hold clock readings.
+    """
+
+    def __init__(
+        self, variables: Mapping[str, Expr], clock: Mapping[tuple[str, str], str] = MappingProxyType({})
+    ) -> None:
         self._variables = variables
+        self._clock = clock
 
     def condition(self, expr: Expr) -> str:
         """Return the Python text of an expression."""
@@ -96,6 +125,9 @@ class Codegen:
 
     def _call(self, node: Call, local: Mapping[str, str]) -> str:
         name = node.function
+        reading = _clock_reading(node)
+        if reading is not None and reading in self._clock:
+            return self._clock[reading]
         kinds = [arg.type for arg in node.args]
         if name == "in_list" and isinstance(node.args[1], Literal) and _plain(kinds[0]) and _plain(kinds[1]):
             # A set of constants: one hash however long the list.

@@ -1,11 +1,29 @@
-"""Which of the grants that a request names count for it."""
+"""What conditions know of a grant, and which of the grants that a request names count for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pdp.v1 import bundle_pb2, types_pb2
+
+
+class GrantFacts(NamedTuple):
+    """What `grant.*` stands for in conditions; the defaults are those of a request without a grant."""
+
+    active: bool = False
+    kind: str = ""
+    approver: str = ""
+    approver_level: int = 0
+    scenario: str = ""
+
+    @classmethod
+    def of(cls, grant: bundle_pb2.Grant) -> GrantFacts:
+        """Return the facts of a grant that counts."""
+        return cls(True, grant.kind, grant.approver, grant.approver_level, grant.scenario)
+
+
+NO_GRANT = GrantFacts()
 
 
 class GrantSource(Protocol):

@@ -3,13 +3,16 @@
 A conjunct `attribute == constant` that is false makes its rule false whatever the others are, so a rule need not be
 looked at unless all of its indexed attributes have the right values. Where an indexed attribute is missing the conjunct
 is undecided, and the rules that the other attributes leave possible go to the exact evaluation.
+
+Rules that share attributes form a group with one table. A look into a table costs as much as a handful of rules, so
+groups are joined, on the attributes that they have in common, as long as few rules come to lie together.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +22,8 @@ from pdp.lang.expr import BOOL, INT, STRING, AttributeRef, Call, Expr, Literal
 
 MAX_GROUPS = 16
 MAX_KEYS_PER_RULE = 256
+# How many more rules may be looked at to save a look into a table.
+MAX_CROWDING = 8
 _KEY_TYPES = (STRING, INT, BOOL)
 
 
@@ -57,6 +62,7 @@ def build_groups(rules: Sequence[CompiledRule]) -> list[Group]:
         if len(set(signatures.values())) <= MAX_GROUPS:
             break
         candidates.pop()
+    _join(signatures, keys)
     tables: dict[tuple[str, ...], dict[tuple[Any, ...], list[Entry]]] = {}
     for rule in rules:
         signature = signatures[rule.index]
@@ -70,6 +76,39 @@ def build_groups(rules: Sequence[CompiledRule]) -> list[Group]:
         Group(signature, {key: tuple(entries) for key, entries in tables[signature].items()})
         for signature in sorted(tables)
     ]
+
+
+def _join(signatures: dict[int, tuple[str, ...]], keys: Mapping[int, Mapping[str, _Constants]]) -> None:
+    """Replace signatures by what two of them have in common, the least crowding first."""
+    members: dict[tuple[str, ...], list[int]] = {}
+    for index, signature in signatures.items():
+        members.setdefault(signature, []).append(index)
+    crowds = {signature: _crowd(members[signature], signature, keys) for signature in members}
+    costs: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[int, tuple[str, ...]]] = {}
+    while True:
+        for pair in itertools.combinations(sorted(members), 2):
+            if pair not in costs:
+                common = tuple(sorted(set(pair[0]) & set(pair[1])))
+                together = _crowd([*members[pair[0]], *members[pair[1]]], common, keys)
+                costs[pair] = (together - max(crowds[pair[0]], crowds[pair[1]]), common)
+        pairs = [(cost, pair, common) for pair, (cost, common) in costs.items() if cost <= MAX_CROWDING]
+        if not pairs:
+            return
+        _, pair, common = min(pairs)
+        joined = [index for signature in pair for index in members.pop(signature)]
+        joined += members.pop(common, [])
+        members[common] = joined
+        crowds[common] = _crowd(joined, common, keys)
+        signatures.update(dict.fromkeys(joined, common))
+        costs = {known: cost for known, cost in costs.items() if not {*pair, common} & set(known)}
+
+
+def _crowd(indices: Iterable[int], signature: tuple[str, ...], keys: Mapping[int, Mapping[str, _Constants]]) -> int:
+    """Return how many of these rules lie under one key at most."""
+    counts: Counter[tuple[Any, ...]] = Counter()
+    for index in indices:
+        counts.update(itertools.product(*(keys[index][name].values for name in signature)))
+    return max(counts.values())
 
 
 @dataclass(slots=True)

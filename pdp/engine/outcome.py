@@ -32,9 +32,13 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """What a rule says about a field; `rank` orders verdicts of one priority, `key` tells them apart."""
+    """What a rule says about a field; `rank` orders verdicts of one priority, `key` tells them apart.
+
+    `wire` is the serialized mask, which tells masks apart too.
+    """
 
     mask: types_pb2.Mask | None
+    wire: bytes
     rank: tuple[Any, ...]
     key: str
 
@@ -44,9 +48,12 @@ class Outcomes:
 
     def __init__(self, bundle: bundle_pb2.Bundle, rules: Sequence[CompiledRule]) -> None:
         self._fields = {field.id: field for field in bundle.fields}
-        self._full = mask_message("", "full", catalogue.complete("full", {}))
         self._verdicts: dict[bytes, _Verdict] = {}
-        self._rule_masks = [rule.message.mask if rule.message.HasField("mask") else None for rule in rules]
+        self._full = self._masked(mask_message("", "full", catalogue.complete("full", {})))
+        self._masks = {field.id: self._masked(field.default_mask) for field in bundle.fields}
+        self._rule_masks = [
+            self._masked(rule.message.mask) if rule.message.HasField("mask") else None for rule in rules
+        ]
 
     def known(self, field: str) -> bool:
         """Whether the dictionary has the field."""
@@ -74,24 +81,17 @@ class Outcomes:
         for field in fields:
             definition = self._fields.get(field)
             if definition is None:
-                reason = types_pb2.Reason(kind=types_pb2.REASON_KIND_UNKNOWN_FIELD)
-                table.add(field, self._full, reason)
+                table.add(field, self._full, None, types_pb2.REASON_KIND_UNKNOWN_FIELD)
                 winners.append(None)
                 continue
             hit, verdict, agreeing = self._winner(definition, hits)
             winners.append(hit)
             if hit is None:
-                reason = types_pb2.Reason(kind=types_pb2.REASON_KIND_DEFAULT)
-                table.add(field, definition.default_mask if definition.default_effect == _MASK else None, reason)
+                shown = definition.default_effect != _MASK
+                default = _UNMASKED if shown else self._masks[field]
+                table.add(field, default, None, types_pb2.REASON_KIND_DEFAULT)
                 continue
-            reason = types_pb2.Reason(
-                kind=types_pb2.REASON_KIND_RULE,
-                rule=hit.rule.name,
-                title=hit.rule.message.title,
-                grant_id=hit.grant_id,
-                undecided=hit.undecided,
-            )
-            table.add(field, verdict.mask, reason)
+            table.add(field, verdict, hit, types_pb2.REASON_KIND_RULE)
             for rule in agreeing:
                 if rule.message.obligations:
                     obligations.setdefault(rule.index, []).append((field, rule))
@@ -120,24 +120,25 @@ class Outcomes:
                 continue
             spoken[rule.index] = (hit, self._verdict(rule, field))
         if not spoken:
-            return None, _Verdict(None, _SHOWN, ""), []
+            return None, _UNMASKED, []
         # `max` keeps the first of equals, and insertion order is canonical order.
         winner, verdict = max(spoken.values(), key=lambda pair: (pair[0].rule.priority, pair[1].rank))
         return winner, verdict, [hit.rule for hit, said in spoken.values() if said.key == verdict.key]
 
     def _verdict(self, rule: CompiledRule, field: bundle_pb2.FieldDefinition) -> _Verdict:
-        if rule.unmasks:
-            return _UNMASKED
-        mask = self._rule_masks[rule.index] or field.default_mask
+        return _UNMASKED if rule.unmasks else self._rule_masks[rule.index] or self._masks[field.id]
+
+    def _masked(self, mask: types_pb2.Mask) -> _Verdict:
+        """Return the verdict of a mask; equal masks share one."""
         wire = mask.SerializeToString(deterministic=True)
         known = self._verdicts.get(wire)
         if known is None:
             rank = catalogue.strictness(mask.algorithm, mask_parameters(mask))
-            known = self._verdicts[wire] = _Verdict(mask, (1, *rank), repr(rank))
+            known = self._verdicts[wire] = _Verdict(mask, wire, (1, *rank), repr(rank))
         return known
 
 
-_UNMASKED = _Verdict(None, _SHOWN, "unmask")
+_UNMASKED = _Verdict(None, b"", _SHOWN, "unmask")
 
 
 class _Table:
@@ -146,25 +147,27 @@ class _Table:
     def __init__(self, response: decision_service_pb2.DecideResponse) -> None:
         self._response = response
         self._masks: dict[bytes, int] = {}
-        self._reasons: dict[bytes, int] = {}
+        self._reasons: dict[tuple[int, str, bool] | types_pb2.ReasonKind, int] = {}
 
-    def add(self, field: str, mask: types_pb2.Mask | None, reason: types_pb2.Reason) -> None:
-        response = self._response
-        position = 0 if mask is None else self._position(self._masks, response.masks, mask)
-        response.verdicts.add(
-            field=field,
-            effect=_UNMASK if mask is None else _MASK,
-            mask=position,
-            reason=self._position(self._reasons, response.reasons, reason),
-        )
-
-    def _position(self, known: dict[bytes, int], items: Any, item: Any) -> int:
-        wire = item.SerializeToString(deterministic=True)
-        position: int | None = known.get(wire)
-        if position is None:
-            position = known[wire] = len(items)
-            items.add().CopyFrom(item)
-        return position
+    def add(self, field: str, verdict: _Verdict, hit: Hit | None, kind: types_pb2.ReasonKind) -> None:
+        """Add a field's verdict; `hit` is what decided it, if a rule did."""
+        position = 0
+        if verdict.mask is not None:
+            position = self._masks.setdefault(verdict.wire, len(self._masks))
+            if position == len(self._response.masks):
+                self._response.masks.append(verdict.mask)
+        reason = kind if hit is None else (hit.rule.index, hit.grant_id, hit.undecided)
+        place = self._reasons.setdefault(reason, len(self._reasons))
+        if place == len(self._response.reasons):
+            if hit is None:
+                self._response.reasons.add(kind=kind)
+            else:
+                title, grant_id = hit.rule.message.title, hit.grant_id
+                self._response.reasons.add(
+                    kind=kind, rule=hit.rule.name, title=title, grant_id=grant_id, undecided=hit.undecided
+                )
+        effect = _UNMASK if verdict.mask is None else _MASK
+        self._response.verdicts.add(field=field, effect=effect, mask=position, reason=place)
 
 
 def coverage(grant: bundle_pb2.Grant, level: Callable[[str], str]) -> Callable[[str], bool] | None:

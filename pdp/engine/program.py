@@ -8,17 +8,18 @@ the long way, which builds the answer from `outcome` each time.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from pdp.engine import trace
-from pdp.engine.assemble import Schema, assemble
+from pdp.engine.assemble import Schema
 from pdp.engine.bundle import parse
 from pdp.engine.decision_ids import DecisionIds
-from pdp.engine.exact import Evaluator
+from pdp.engine.evaluation import Evaluation, Undecided
 from pdp.engine.grants import NO_GRANTS, GrantSource, counting_grants
-from pdp.engine.outcome import Hit, Outcomes, coverage
+from pdp.engine.outcome import Hit, Outcomes
 from pdp.engine.request import (
     MAX_FIELDS,
     MAX_GRANTS,
@@ -32,15 +33,14 @@ from pdp.engine.request import (
     python_value,
 )
 from pdp.engine.rules import CompiledRule, read_rules
-from pdp.engine.runtime import MISSING
-from pdp.engine.view import NO_GRANT, GrantFacts, Parties, RequestView
+from pdp.engine.view import Parties
 from pdp.errors import RequestError, StaleRevisionError, UnknownMessageError, Violation
 from pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
 
 MAX_DIAGNOSTICS = 32
 # At most 4 bytes a code point: shorter than this cannot be too long.
 SHORT_REQUEST_ID = MAX_REQUEST_ID // 4
-_TABLE_SIZE = 4_096
+_TABLE_SIZE = 8_192
 _TABLE_FIELDS = 64
 
 _Request = decision_service_pb2.DecideRequest
@@ -71,12 +71,11 @@ class Program:
         }
         self.schema = Schema(types, defaults)
         self.outcomes = Outcomes(bundle, self.rules)
-        compiled = assemble(self.rules, self.schema, f"policy set {signed.hash[:12]}")
-        self.source = compiled.source
-        self._plain = compiled.plain
-        self._granted = compiled.granted
+        self.evaluation = Evaluation(self.rules, self.schema, f"policy set {signed.hash[:12]}")
         self._ids = ids
+        # Encodings used lately, and those from before these filled up.
         self._bodies: dict[tuple[tuple[str, ...], tuple[int, ...]], bytes] = {}
+        self._older_bodies: dict[tuple[tuple[str, ...], tuple[int, ...]], bytes] = {}
         self._trailer = _Response(revision=self.revision, policy_hash=self.hash).SerializeToString()
         self._names = {
             root: frozenset(n.partition(".")[2] for n in types if n.startswith(root + ".")) - _OWN[root]
@@ -88,6 +87,11 @@ class Program:
             for m in bundle.message_maps
             for part in m.parts
         }
+
+    @property
+    def source(self) -> str:
+        """The generated Python."""
+        return self.evaluation.source
 
     @classmethod
     def from_bundle(
@@ -116,7 +120,7 @@ class Program:
         head = self._ids.head()
         if request_id:
             text = request_id.encode()
-            head += b"\x12" + bytes((len(text),)) + text if len(text) < 128 else _tagged(b"\x12", text)
+            head += b"\x12%c%b" % (len(text), text) if len(text) < 128 else _tagged(b"\x12", text)
         fields = self.requested_fields(request)
         body = self._decide(subject, request.action, request.resource, request.context, now, grant_ids, fields)
         return head + self._trailer + body
@@ -162,7 +166,7 @@ class Program:
 
     def requested_fields(self, request: Any, place: str = "") -> tuple[str, ...]:
         """Return the fields that a request or a batch item asks about. Raises RequestError."""
-        fields = tuple(request.fields)
+        fields = tuple(request.fields[:])  # a slice is a list at once; the items one by one take twice as long
         if request.HasField("message"):
             if fields:
                 raise RequestError(Violation(f"{place}message", "excludes `fields`; send one of them"))
@@ -190,99 +194,57 @@ class Program:
         fields: tuple[str, ...],
     ) -> bytes:
         """Return the serialized verdicts, masks, reasons, obligations and diagnostics."""
-        hits: list[int] = []
-        slow: list[int] = []
         in_context, of_subject, of_resource, of_action = self._declared
-        plain = (
+        declared = (
             in_context(context)
             and of_subject(subject.attributes)
             and of_resource(resource.attributes)
             and of_action(action.attributes)
-            and not grant_ids
         )
-        if plain:
-            self._plain(subject, action, resource, context, now, NO_GRANT, hits, slow)
-            if self._granted is not None:
-                self._granted(subject, action, resource, context, now, NO_GRANT, hits, slow)
-            if not slow:
-                if len(hits) > 1:
-                    hits.sort()
-                key = (fields, tuple(hits))
-                body = self._bodies.get(key)
-                return body if body is not None else self._encode(key)
-        parties = Parties(subject, action, resource, context, now)
-        return self._decide_slowly(parties, fields, grant_ids).SerializeToString()
+        if grant_ids:
+            return self._decide_with_grants(Parties(subject, action, resource, context, now), fields, grant_ids)
+        hits, undecided = self.evaluation.without_grants(subject, action, resource, context, now, fields)
+        key = (fields, tuple(hits))
+        body = self._bodies.get(key)
+        # What is in the table has only fields of the dictionary.
+        known = body is not None or all(map(self.outcomes.known, fields))
+        if body is None:
+            body = self._encode(key, keep=known)
+        if known and declared and not undecided:
+            return body
+        about_request = [] if declared else self._undeclared(Parties(subject, action, resource, context, now))
+        return body + self._diagnostics(fields, about_request, undecided)
 
-    def _encode(self, key: tuple[tuple[str, ...], tuple[int, ...]]) -> bytes:
-        """Return the encoded outcome of rules that hold outright, and remember it within bounds."""
+    def _encode(self, key: tuple[tuple[str, ...], tuple[int, ...]], *, keep: bool) -> bytes:
+        """Return the encoded outcome of some hits; remember it within bounds if it is to be kept."""
         fields, hits = key
-        response = _Response()
-        self.outcomes.respond(fields, [Hit(self.rules[index]) for index in hits], response)
-        self._diagnose(response, fields, [], [])
-        body = response.SerializeToString(deterministic=True)
-        if len(fields) <= _TABLE_FIELDS and all(map(self.outcomes.known, fields)):
+        body = self._older_bodies.pop(key, None)
+        if body is None:
+            response = _Response()
+            found = [Hit(self.rules[h if h >= 0 else ~h], undecided=h < 0) for h in hits]
+            self.outcomes.respond(fields, found, response)
+            body = response.SerializeToString(deterministic=True)
+        if keep and len(fields) <= _TABLE_FIELDS:
             if len(self._bodies) >= _TABLE_SIZE:
-                self._bodies.clear()
-            self._bodies[key] = body
+                self._older_bodies, self._bodies = self._bodies, {}
+            # Only names of the dictionary are kept, so keys can share them.
+            self._bodies[tuple(map(sys.intern, fields)), hits] = body
         return body
 
-    def _decide_slowly(
-        self, parties: Parties, fields: tuple[str, ...], grant_ids: Sequence[str]
-    ) -> decision_service_pb2.DecideResponse:
-        hits, undecided, diagnostics = self.evaluate(parties, grant_ids)
+    def _decide_with_grants(self, parties: Parties, fields: tuple[str, ...], grant_ids: Sequence[str]) -> bytes:
+        hits, undecided, about_grants = self.evaluate(parties, fields, grant_ids)
         response = _Response()
         self.outcomes.respond(fields, hits, response)
-        wanted = frozenset(fields)
-        speaking = [d for index, d in sorted(undecided.items()) if not wanted.isdisjoint(self.rules[index].fields)]
-        self._diagnose(response, fields, [*self._undeclared(parties), *diagnostics], speaking)
-        return response
+        about_request = [*self._undeclared(parties), *about_grants]
+        return response.SerializeToString(deterministic=True) + self._diagnostics(fields, about_request, undecided)
 
     def evaluate(
-        self, parties: Parties, grant_ids: Sequence[str]
-    ) -> tuple[list[Hit], dict[int, types_pb2.Diagnostic], list[types_pb2.Diagnostic]]:
-        """Return the hits in canonical order, a diagnostic for each undecided rule, and those about grants."""
+        self, parties: Parties, fields: Sequence[str], grant_ids: Sequence[str]
+    ) -> tuple[list[Hit], Undecided, list[types_pb2.Diagnostic]]:
+        """Return the hits in canonical order, the undecided rules, and diagnostics about grants."""
         grants, diagnostics = counting_grants(self.grants, grant_ids, parties.subject.id, parties.resource, parties.now)
-        hits: list[tuple[int, int, Hit]] = []
-        undecided: dict[int, types_pb2.Diagnostic] = {}
-        self._run(self._plain, parties, None, 0, hits, undecided)
-        if self._granted is not None:
-            for order, grant in enumerate(grants or [None]):
-                facts = GrantFacts.of(grant) if grant is not None else NO_GRANT
-                self._run(self._granted, parties._replace(grant=facts), grant, order, hits, undecided)
-        hits.sort(key=lambda found: found[:2])
-        return [hit for _, _, hit in hits], undecided, diagnostics
-
-    def _run(
-        self,
-        function: Any,
-        parties: Parties,
-        grant: bundle_pb2.Grant | None,
-        order: int,
-        hits: list[tuple[int, int, Hit]],
-        undecided: dict[int, types_pb2.Diagnostic],
-    ) -> None:
-        """Evaluate compiled rules under one grant, then exactly those that it left open."""
-        found: list[int] = []
-        slow: list[int] = []
-        function(*parties, found, slow)
-        grant_id = grant.id if grant is not None else ""
-        covers = coverage(grant, self.outcomes.level) if grant is not None else None
-        view = RequestView(self.schema, parties)
-        open_rules: set[int] = set()
-        for index in set(slow):
-            outcome, attributes = settle(self.rules[index], view)
-            if outcome:
-                found.append(index)
-            elif outcome is None:
-                open_rules.add(index)
-                known = undecided.setdefault(index, _undecided(self.rules[index]))
-                known.attributes[:] = sorted({*known.attributes, *attributes})
-        hits += [(index, order, Hit(self.rules[index], grant_id, covers=covers)) for index in found]
-        hits += [
-            (index, order, Hit(self.rules[index], grant_id, undecided=True))
-            for index in open_rules
-            if not self.rules[index].unmasks
-        ]
+        hits, undecided = self.evaluation.with_grants(parties, fields, grants, self.outcomes.level)
+        return hits, undecided, diagnostics
 
     def _undeclared(self, parties: Parties) -> list[types_pb2.Diagnostic]:
         present = {
@@ -296,47 +258,31 @@ class Program:
         message = "the policy set does not declare this attribute"
         return [types_pb2.Diagnostic(code=code, message=message, subject=name) for name in names]
 
-    def _diagnose(
-        self,
-        response: decision_service_pb2.DecideResponse,
-        fields: Sequence[str],
-        about_request: Sequence[types_pb2.Diagnostic],
-        about_rules: Sequence[types_pb2.Diagnostic],
-    ) -> None:
-        """Write the diagnostics: unknown fields in request order, undeclared attributes, grants, undecided rules."""
+    def _diagnostics(
+        self, fields: Sequence[str], about_request: Sequence[types_pb2.Diagnostic], undecided: Undecided
+    ) -> bytes:
+        """Return the serialized diagnostics.
+
+        Unknown fields come first, in request order, then undeclared attributes, grants and undecided rules.
+        """
         unknown = [f for f in dict.fromkeys(fields) if not self.outcomes.known(f)]
         code = types_pb2.DIAGNOSTIC_CODE_UNKNOWN_FIELD
         message = "the dictionary does not have this field; it is masked in full"
         found = [types_pb2.Diagnostic(code=code, message=message, subject=field) for field in unknown]
-        found += [*about_request, *about_rules]
+        found += about_request
+        found += [_undecided(self.rules[index], attributes) for index, attributes in sorted(undecided.items())]
         if len(found) > MAX_DIAGNOSTICS:
             left = len(found) - MAX_DIAGNOSTICS + 1
             cut = types_pb2.Diagnostic(code=types_pb2.DIAGNOSTIC_CODE_TRUNCATED, message=f"{left} more diagnostics")
             found = [*found[: MAX_DIAGNOSTICS - 1], cut]
-        response.diagnostics.extend(found)
+        return _Response(diagnostics=found).SerializeToString()
 
 
-def settle(rule: CompiledRule, view: RequestView) -> tuple[bool | None, set[str]]:
-    """Return whether a rule holds (None: undecided) and the unusable attributes of its undecided conditions."""
-    evaluator = Evaluator(view.get, rule.variables)
-    attributes: set[str] = set()
-    undecided = False
-    for condition in rule.conditions:
-        holds = evaluator.clause(condition.expr)
-        if holds is False:
-            return False, set()
-        if holds is None:
-            undecided = True
-            attributes |= {name for name in condition.attributes if view.get(name) is MISSING}
-    return (None, attributes) if undecided else (True, set())
-
-
-def _undecided(rule: CompiledRule) -> types_pb2.Diagnostic:
+def _undecided(rule: CompiledRule, attributes: frozenset[str]) -> types_pb2.Diagnostic:
     code = types_pb2.DIAGNOSTIC_CODE_UNDECIDED_RULE
     effect = "does not unmask" if rule.unmasks else "masks"
-    return types_pb2.Diagnostic(
-        code=code, message=f"the condition is undecided, so the rule {effect}", subject=rule.name
-    )
+    message = f"the condition is undecided, so the rule {effect}"
+    return types_pb2.Diagnostic(code=code, message=message, subject=rule.name, attributes=sorted(attributes))
 
 
 def _tagged(tag: bytes, body: bytes) -> bytes:

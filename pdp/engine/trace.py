@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pdp.engine.exact import Evaluator
-from pdp.engine.grants import counting_grants
+from pdp.engine.grants import NO_GRANT, GrantFacts, counting_grants
 from pdp.engine.request import decode
 from pdp.engine.rules import CompiledRule, Condition
 from pdp.engine.runtime import MISSING
-from pdp.engine.view import NO_GRANT, GrantFacts, Parties, RequestView
+from pdp.engine.view import Parties, RequestView
 from pdp.engine.wire_masks import mask_parameters
 from pdp.errors import RequestError, Violation
 from pdp.lang.model import Effect, Label
@@ -50,7 +50,7 @@ def explain(program: Program, payload: bytes, now: int) -> bytes:
 
     parties = Parties(request.subject, request.action, request.resource, request.context, now)
     fields = program.requested_fields(request)
-    hits, _, _ = program.evaluate(parties, request.grant_ids)
+    hits, _, _ = program.evaluate(parties, fields, request.grant_ids)
     winners = program.outcomes.respond(fields, hits, decision_service_pb2.DecideResponse())
     won: dict[tuple[str, str], list[str]] = {}
     for field, hit in dict(zip(fields, winners, strict=True)).items():

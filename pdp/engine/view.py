@@ -5,28 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from pdp.engine.assemble import Schema
+from pdp.engine.grants import NO_GRANT, GrantFacts
 from pdp.engine.request import python_value, reader
 from pdp.engine.runtime import MISSING
-from pdp.v1 import bundle_pb2, types_pb2
+from pdp.v1 import types_pb2
 from pdp.values import AttributeType
-
-
-class GrantFacts(NamedTuple):
-    """What `grant.*` stands for in conditions; the defaults are those of a request without a grant."""
-
-    active: bool = False
-    kind: str = ""
-    approver: str = ""
-    approver_level: int = 0
-    scenario: str = ""
-
-    @classmethod
-    def of(cls, grant: bundle_pb2.Grant) -> GrantFacts:
-        """Return the facts of a grant that counts."""
-        return cls(True, grant.kind, grant.approver, grant.approver_level, grant.scenario)
-
-
-NO_GRANT = GrantFacts()
 
 
 class Parties(NamedTuple):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from importlib import resources
 from typing import Any
 
 from cel.expr import checked_pb2
@@ -11,6 +13,9 @@ from cel_expr_python import cel
 from google.protobuf import any_pb2, duration_pb2, timestamp_pb2
 
 from pdp.values import NANOS
+
+# Google's runtime takes its time zones from the machine unless it is told otherwise; the engine has those of `tzdata`.
+os.environ["TZDIR"] = str(resources.files("tzdata").joinpath("zoneinfo"))
 
 BUILT_IN: Mapping[str, str] = {
     "now": "timestamp",

@@ -113,8 +113,12 @@ class TestDecisions:
             for request in some_requests(source, bench[1], REQUESTS_PER_SET):
                 assert not bench[0].differences(request), request
 
-    def test_decisions_of_larger_sets_are_those_of_the_reference(self) -> None:
-        decided, _ = run_decisions("larger", 1_000, size=3)
+    @pytest.mark.parametrize("crowding", [-1, index.MAX_CROWDING])
+    def test_decisions_of_larger_sets_are_those_of_the_reference(
+        self, monkeypatch: pytest.MonkeyPatch, crowding: int
+    ) -> None:
+        monkeypatch.setattr(index, "MAX_CROWDING", crowding)  # -1: every group of rules has a table of its own
+        decided, _ = run_decisions(f"larger/{crowding}", 1_000, size=3)
         assert decided >= 1_000
 
     def test_random_decisions_reach_every_kind_of_outcome(self) -> None:
@@ -206,7 +210,9 @@ class TestWhatMustNotMatter:
         after = Program.from_bundle(bundle.build(moved), grants=grants)
         assert _decisions(before, requests) == _decisions(after, requests)
 
-    @pytest.mark.parametrize(("name", "value"), [("_KEY_TYPES", ()), ("MAX_GROUPS", 1), ("MAX_KEYS_PER_RULE", 1)])
+    @pytest.mark.parametrize(
+        ("name", "value"), [("_KEY_TYPES", ()), ("MAX_GROUPS", 1), ("MAX_KEYS_PER_RULE", 1), ("MAX_CROWDING", -1)]
+    )
     def test_what_rules_are_indexed_by(
         self, sample: Sample, monkeypatch: pytest.MonkeyPatch, name: str, value: object
     ) -> None:
@@ -249,6 +255,22 @@ class TestWhatMustNotMatter:
         answer = program.decide_batch(batch.SerializeToString(), requests[0].now)
         results = decision_service_pb2.DecideBatchResponse.FromString(answer).results
         assert [decision_of(result.decision) for result in results] == alone
+
+    def test_whether_one_field_is_explained_or_all(self, sample: Sample) -> None:
+        _, resolved, requests, grants = sample
+        program = Program.from_bundle(bundle.build(resolved), grants=grants)
+        for request in requests[:10]:
+            question = decision_service_pb2.ExplainRequest(request=request.message_pb())
+            response = decision_service_pb2.ExplainResponse
+            everything = response.FromString(program.explain(question.SerializeToString(), request.now))
+            for field in {v.field for v in everything.decision.verdicts}:
+                question.field = field
+                found = response.FromString(program.explain(question.SerializeToString(), request.now))
+                wanted = [
+                    (t.rule, t.grant_id, t.outcome, field in t.wins) for t in everything.rules if field in t.fields
+                ]
+                assert [(t.rule, t.grant_id, t.outcome, field in t.wins) for t in found.rules] == wanted
+                assert all(list(t.fields) == [field] for t in found.rules)
 
 
 class TestLimits:

@@ -1,7 +1,7 @@
 """Starts the decision service on the sample bank and shows what employees see of the same messages.
 
 Run it by `make demo`, or as `python clients/python/examples/demo.py [--lang zh|en|both] [--json]`. What it shows stands
-in `demo_scenes.py`. The exit code is 0 when all of it came out, 1 otherwise.
+in `demo_scenes.py`. The exit code is 0 when all of it came out, and 1, with a message on stderr, when it did not.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import dataclasses
 import io
 import itertools
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -134,11 +135,11 @@ def _heading(bank: Bank) -> Text:
     service = bank.services[0]
     short = service.policy_hash[:12]
     return Text(
-        f"pdp serve 在 {service.address} 按样例银行的策略 policies/（散列 {short}…）判定，本进程脱敏。\n"
-        "「原文」是业务系统里的消息，字母行是该员工看到的，[数字] 指向理由。\n"
-        "18:30 的查看由时钟不同的第二个节点判定。",
-        f"pdp serve at {service.address} decides by the sample bank, policies/ (hash {short}…). This process masks.\n"
-        "The first row is the message as it is, a lettered row what that employee sees, [n] is why.\n"
+        f"pdp serve 在 {service.address} 按样例银行的策略 policies/（哈希 {short}…）裁决，本进程脱敏。\n"
+        "「原文」是业务系统里的报文，字母行是该员工看到的，[数字] 指向理由。\n"
+        "18:30 的查看由时钟不同的第二个节点裁决。",
+        f"pdp serve at {service.address} decides by the sample bank in policies/ (hash {short}…), this process\n"
+        "masks. The first row is the message as it is, a lettered row what that employee sees, [n] is why.\n"
         "What is asked at 18:30 is decided by a second node with another clock.",
     )
 
@@ -146,7 +147,7 @@ def _heading(bank: Bank) -> Text:
 def _summary(shown: Sequence[Shown]) -> Text:
     looks = [look for scene in shown for look in scene.looks]
     fields, masked = sum(look.fields for look in looks), sum(look.masked for look in looks)
-    zh = f"{len(shown)} 个场景，{len(looks)} 次查看，判定 {fields} 个字段值：脱敏 {masked}，展示 {fields - masked}。"
+    zh = f"{len(shown)} 个场景，{len(looks)} 次查看，裁决 {fields} 个字段值：脱敏 {masked}，展示 {fields - masked}。"
     en = f"{len(shown)} scenes, {len(looks)} looks, {fields} values decided: {masked} masked, {fields - masked} shown. "
     return Text(zh + "服务已正常停止。", en + "The service has stopped.")
 
@@ -163,21 +164,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(encoding="utf-8")
     quiet = io.StringIO() if options.json else sys.stdout
     out = Writer(Console(file=quiet, width=options.width, highlight=False, markup=False, emoji=False), options.lang)
-    shown: list[Shown] = []
     try:
-        with ExitStack() as stack:
-            bank = Bank(stack)
-            out.heading(_heading(bank))
-            for scene in SCENES:
-                shown.append(bank.play(scene))
-                out.scene(shown[-1])
+        shown = _show(out)
+        if options.json:
+            print(json.dumps([dataclasses.asdict(scene) for scene in shown], ensure_ascii=False, indent=2))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader went away; without this Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        return 130
     except (StoryError, ServiceError, JingxiError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
-    out.summary(_summary(shown))
-    if options.json:
-        print(json.dumps([dataclasses.asdict(scene) for scene in shown], ensure_ascii=False, indent=2))
     return 0
+
+
+def _show(out: Writer) -> list[Shown]:
+    shown: list[Shown] = []
+    with ExitStack() as stack:
+        bank = Bank(stack)
+        out.heading(_heading(bank))
+        for scene in SCENES:
+            shown.append(bank.play(scene))
+            out.scene(shown[-1])
+    out.summary(_summary(shown))
+    return shown
 
 
 if __name__ == "__main__":

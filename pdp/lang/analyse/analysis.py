@@ -69,9 +69,7 @@ class Analysis:
         return findings.shadowed(rule, [self._rules[i] for i in hiders], request)
 
     def _pairs(self, hidden: set[int]) -> Iterator[Diagnostic]:
-        listed: dict[str, Counter[int]] = defaultdict(Counter)
-        left_out: dict[str, Counter[int | None]] = defaultdict(Counter)
-        in_all: Counter[str] = Counter()
+        listing = _Listing()
         for first, second in self._meeting:
             earlier, later = self._rules[first], self._rules[second]
             same = earlier.rule.priority == later.rule.priority
@@ -81,20 +79,16 @@ class Analysis:
             if not fields:
                 continue
             kind = "conflicting-rules" if same else "overlapping-rules"
-            limit, total = _LISTED[kind]
-            full = [i for i in (first, second) if listed[kind][i] >= limit]
-            if full or in_all[kind] >= total:
-                left_out[kind][full[0] if full else None] += 1
-                continue
-            diagnostic = self._conflict(earlier, later, fields) if same else self._overlap(earlier, later, fields)
-            if diagnostic is not None:
-                listed[kind].update((first, second))
-                in_all[kind] += 1
-                yield diagnostic
-        for kind, counts in left_out.items():
-            for index, count in counts.items():
-                rule = None if index is None else self._rules[index].rule
-                yield findings.not_listed(kind, rule, count, self._resolved.policies[0].span)
+            if listing.has_room(kind, first, second):
+                diagnostic = self._conflict(earlier, later, fields) if same else self._overlap(earlier, later, fields)
+                if diagnostic is None:
+                    continue
+                if diagnostic.code == kind or listing.has_room(diagnostic.code, first, second):
+                    listing.add(diagnostic.code, first, second)
+                    yield diagnostic
+        for kind, index, count in listing.left_out():
+            rule = None if index is None else self._rules[index].rule
+            yield findings.not_listed(kind, rule, count, self._resolved.policies[0].span)
 
     def _differing(self, first: Prepared, second: Prepared) -> list[str]:
         verdicts = self._verdicts
@@ -104,8 +98,7 @@ class Analysis:
     def _conflict(self, earlier: Prepared, later: Prepared, fields: list[str]) -> Diagnostic | None:
         proof = self._proof(earlier, later)
         if proof is None:
-            causes = self._causes(earlier, later)
-            return findings.unproven(later, earlier, fields, causes) if causes else None
+            return findings.unproven(later, earlier, fields, self._causes(earlier, later))
         verdicts = self._verdicts.of(later.rule, fields[0]), self._verdicts.of(earlier.rule, fields[0])
         return findings.conflicting(later, earlier, fields, verdicts, self._request(proof, fields))
 
@@ -126,12 +119,12 @@ class Analysis:
         undecided: Assignment | None = None
         left = self._budget.share()
         for joint in joints(first, second, self._axes):
-            # The exact answer needs no budget: one request settles it, and findings are limited in number.
-            certain = not any(True for _ in self._unsettled(joint))
+            # An exact answer needs no budget: one request settles it, and findings are limited in number.
+            certain = next(self._unsettled(joint), None) is None
             for assignment in self._witnesses.assignments(joint, names):
+                if not certain and (left <= 0 or not self._budget.trial()):
+                    break
                 left -= 1
-                if not certain and (left < 0 or not self._budget.trial()):
-                    return undecided
                 result = outcome(first, assignment, self._verifier)
                 other = False if result is False else outcome(second, assignment, self._verifier)
                 if result and other:
@@ -141,7 +134,7 @@ class Analysis:
         return undecided
 
     def _causes(self, first: Prepared, second: Prepared) -> list[str]:
-        """Return what kept a pair of rules from being settled; empty when they simply never meet."""
+        """Return what may have kept a pair of rules from being settled."""
         found: dict[str, None] = {}
         for joint in itertools.islice(joints(first, second, self._axes), 8):
             found |= dict.fromkeys(self._unsettled(joint))
@@ -153,3 +146,31 @@ class Analysis:
                 axis = self._axes.all[index]
                 if axis.kind in (Kind.TEST, Kind.ACCESSOR):
                     yield describe(axis)
+
+
+class _Listing:
+    """Counts findings about pairs of rules, so that no rule and no set drowns its readers."""
+
+    def __init__(self) -> None:
+        self._listed: dict[str, Counter[int]] = defaultdict(Counter)
+        self._in_all: Counter[str] = Counter()
+        self._left_out: Counter[tuple[str, int | None]] = Counter()
+
+    def has_room(self, kind: str, first: int, second: int) -> bool:
+        """Whether one more finding may be listed; counted as left out if not."""
+        limit, total = _LISTED[kind]
+        full = [index for index in (first, second) if self._listed[kind][index] >= limit]
+        room = not full and self._in_all[kind] < total
+        if not room:
+            self._left_out[kind, full[0] if full else None] += 1
+        return room
+
+    def add(self, kind: str, first: int, second: int) -> None:
+        """Count a finding as listed."""
+        self._listed[kind].update((first, second))
+        self._in_all[kind] += 1
+
+    def left_out(self) -> Iterator[tuple[str, int | None, int]]:
+        """Yield what was left out: the kind, the rule (None for findings over the total), how many."""
+        for (kind, index), count in self._left_out.items():
+            yield kind, index, count

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pdp.lang.analyse.regular import beginning
 from pdp.lang.analyse.regions import (
     BOOLEAN,
     EMPTY,
@@ -30,6 +29,7 @@ from pdp.lang.analyse.regions import (
     minus,
     only,
 )
+from pdp.lang.analyse.regular import beginning
 from pdp.lang.expr import AttributeRef, Call, Comprehension, Expr, HasKey, Literal, LocalRef, MapExpr, children, walk
 from pdp.lang.model import Attribute
 from pdp.lang.patterns import compile_pattern
@@ -45,10 +45,8 @@ _ACCESSORS: Mapping[str, tuple[int, int]] = {
     "year": (0, 10_000), "month": (0, 11), "day_of_year": (0, 365), "day_of_month": (0, 30), "date": (1, 31),
     "day_of_week": (0, 6), "hours": (0, 23), "minutes": (0, 59), "seconds": (0, 59), "milliseconds": (0, 999),
 }  # fmt: skip
-_MIRRORED = {
-    "equals": "equals", "not_equals": "not_equals", "less": "greater", "less_equals": "greater_equals",
-    "greater": "less", "greater_equals": "less_equals",
-}  # fmt: skip
+# What a comparison is called when its operands change places; the rest are written as these (`rewrite`).
+_MIRRORED = {"equals": "equals", "less": "greater", "less_equals": "greater_equals"}
 _FALLIBLE = frozenset({
     "add_int", "subtract_int", "multiply_int", "divide_int", "modulo_int", "negate_int", "add_duration",
     "subtract_duration", "timestamp_plus_duration", "duration_plus_timestamp", "timestamp_minus_duration",

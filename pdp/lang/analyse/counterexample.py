@@ -9,7 +9,7 @@ from typing import Any, Final
 from pdp.lang.analyse.clock import PLEASANT
 from pdp.lang.analyse.witness import Assignment
 from pdp.lang.model import Attribute
-from pdp.values import NANOS, TIMESTAMP_MAX, TIMESTAMP_MIN, AttributeType, format_duration, format_timestamp
+from pdp.values import INT_MAX, INT_MIN, NANOS, AttributeType, format_duration, format_timestamp
 
 _OWN_PLACES: Final = {
     "subject.id": "id", "subject.roles": "roles", "action.name": "name", "resource.type": "type", "resource.id": "id",
@@ -60,8 +60,8 @@ def _grant(grant_id: str, answers: Mapping[str, Any], request: Mapping[str, Any]
         "subjectId": request["subject"]["id"],
         "resourceType": request["resource"]["type"],
         "resourceId": request["resource"]["id"],
-        "notBeforeNanos": str(max(now - _HOUR, TIMESTAMP_MIN)),
-        "expiresAtNanos": str(min(now + _HOUR, TIMESTAMP_MAX)),
+        "notBeforeNanos": str(max(now - _HOUR, INT_MIN)),
+        "expiresAtNanos": str(min(now + _HOUR, INT_MAX)),
         "approver": answers["grant.approver"],
         "approverLevel": str(answers["grant.approver_level"]),
         "scenario": answers["grant.scenario"],

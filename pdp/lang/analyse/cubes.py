@@ -14,7 +14,7 @@ from typing import Final
 
 from pdp.lang.analyse.axes import ACTIVE, GRANT_KINDS, KIND, Axes, Kind
 from pdp.lang.analyse.regions import Region, intersect, meets, minus, only, union, within
-from pdp.lang.analyse.rewrite import expand, unroll
+from pdp.lang.analyse.rewrite import expand, plain_comparison, unroll
 from pdp.lang.expr import (
     BOOL,
     And,
@@ -29,6 +29,7 @@ from pdp.lang.expr import (
 )
 from pdp.lang.model import Effect, ScopeClause
 from pdp.lang.resolved import Policy, Rule
+from pdp.values import INT_MAX, INT_MIN
 
 MAX_CASES: Final = 64
 _NO_GRANT: Mapping[str, object] = {
@@ -156,16 +157,18 @@ class Cases:
                         self._product([self._ask(condition, MAYBE_TRUE), self._ask(condition, MAYBE_FALSE)])
                     )
                 return self._union(parts)
-            case Call(function="equals" | "not_equals", args=(operand, Literal(value=bool() as value))) | Call(
-                function="equals" | "not_equals", args=(Literal(value=bool() as value), operand)
+            case Call(function="equals", args=(operand, Literal(value=bool() as value))) | Call(
+                function="equals", args=(Literal(value=bool() as value), operand)
             ) if operand.type == BOOL:
-                same = value is (expr.function == "equals")
-                return self._ask(operand, asked if same else asked.negated)
+                return self._ask(operand, asked if value else asked.negated)
             case Call(function="in_list", args=(item, ListExpr(items=items))) if all(
                 isinstance(i, AttributeRef | Literal) for i in items
             ):
                 parts = [self._ask(Call(BOOL, i.offset, "equals", (item, i)), asked) for i in items]
                 return self._union(parts) if asked.value else self._product(parts)
+            case Call() if (compared := plain_comparison(expr)) is not None:
+                plain, negated = compared
+                return self._ask(plain, asked.negated if negated else asked)
             case Comprehension():
                 unrolled = unroll(expr)
                 if unrolled is not None:
@@ -221,17 +224,21 @@ class Cases:
 
 
 def grant_worlds(axes: Axes) -> list[Cube]:
-    """Return what `grant.*` can be like: all empty without a grant, or a grant of a known kind."""
+    """Return what `grant.*` can be like: all empty without a grant, or a grant of a known kind.
+
+    Grants know their times as 64-bit nanoseconds, so none counts before 1677 or after 2262.
+    """
     active = axes.one_of(ACTIVE, (True,))
     kind = axes.one_of(KIND, GRANT_KINDS)
-    if active is None or kind is None:
-        raise AssertionError("grant.active and grant.kind are scalars")
+    now = axes.attribute("now")
+    if active is None or kind is None or now is None:
+        raise AssertionError("now, grant.active and grant.kind are scalars")
     without: Cube = {active.axis: active.false}
     for name, value in _NO_GRANT.items():
         answer = axes.one_of(name, (value,))
         if answer is not None:
             without[answer.axis] = answer.true
-    return [without, {active.axis: active.true, kind.axis: kind.true}]
+    return [without, {active.axis: active.true, kind.axis: kind.true, now: ((INT_MIN, INT_MAX),)}]
 
 
 def grant_cube(axes: Axes, active: bool) -> Cube:

@@ -98,9 +98,10 @@ def conflicting(
 
 def unproven(later: Prepared, earlier: Prepared, fields: Sequence[str], causes: Sequence[str]) -> Diagnostic:
     """Two rules that may conflict, where no request was found that proves it."""
+    because = f", because of what they ask of {_joined(causes)}" if causes else ""
     message = (
         f"rules `{later.rule.name}` and `{earlier.rule.name}` have the same priority {later.rule.priority} and differ "
-        f"on `{fields[0]}`; whether both can apply at once was not found out, because of {_joined(causes)}"
+        f"on `{fields[0]}`; whether both can apply at once was not found out{because}"
     )
     return Diagnostic(
         Severity.INFO, "unproven-conflict", message, later.rule.span,
@@ -130,12 +131,15 @@ def overlapping(
 def not_listed(code: str, rule: Rule | None, count: int, span: Span) -> Diagnostic:
     """More findings of one kind than are worth listing, about one rule or, at `span`, about any."""
     severity = Severity.WARNING if code == "conflicting-rules" else Severity.INFO
-    what = "conflict" if code == "conflicting-rules" else "overlap"
-    if rule is None:
-        message = f"up to {_counted(count, f'more {what}')} of rules are not listed"
-        return Diagnostic(severity, code, message, span)
-    message = f"rule `{rule.name}` {what}s with up to {_counted(count, 'more rule')}"
-    return Diagnostic(severity, code, message, rule.span)
+    what = {
+        "conflicting-rules": "conflict",
+        "overlapping-rules": "overlap",
+        "unproven-conflict": "possible conflict",
+    }[code]
+    about = f"of rule `{rule.name}` " if rule else ""
+    verb = "is" if count == 1 else "are"
+    message = f"up to {_counted(count, f'more {what}')} {about}{verb} not listed"
+    return Diagnostic(severity, code, message, rule.span if rule else span)
 
 
 def redundant(rule: Prepared) -> Diagnostic:

@@ -93,7 +93,12 @@ class Verdicts:
 
     def split(self, bits: int) -> list[str]:
         """Return the ids of fields given as bits."""
-        return [name for index, name in enumerate(self.names) if bits >> index & 1]
+        found = []
+        while bits:
+            lowest = bits & -bits
+            found.append(self.names[lowest.bit_length() - 1])
+            bits ^= lowest
+        return found
 
 
 def prepare(resolved: ResolvedSet, axes: Axes) -> tuple[list[Prepared], list[Unreachable], list[TooComplex]]:

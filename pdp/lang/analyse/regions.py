@@ -340,15 +340,11 @@ def compare(domain: Domain, function: str, value: Any) -> Region:
     first, last = domain.ordered
     low = domain.at(value)
     if low is None:
-        return domain.every if function == "not_equals" else EMPTY
+        return EMPTY
     high = domain.after(value)
     match function:
         case "equals":
-            return ((low, high),) if low < high else EMPTY
-        case "not_equals":
-            # A missing entry makes even `!=` undecided; NaN does not.
-            every = ((first, last),) if isinstance(domain, EntryDomain) else domain.every
-            return minus(every, ((low, high),)) if low < high else every
+            spans = (low, high)
         case "less":
             spans = (first, low)
         case "less_equals":

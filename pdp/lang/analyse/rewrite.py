@@ -34,6 +34,28 @@ def expand(expr: Expr, variables: Mapping[str, Expr]) -> Expr:
     return _rebuilt(expr, lambda node: variables[node.name] if isinstance(node, VariableRef) else None)
 
 
+def plain_comparison(expr: Call) -> tuple[Call, bool] | None:
+    """Return an equality or order as `==`, `<` or `<=`, and whether it is negated; None when it is one already.
+
+    So the same question is asked in the same words however it was written. Only floating-point numbers keep `<=`:
+    NaN is neither less than a number nor not less.
+    """
+    left, right = expr.args[0], expr.args[-1]
+    total = {left.type.name, right.type.name} <= {"int", "string", "bool", "timestamp", "duration"}
+    match expr.function:
+        case "not_equals":
+            return dataclasses.replace(expr, function="equals"), True
+        case "greater":
+            return dataclasses.replace(expr, function="less", args=(right, left)), False
+        case "greater_equals" if total:
+            return dataclasses.replace(expr, function="less"), True
+        case "greater_equals":
+            return dataclasses.replace(expr, function="less_equals", args=(right, left)), False
+        case "less_equals" if total:
+            return dataclasses.replace(expr, function="less", args=(right, left)), True
+    return None
+
+
 def unroll(loop: Comprehension) -> Expr | None:
     """Return a loop over a constant list, or over a list that is searched for constants, as plain clauses."""
     if loop.kind not in ("all", "exists") or loop.condition is None:

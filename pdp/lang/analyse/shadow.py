@@ -56,19 +56,20 @@ class Shadows:
         """Return the rules that together hide a rule, as few as is easy to find; None when it is alive."""
         self._steps = _STEPS_A_RULE
         claims = self._claims(index)
-        if claims is None:
+        if not claims:
             return None
         involved = sorted({blocker for claim in claims for blocker in claim.blockers})
         if not self._hidden(index, claims, involved):
             return None
         self._steps = _STEPS_A_RULE
-        for blocker in involved:
+        everywhere = set.intersection(*(set(claim.blockers) for claim in claims))
+        for blocker in sorted(everywhere):
             if self._hidden(index, claims, [blocker]):
                 return [blocker]
         if len(involved) <= _MINIMISED:
             for blocker in list(involved):
                 fewer = [other for other in involved if other != blocker]
-                if self._hidden(index, claims, fewer):
+                if fewer and self._hidden(index, claims, fewer):
                     involved = fewer
         return involved
 
@@ -93,7 +94,7 @@ class Shadows:
         return [other for other in self.neighbours[index] if self._rules[other].fields & bit]
 
     def _claims(self, index: int) -> list[_Claim] | None:
-        """Return in which cases the rule matters for some field; None when it plainly does."""
+        """Return in which cases the rule matters for some field; None when it plainly does, empty without fields."""
         claims: dict[tuple[int, tuple[int, ...]], _Claim] = {}
         for bit in range(self._rules[index].fields.bit_length()):
             if self._rules[index].fields >> bit & 1:

@@ -8,8 +8,9 @@ from typing import Any, Final
 from pdp.lang.analyse.prepared import Prepared
 from pdp.lang.analyse.witness import Assignment
 from pdp.lang.cel import Environment, Scope, to_cel
+from pdp.lang.expr import Expr, VariableRef, walk
 from pdp.lang.model import Attribute, Effect
-from pdp.lang.resolved import Policy, Rule
+from pdp.lang.resolved import Policy, Rule, Variable
 
 # Whether scope and condition of a rule hold for these values; None when that is undecided.
 Verifier = Callable[[Policy, Rule, Mapping[str, Any]], bool | None]
@@ -26,9 +27,15 @@ class ReferenceVerifier:
         self._attributes = attributes
         self._environment = Environment(attributes)
         self._scopes: dict[str, Scope] = {}
+        self._variables: dict[str, tuple[Variable, ...]] = {}
 
     def __call__(self, policy: Policy, rule: Rule, values: Mapping[str, Any]) -> bool | None:
-        """Return false when any clause is false, else None when any is undecided, else true."""
+        """Return false when any clause is false, else None when any is undecided, else true.
+
+        Values with NUL count as a failed trial: Google's Python wrapper cuts texts there.
+        """
+        if any("\0" in text for value in values.values() for text in _texts_in(value)):
+            return False
         decided: bool | None = True
         for equality in policy.scope:
             if equality.attribute not in values:
@@ -44,7 +51,7 @@ class ReferenceVerifier:
             # Google's runtime (0.1.3) takes no datetime for a timestamp before its environment has compiled something.
             scope.compile("true")
         known = {name: to_cel(self._attributes[name].type, value) for name, value in values.items()}
-        for variable in policy.variables:
+        for variable in self._needed(policy, rule):
             result = scope.evaluate(variable.clause.checked, known)
             if result is not None:
                 known[f"vars.{variable.name}"] = result
@@ -55,6 +62,31 @@ class ReferenceVerifier:
             if result is None:
                 decided = None
         return decided
+
+    def _needed(self, policy: Policy, rule: Rule) -> tuple[Variable, ...]:
+        """Return the variables that a rule uses, itself or through others, each after those it uses."""
+        known = self._variables.get(rule.name)
+        if known is None:
+            used = {name for clause in rule.clauses for name in _variables_in(clause.expr)}
+            needed = []
+            for variable in reversed(policy.variables):
+                if variable.name in used:
+                    used |= _variables_in(variable.clause.expr)
+                    needed.append(variable)
+            known = self._variables[rule.name] = tuple(reversed(needed))
+        return known
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple | dict):
+        items = (*value, *value.values()) if isinstance(value, dict) else value
+        yield from (item for item in items if isinstance(item, str))
+
+
+def _variables_in(expr: Expr) -> set[str]:
+    return {node.name for node in walk(expr) if isinstance(node, VariableRef)}
 
 
 def outcome(rule: Prepared, assignment: Assignment, verifier: Verifier) -> bool | None:

@@ -12,8 +12,8 @@ from pdp.lang.analyse.axes import Axes, Kind, points_of
 from pdp.lang.analyse.clock import PLEASANT, Reading, moment
 from pdp.lang.analyse.cubes import Cube
 from pdp.lang.analyse.joint import Joint
-from pdp.lang.analyse.regular import example
 from pdp.lang.analyse.regions import BOOLEAN, Domain, Region, domain_of, holds, only
+from pdp.lang.analyse.regular import example
 from pdp.lang.expr import Call, Expr, Literal, walk
 from pdp.lang.model import Attribute
 from pdp.values import NANOS, AttributeType
@@ -135,7 +135,8 @@ class Witnesses:
                         tests[slot].append(self._axes.all[axis].detail)
                         partners[slot] |= slots - {slot}
         pools = {}
-        for slot in sorted(tests):
+        # The last ones vary first: values that read well elsewhere stay as they are while others follow them.
+        for slot in sorted(tests, key=lambda slot: (slot[1] not in _PLEASANT, slot)):
             cube = joint.request if slot[0] < 0 else joint.grants[slot[0]]
             pools[slot] = self._pool(slot, cube, tests[slot], {p: start[p] for p in partners[slot]}, start[slot])
         return pools
@@ -207,6 +208,7 @@ def _pick(domain: Domain, region: Region, preferred: Iterable[Any]) -> Any:
 
 def _round(domain: Domain, region: Region) -> Iterator[Any]:
     """Yield tidy values near the lower and the upper ends of a region, in it or not."""
+    low_end, high_end = domain.every[0][0], domain.every[-1][1]
     for low, high in region:
         first = domain.value(low)
         if isinstance(first, str):
@@ -220,12 +222,11 @@ def _round(domain: Domain, region: Region) -> Iterator[Any]:
                     yield end
             yield (first + last) / 2
         elif isinstance(first, int) and not isinstance(first, bool):
-            for end in (low, high - 1):
-                if abs(end) > 10**15:
-                    yield end // NANOS * NANOS
-                    yield (end // NANOS + 1) * NANOS
-                if abs(end) < 2**62:
-                    yield end
+            for end in [cut for cut, limit in ((low, low_end), (high - 1, high_end - 1)) if cut != limit]:
+                if abs(end) > 10**15:  # a time, if anything: full hours and full seconds read better
+                    for unit in (3_600 * NANOS, NANOS):
+                        yield from (-(-end // unit) * unit, end // unit * unit)
+                yield end
 
 
 def _entry_read(node: Expr) -> str | None:
@@ -240,9 +241,11 @@ def _exactly(start: Any, constants: list[Literal], others: list[Any]) -> list[An
 
 
 def _texts(start: Any, constants: list[Literal], others: list[Any]) -> list[Any]:
-    patterns = [found for c in constants if isinstance(c.value, str) and (found := example(c.value))]
-    texts = list(dict.fromkeys([*others, *(c.value for c in constants if isinstance(c.value, str))]))
-    return [*patterns, *texts, "", *(a + b for a in texts for b in texts if a != b), *(t + start for t in texts)]
+    written = [c.value for c in constants if isinstance(c.value, str)]
+    # A constant may be a pattern; what is none gives an example as well, and the trial tells.
+    examples = [found for text in written if (found := example(text)) is not None]
+    texts = list(dict.fromkeys([*examples, *others, *written]))
+    return [*texts, "", *(a + b for a in texts for b in texts if a != b), *(t + start for t in texts)]
 
 
 def _numbers(start: Any, constants: list[Literal], others: list[Any]) -> list[Any]:
@@ -250,7 +253,9 @@ def _numbers(start: Any, constants: list[Literal], others: list[Any]) -> list[An
     numbers = [type(start)(n) for n in dict.fromkeys([*others, *numbers]) if abs(n) < 2**62]
     spread = [n + d for n in numbers for d in (0, 1, -1)]
     sums = [a + sign * b for a in others for b in numbers for sign in (1, -1)]
-    return [*spread, *sums, *(2 * n for n in numbers)]
+    products = [a * b for a in numbers for b in numbers]
+    large = [type(start)(sign * 10**6) for sign in (1, -1)]
+    return [*spread, *sums, *large, *(n + d for n in products if abs(n) < 2**62 for d in (0, 1, -1))]
 
 
 def _times(start: Any, constants: list[Literal], others: list[Any]) -> list[Any]:

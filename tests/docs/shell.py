@@ -1,0 +1,123 @@
+"""Runs the commands of a page in order, in a copy of what they are about."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.docs.pages import ROOT, Command
+
+PATIENCE = 60
+# Where pages say that the service listens. Tests run it on a port of their own.
+ADDRESS = "127.0.0.1:7070"
+
+COPIED = ("policies", "docs/examples", "clients/python/examples", "Makefile")
+# Programs that a page may tell people to use and that a test cannot: not installed here, or not for a copy.
+ELSEWHERE = frozenset({"git", "grpcurl", "pip", "pre-commit", "source"})
+
+_HASH = re.compile(r"[0-9a-f]{4,}…")
+
+
+class Shell:
+    """A folder in which commands run; what one leaves behind the next one finds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._code = 0
+        self._services: list[subprocess.Popen[str]] = []
+        self._address = ADDRESS
+        for name in COPIED:
+            source, target = ROOT / name, folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, target)
+
+    def write(self, name: str, text: str) -> None:
+        """Put a file of the page in place."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace(ADDRESS, self._address), encoding="utf-8")
+
+    def run(self, command: Command) -> int:
+        """Run a command and return its exit code. The output must be as shown."""
+        words = shlex.split(command.text.splitlines()[0])
+        if words[0] in ELSEWHERE:
+            return 0
+        if words[0] == "make":
+            makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+            assert all(re.search(rf"^{word}:", makefile, re.MULTILINE) for word in words[1:]), command.text
+            return 0
+        if words[:2] == ["pdp", "serve"]:
+            output = self._serve(command.text)
+        else:
+            # So that `echo $?` tells what the command before it returned.
+            script = f"(exit {self._code}); {command.text.replace(ADDRESS, self._address)}"
+            done = subprocess.run(
+                ["bash", "-c", script], cwd=self.folder, env=_environment(), timeout=PATIENCE, check=False,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
+            )  # fmt: skip
+            self._code, output = done.returncode, done.stdout.replace(self._address, ADDRESS)
+        if command.output.strip():
+            assert is_as_shown(command.output, output), (
+                f"`{command.text}` wrote\n{output}\ninstead of\n{command.output}"
+            )
+        return self._code
+
+    def _serve(self, text: str) -> str:
+        """Start a service that stays until the page ends, and return its line of readiness."""
+        assert "--listen" not in text, "a page shows the service at its default address"
+        arguments = [*shlex.split(text)[1:], "--listen", "127.0.0.1:0", "--drain", "0"]
+        command = [sys.executable, "-m", "pdp.cli", *arguments]
+        with (self.folder / "serve.log").open("w", encoding="utf-8") as log:
+            service = subprocess.Popen(
+                command, cwd=self.folder, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8"
+            )
+        self._services.append(service)
+        assert service.stdout is not None
+        line = service.stdout.readline()
+        assert line.startswith("ready "), (self.folder / "serve.log").read_text(encoding="utf-8")
+        self._address = line.split()[1]
+        return line.replace(self._address, ADDRESS)
+
+    def stop(self) -> None:
+        """Stop the services as Ctrl-C does."""
+        for service in self._services:
+            service.send_signal(signal.SIGINT)
+        for service in self._services:
+            with service:
+                assert service.wait(PATIENCE) == 0
+
+
+@contextmanager
+def shell(folder: Path) -> Iterator[Shell]:
+    """Give a shell and stop what it started."""
+    made = Shell(folder)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def is_as_shown(shown: str, output: str) -> bool:
+    """Whether an output is as a page shows it.
+
+    `…` stands for anything, a hexadecimal number that ends in it for any other, and line breaks may fall elsewhere.
+    """
+    words = [r"[0-9a-f]+" if _HASH.fullmatch(word) else re.escape(word).replace("…", ".*?") for word in shown.split()]
+    pattern = r"\s+".join(words).replace(r"\s+.*?\s+", r"\s+(?:.*?\s+)?")
+    return re.fullmatch(pattern, output.strip(), re.DOTALL) is not None
+
+
+def _environment() -> dict[str, str]:
+    path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"])
+    return {"PATH": path, "LANG": "C.UTF-8", "HOME": os.environ.get("HOME", "/")}
