@@ -18,7 +18,7 @@ from pdp.engine.codegen import Codegen, attribute_variable, clock_readings
 from pdp.engine.exact import Evaluator
 from pdp.engine.grants import NO_GRANT
 from pdp.engine.index import Entry, Group, build_groups
-from pdp.engine.request import KINDS, SCALAR_KINDS, reader
+from pdp.engine.request import KINDS, SCALAR_KINDS, reader, zero_reader
 from pdp.engine.rules import CompiledRule
 from pdp.errors import UndecidedError
 from pdp.lang.expr import attributes_of
@@ -267,7 +267,9 @@ class _Module:
             return f"grant.{key}"
         kind = self._schema.types[name]
         fallback = f"read_{name.replace('.', '_')}"
-        self._namespace[fallback] = reader(kind, self._schema.defaults.get(name, runtime.MISSING))
+        default = self._schema.defaults.get(name, runtime.MISSING)
+        make = zero_reader if kind in SCALAR_KINDS else reader
+        self._namespace[fallback] = make(kind, default)
         source = "context" if root == "context" else f"{root}_map"
         read = f"{fallback}({source}, {key!r})"
         # The usual value is not the type's zero, and then its kind needs no look.

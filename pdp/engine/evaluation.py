@@ -71,7 +71,7 @@ class Evaluation:
         found.sort(key=lambda entry: entry[:2])
         return [hit for _, _, hit in found], undecided
 
-    def _run(  # noqa: PLR0917 - one private step of with_grants
+    def _run(
         self,
         function: Any,
         parties: Parties,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pdp.engine.counts import Tally
 from pdp.engine.rules import CompiledRule
 from pdp.engine.wire_masks import mask_message, mask_parameters
 from pdp.lang.model import Label
@@ -106,6 +108,14 @@ class Outcomes:
                     rule=rule.name,
                 )
         return winners
+
+    def tally(self, response: decision_service_pb2.DecideResponse) -> Tally:
+        """Return how many verdicts of each effect and level a response has."""
+        found: Tally = Counter()
+        for verdict in response.verdicts:
+            level = self._fields[verdict.field].level if verdict.field in self._fields else "unknown"
+            found["mask" if verdict.effect == _MASK else "unmask", level] += 1
+        return found
 
     def _winner(
         self, field: bundle_pb2.FieldDefinition, hits: Iterable[Hit]

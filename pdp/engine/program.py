@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pdp.engine import trace
 from pdp.engine.assemble import Schema
 from pdp.engine.bundle import parse
+from pdp.engine.counts import Counts, Encoded, Tally
 from pdp.engine.decision_ids import DecisionIds
 from pdp.engine.evaluation import Evaluation, Undecided
 from pdp.engine.grants import NO_GRANTS, GrantSource, counting_grants
@@ -42,6 +43,9 @@ MAX_DIAGNOSTICS = 32
 SHORT_REQUEST_ID = MAX_REQUEST_ID // 4
 _TABLE_SIZE = 8_192
 _TABLE_FIELDS = 64
+
+# Looks at a decoded request before it is decided; raises to refuse it.
+Check = Callable[[Any], None]
 
 _Request = decision_service_pb2.DecideRequest
 _Response = decision_service_pb2.DecideResponse
@@ -74,7 +78,10 @@ class Program:
         self.evaluation = Evaluation(self.rules, self.schema, f"policy set {signed.hash[:12]}")
         self._ids = ids
         # Encodings used lately, and those from before these filled up.
-        self._bodies: dict[tuple[tuple[str, ...], tuple[int, ...]], bytes] = {}
+        # Two generations, so that a flood of odd field lists does not cost the usual ones their place.
+        self._encoded: dict[tuple[tuple[str, ...], tuple[int, ...]], Encoded] = {}
+        self._older: dict[tuple[tuple[str, ...], tuple[int, ...]], Encoded] = {}
+        self._counts = Counts()
         self._older_bodies: dict[tuple[tuple[str, ...], tuple[int, ...]], bytes] = {}
         self._trailer = _Response(revision=self.revision, policy_hash=self.hash).SerializeToString()
         self._names = {
@@ -100,12 +107,15 @@ class Program:
         """Compile a bundle. Raises BundleError."""
         return cls(signed, grants, ids or DecisionIds())
 
-    def decide(self, payload: bytes, now: int | None = None) -> bytes:
+    def decide(self, payload: bytes, now: int | None = None, check: Check | None = None) -> bytes:
         """Answer a serialized DecideRequest with a serialized DecideResponse.
 
-        `now` is in nanoseconds since 1970, the clock's time when None. Raises RequestError.
+        `now` is in nanoseconds since 1970, the clock's time when None. `check` sees the decoded request before
+        anything is decided and may raise. Raises RequestError.
         """
         request = decode(_Request.FromString, payload)
+        if check is not None:
+            check(request)
         return self.answer(request, len(payload), time.time_ns() if now is None else now)
 
     def answer(self, request: decision_service_pb2.DecideRequest, size: int, now: int) -> bytes:
@@ -125,9 +135,11 @@ class Program:
         body = self._decide(subject, request.action, request.resource, request.context, now, grant_ids, fields)
         return head + self._trailer + body
 
-    def decide_batch(self, payload: bytes, now: int | None = None) -> bytes:
-        """Answer a serialized DecideBatchRequest with a serialized DecideBatchResponse. Raises RequestError."""
+    def decide_batch(self, payload: bytes, now: int | None = None, check: Check | None = None) -> bytes:
+        """Answer a serialized DecideBatchRequest with a serialized DecideBatchResponse, as `decide` does."""
         request = decode(decision_service_pb2.DecideBatchRequest.FromString, payload)
+        if check is not None:
+            check(request)
         size = len(payload)
         check_parties(request, size)
         if request.min_revision > self.revision:
@@ -157,12 +169,12 @@ class Program:
         body = self._decide(subject, action, item.resource, context, now, request.grant_ids, fields)
         return _tagged(b"\x0a", self._ids.head() + body)
 
-    def explain(self, payload: bytes, now: int | None = None) -> bytes:
+    def explain(self, payload: bytes, now: int | None = None, check: Check | None = None) -> bytes:
         """Answer a serialized ExplainRequest with a serialized ExplainResponse. Raises RequestError.
 
         A time in the request wins over `now`.
         """
-        return trace.explain(self, payload, time.time_ns() if now is None else now)
+        return trace.explain(self, payload, time.time_ns() if now is None else now, check)
 
     def requested_fields(self, request: Any, place: str = "") -> tuple[str, ...]:
         """Return the fields that a request or a batch item asks about. Raises RequestError."""
@@ -183,7 +195,7 @@ class Program:
     def _stale(self, wanted: int) -> StaleRevisionError:
         return StaleRevisionError(Violation("min_revision", f"is {wanted}, this node has revision {self.revision}"))
 
-    def _decide(  # noqa: PLR0917 - unpacked, because this is the hot path
+    def _decide(
         self,
         subject: Any,
         action: Any,
@@ -205,36 +217,54 @@ class Program:
             return self._decide_with_grants(Parties(subject, action, resource, context, now), fields, grant_ids)
         hits, undecided = self.evaluation.without_grants(subject, action, resource, context, now, fields)
         key = (fields, tuple(hits))
-        body = self._bodies.get(key)
+        outcome = self._encoded.get(key)
         # What is in the table has only fields of the dictionary.
-        known = body is not None or all(map(self.outcomes.known, fields))
-        if body is None:
-            body = self._encode(key, keep=known)
+        known = outcome is not None or all(map(self.outcomes.known, fields))
+        if outcome is None:
+            outcome = self._encode(key, keep=known)
+        outcome.uses += 1
+        body = outcome.body
         if known and declared and not undecided:
             return body
         about_request = [] if declared else self._undeclared(Parties(subject, action, resource, context, now))
         return body + self._diagnostics(fields, about_request, undecided)
 
-    def _encode(self, key: tuple[tuple[str, ...], tuple[int, ...]], *, keep: bool) -> bytes:
+    def _encode(self, key: tuple[tuple[str, ...], tuple[int, ...]], *, keep: bool) -> Encoded:
         """Return the encoded outcome of some hits; remember it within bounds if it is to be kept."""
         fields, hits = key
-        body = self._older_bodies.pop(key, None)
-        if body is None:
+        outcome = self._older.pop(key, None)
+        if outcome is None:
             response = _Response()
             found = [Hit(self.rules[h if h >= 0 else ~h], undecided=h < 0) for h in hits]
             self.outcomes.respond(fields, found, response)
-            body = response.SerializeToString(deterministic=True)
+            outcome = Encoded(response.SerializeToString(deterministic=True), self.outcomes.tally(response))
         if keep and len(fields) <= _TABLE_FIELDS:
-            if len(self._bodies) >= _TABLE_SIZE:
-                self._older_bodies, self._bodies = self._bodies, {}
+            if len(self._encoded) >= _TABLE_SIZE:
+                # What is in use moves to the young table again; the rest goes with the next change.
+                self._counts.fold(self._older.values())
+                self._older, self._encoded = self._encoded, {}
             # Only names of the dictionary are kept, so keys can share them.
-            self._bodies[tuple(map(sys.intern, fields)), hits] = body
-        return body
+            self._encoded[tuple(map(sys.intern, fields)), hits] = outcome
+        else:
+            self._count(outcome.tally)
+        return outcome
+
+    def _count(self, tally: Tally) -> None:
+        """Count one decision that the table does not count."""
+        self._counts.decisions += 1
+        self._counts.verdicts.update(tally)
+
+    def counts(self) -> Counts:
+        """Return what was decided since this program was made."""
+        counts = self._counts.copy()
+        counts.fold([*self._encoded.values(), *self._older.values()])
+        return counts
 
     def _decide_with_grants(self, parties: Parties, fields: tuple[str, ...], grant_ids: Sequence[str]) -> bytes:
         hits, undecided, about_grants = self.evaluate(parties, fields, grant_ids)
         response = _Response()
         self.outcomes.respond(fields, hits, response)
+        self._count(self.outcomes.tally(response))
         about_request = [*self._undeclared(parties), *about_grants]
         return response.SerializeToString(deterministic=True) + self._diagnostics(fields, about_request, undecided)
 
@@ -265,6 +295,8 @@ class Program:
 
         Unknown fields come first, in request order, then undeclared attributes, grants and undecided rules.
         """
+        for attributes in undecided.values():
+            self._counts.undecided.update(attributes)
         unknown = [f for f in dict.fromkeys(fields) if not self.outcomes.known(f)]
         code = types_pb2.DIAGNOSTIC_CODE_UNKNOWN_FIELD
         message = "the dictionary does not have this field; it is masked in full"

@@ -73,17 +73,33 @@ def python_value(value: types_pb2.Value, kind: AttributeType) -> Any:
             return tuple(held.values) if kind.is_list else held
 
 
-def reader(kind: AttributeType, default: Any) -> Callable[[Mapping[str, types_pb2.Value], str], Any]:
+Read = Callable[[Any, str], Any]
+
+
+def reader(kind: AttributeType, default: Any) -> Read:
     """Return a function that reads an attribute out of a request's map.
 
     Looking up an absent key adds an empty Value to the map, which counts as absent too: so reading twice is alike.
     """
 
-    def read(values: Mapping[str, types_pb2.Value], key: str) -> Any:
+    def read(values: Any, key: str) -> Any:
         value = values[key]
         if value.WhichOneof("kind") is None:
             return default
         return python_value(value, kind)
+
+    return read
+
+
+def zero_reader(kind: AttributeType, default: Any) -> Read:
+    """Return what `reader` does for a scalar whose member holds its type's zero, as an absent one does too."""
+    member = KINDS[kind]
+
+    def read(values: Any, key: str) -> Any:
+        value = values[key]
+        if value.HasField(member):
+            return getattr(value, member)
+        return default if value.WhichOneof("kind") is None else MISSING
 
     return read
 

@@ -19,7 +19,7 @@ from pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
 from pdp.values import NANOS, TIMESTAMP_MAX, TIMESTAMP_MIN, cel_literal
 
 if TYPE_CHECKING:
-    from pdp.engine.program import Program
+    from pdp.engine.program import Check, Program
 
 _CLAUSES = {
     True: decision_service_pb2.CLAUSE_OUTCOME_TRUE,
@@ -33,13 +33,15 @@ _RULES = {
 }
 
 
-def explain(program: Program, payload: bytes, now: int) -> bytes:
+def explain(program: Program, payload: bytes, now: int, check: Check | None = None) -> bytes:
     """Answer a serialized ExplainRequest, `now` where it says no time, with a serialized ExplainResponse.
 
     Raises RequestError.
     """
     question = decode(decision_service_pb2.ExplainRequest.FromString, payload)
     request = question.request
+    if check is not None:
+        check(request)
     if question.HasField("now"):
         now = question.now.seconds * NANOS + question.now.nanos
     if not 0 <= question.now.nanos < NANOS or not TIMESTAMP_MIN <= now <= TIMESTAMP_MAX:

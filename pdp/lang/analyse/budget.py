@@ -23,7 +23,7 @@ class Budget:
     @classmethod
     def for_rules(cls, count: int) -> Budget:
         """Return the budget for a policy set of so many rules."""
-        return cls(pairs=max(60_000, 20 * count), steps=max(200_000, 20 * count), trials=max(10_000, count))
+        return cls(pairs=max(60_000, 20 * count), steps=max(200_000, 20 * count), trials=max(5_000, count))
 
     def pair(self) -> bool:
         """Spend one comparison; False when none is left."""

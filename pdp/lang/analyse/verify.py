@@ -11,6 +11,7 @@ from pdp.lang.cel import Environment, Scope, to_cel
 from pdp.lang.expr import Expr, VariableRef, walk
 from pdp.lang.model import Attribute, Effect
 from pdp.lang.resolved import Policy, Rule, Variable
+from pdp.values import NANOS, TIMESTAMP_MAX, TIMESTAMP_MIN
 
 # Whether scope and condition of a rule hold for these values; None when that is undecided.
 Verifier = Callable[[Policy, Rule, Mapping[str, Any]], bool | None]
@@ -18,6 +19,7 @@ Verifier = Callable[[Policy, Rule, Mapping[str, Any]], bool | None]
 _NO_GRANT: Final[Mapping[str, Any]] = {
     "grant.active": False, "grant.kind": "", "grant.approver": "", "grant.approver_level": 0, "grant.scenario": "",
 }  # fmt: skip
+_DAY: Final = 86_400 * NANOS
 
 
 class ReferenceVerifier:
@@ -32,9 +34,9 @@ class ReferenceVerifier:
     def __call__(self, policy: Policy, rule: Rule, values: Mapping[str, Any]) -> bool | None:
         """Return false when any clause is false, else None when any is undecided, else true.
 
-        Values with NUL count as a failed trial: Google's Python wrapper cuts texts there.
+        Values that Google's Python wrapper does not carry faithfully count as a failed trial.
         """
-        if any("\0" in text for value in values.values() for text in _texts_in(value)):
+        if not all(map(_is_carried, values.values())):
             return False
         decided: bool | None = True
         for equality in policy.scope:
@@ -77,12 +79,15 @@ class ReferenceVerifier:
         return known
 
 
-def _texts_in(value: Any) -> Iterator[str]:
+def _is_carried(value: Any) -> bool:
+    """Whether a value reaches Google's runtime as it is: texts end at NUL, the first and last days are refused."""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, tuple | dict):
-        items = (*value, *value.values()) if isinstance(value, dict) else value
-        yield from (item for item in items if isinstance(item, str))
+        return "\0" not in value
+    if isinstance(value, int):
+        return TIMESTAMP_MIN + _DAY <= value <= TIMESTAMP_MAX - _DAY
+    if isinstance(value, dict):
+        return all(map(_is_carried, (*value, *value.values())))
+    return not isinstance(value, tuple) or all(map(_is_carried, value))
 
 
 def _variables_in(expr: Expr) -> set[str]:

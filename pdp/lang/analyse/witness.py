@@ -164,7 +164,7 @@ class Witnesses:
             return [start, *(value for value in few if value != start)]
         others = [v for (_, n), v in partners.items() if self._attributes[n].type is attribute.type]
         near = _NEAR.get(attribute.type, _exactly)(start, constants, others)
-        ends = [domain.value(low) for low, _ in region]
+        ends = [domain.value(low) for low, _ in region if low != domain.every[0][0]]
         pool: dict[Any, None] = {start: None}
         for value in (*near, *ends):
             cut = domain.at(value)
