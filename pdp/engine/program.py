@@ -82,7 +82,6 @@ class Program:
         self._encoded: dict[tuple[tuple[str, ...], tuple[int, ...]], Encoded] = {}
         self._older: dict[tuple[tuple[str, ...], tuple[int, ...]], Encoded] = {}
         self._counts = Counts()
-        self._older_bodies: dict[tuple[tuple[str, ...], tuple[int, ...]], bytes] = {}
         self._trailer = _Response(revision=self.revision, policy_hash=self.hash).SerializeToString()
         self._names = {
             root: frozenset(n.partition(".")[2] for n in types if n.startswith(root + ".")) - _OWN[root]

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+
 from jingxi_client import masks as client
 from jingxi_client._surnames import COMPOUND_SURNAMES
-
 from pdp.masks.catalogue import (
     ALGORITHMS,
     Form,

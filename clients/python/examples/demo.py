@@ -23,8 +23,9 @@ from demo_labels import Labels
 from demo_scenes import EVENING, MORNING, SCENES, Grant, Scene, View
 from demo_service import Service, ServiceError
 from demo_tables import Cell, Look, Shown, Writer, cell, value_at
-from jingxi_client import Action, Client, JingxiError, Masked, Text
 from rich.console import Console
+
+from jingxi_client import Action, Client, JingxiError, Masked, Text
 
 POLICIES = Path(__file__).parents[3] / "policies"
 

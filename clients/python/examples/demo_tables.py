@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jingxi_client import Masked, Obligation, PartDecision, Reason, Text
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Line
+
+from jingxi_client import Masked, Obligation, PartDecision, Reason, Text
 
 RAW = Text("原文", "raw")
 DEFAULT_MASK = Text("没有规则开放，按字典默认脱敏", "no rule opens it: masked by the dictionary's default")

@@ -18,6 +18,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 import re2
+
 from jingxi_client import _figures, _text
 from jingxi_client._text import HIDDEN
 from jingxi_client.errors import KeyUnavailableError, MaskUnavailableError

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+
 from jingxi_client._gen.pdp.v1 import bundle_pb2, decision_service_pb2_grpc, types_pb2
 from jingxi_client._gen.pdp.v1 import decision_service_pb2 as api
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import jingxi_client
 import pytest
 from google.protobuf import json_format
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+import jingxi_client
 from jingxi_client import (
     AccessDeniedError,
     Action,

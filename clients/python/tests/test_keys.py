@@ -4,6 +4,7 @@ import base64
 from pathlib import Path
 
 import pytest
+
 from jingxi_client import KeyUnavailableError, keys_from_env, keys_from_folder
 
 KEY = bytes(range(32))

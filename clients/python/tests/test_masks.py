@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from jingxi_client import KeyUnavailableError, MaskUnavailableError, masks
 from jingxi_client._figures import number_text
 

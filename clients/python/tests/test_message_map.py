@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 from google.protobuf import json_format
+
 from jingxi_client import Action, JingxiError, MessageMismatchError, PathError, Resource, Subject, message_map
 from jingxi_client._gen.pdp.v1 import bundle_pb2, types_pb2
 from jingxi_client._gen.pdp.v1 import decision_service_pb2 as api

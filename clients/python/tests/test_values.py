@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
+
 from jingxi_client import AttributeValueError, values
 from jingxi_client._gen.pdp.v1 import bundle_pb2
 
