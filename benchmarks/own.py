@@ -61,7 +61,7 @@ def breakdown(path: str, rule_set: RuleSet, count: int) -> Loaded:
     parse = decision_service_pb2.DecideRequest.FromString
 
     def first(payload: bytes) -> bytes:
-        program._bodies.clear()
+        program._encoded.clear()  # what it has met before
         return program.decide(payload, NOW)
 
     candidates = {

@@ -174,13 +174,14 @@ def _menu_rule(draw: random.Random, position: int, *, portable_only: bool) -> Ru
                 (OneOf("context.channel", ("counter", "phone")),),
                 (OneOf("context.scenario", tuple(draw.sample(SCENARIOS, 2))),),
                 (Not(OneOf("resource.customer_class", ("diamond", "private"))),),
+                (OneOf("subject.branch", tuple(draw.sample(BRANCHES, draw.randint(2, 6)))),),
             )
         )
         cel = () if portable_only or position != 3 else ("vars.by_day",)
         return Rule(f"show-{position}", (*conditions, *extra), fields, unmasks=True, cel=cel)
     condition: Condition = draw.choice(
         (
-            AtLeast("resource.balance", draw.choice((500_000, 1_000_000, 5_000_000))),
+            AtLeast("resource.balance", draw.randint(5, 500) * 10_000),
             OneOf("context.scenario", ("marketing",)),
             OneOf("action.name", ("print", "export")),
         )

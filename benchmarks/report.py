@@ -127,6 +127,7 @@ def _show_stages(console: Console, compiled: dict[str, Any]) -> None:
     console.print(table)
     mib = 1024 * 1024
     console.print(
+        f"{publish['clauses']:,} clauses, {publish['different_clauses']:,} of them different; "
         f"text {publish['text_bytes'] / mib:.1f} MiB, bundle {publish['bundle_bytes'] / mib:.1f} MiB, "
         f"memory of the publisher {publish['resident_bytes'] / mib:.0f} MiB, "
         f"of a decision worker {worker['resident_bytes'] / mib:.0f} MiB, "

@@ -44,9 +44,12 @@ def compile_set(rule_set: RuleSet, path: str) -> dict[str, Any]:
     signed = clock.time("build", lambda: bundle.build(resolved))
     clock.time("compile", lambda: Program.from_bundle(signed))
     bundle.write(Path(path), signed)
+    clauses = [clause.checked for policy in resolved.policies for rule in policy.rules for clause in rule.clauses]
     return {
         "rules": rule_set.size,
         "files": len(texts),
+        "clauses": len(clauses),
+        "different_clauses": len(set(clauses)),
         "text_bytes": sum(len(t.encode()) for t in texts.values()),
         "stages": clock.stages,
         "findings": len(findings),

@@ -11,6 +11,10 @@ PdpError                    code `internal`
 ├── ValueFormatError        code `value`           a text or YAML value does not fit its declared type
 ├── GrantFileError          code `grants`          a grants file cannot be read
 ├── NoPolicyError           code `no_policy`       the server has nothing to decide by yet
+├── CallersFileError        code `callers`         a callers file cannot be read
+├── UnauthenticatedError    code `unauthenticated` a caller that nobody knows, or whose token no longer holds
+├── AccessDeniedError       code `access_denied`   a known caller that asks for what it may not have
+├── RateLimitedError        code `rate_limited`    a caller that asks too often; `retry_seconds` says when it may again
 ├── ConfigError             code `config`          a setting that the server cannot start with
 └── UndecidedError          code `undecided`       a CEL evaluation has no value (missing attribute, overflow…)
 """
@@ -102,10 +106,45 @@ class NoPolicyError(PdpError):
     code = "no_policy"
 
 
+class CallersFileError(PdpError):
+    """A file of callers that cannot be read."""
+
+    code = "callers"
+
+
+class UnauthenticatedError(PdpError):
+    """A call whose token or certificate names no caller that may call now. The message never quotes a token."""
+
+    code = "unauthenticated"
+
+
+class AccessDeniedError(PdpError):
+    """A call that its caller may not make, for an application or a subject that is not the caller's."""
+
+    code = "access_denied"
+
+
+class RateLimitedError(PdpError):
+    """A call beyond its caller's rate; `retry_seconds` is how long the caller should wait."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, retry_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
+
+
 class ConfigError(PdpError):
-    """A setting with which the server refuses to start; the message names it and the mend."""
+    """A setting with which the server refuses to start; the message names it and the mend.
+
+    `problems` are pairs of a setting's dotted name and a message, where it is known which settings are to blame.
+    """
 
     code = "config"
+
+    def __init__(self, message: str, problems: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class UndecidedError(PdpError):

@@ -21,7 +21,6 @@ from pdp.engine.index import Entry, Group, build_groups
 from pdp.engine.request import KINDS, SCALAR_KINDS, reader, zero_reader
 from pdp.engine.rules import CompiledRule
 from pdp.errors import UndecidedError
-from pdp.lang.expr import attributes_of
 from pdp.values import AttributeType
 
 _PARAMETERS = "subject, action, resource, context, now, grant, hits, slow"
@@ -222,7 +221,7 @@ class _Module:
     def _rule(self, entry: Entry, scope: _Scope) -> list[str]:
         rule = entry.rule
         codegen = Codegen(rule.variables, scope.clock)
-        conditions = [codegen.condition(expr) for expr in entry.rest]
+        conditions = [codegen.condition(condition.expr) for condition in entry.rest]
         lines = [f"    # {rule.name}"]
         if not conditions:
             return [*lines, f"    hits.append({rule.index})"]
@@ -240,9 +239,10 @@ class _Module:
         wanted = set(names)
         readings: Counter[tuple[str, str]] = Counter()
         for entry in entries:
-            for expr in entry.rest:
-                wanted |= attributes_of(expr, entry.rule.variables)
-                readings.update(clock_readings(expr, entry.rule.variables))
+            for condition in entry.rest:
+                wanted |= condition.attributes
+                if "now" in condition.attributes:
+                    readings.update(clock_readings(condition.expr, entry.rule.variables))
         known = outer or _NOTHING
         clock = dict(known.clock)
         # One reading may not be needed at all, when an earlier condition of its rule is false.

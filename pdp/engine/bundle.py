@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
@@ -14,6 +14,7 @@ from pdp.engine.request import TYPE_NUMBERS, build_request, wire_value
 from pdp.engine.wire_masks import mask_message
 from pdp.errors import BundleError
 from pdp.lang import model, resolved
+from pdp.lang.cel import may_use_variables
 from pdp.lang.sentence import Sentences
 from pdp.masks import catalogue
 from pdp.v1 import bundle_pb2, types_pb2
@@ -43,9 +44,9 @@ def build(policy_set: resolved.ResolvedSet, revision: int = 0) -> bundle_pb2.Sig
             _golden(suite, scenario, policy_set, types) for suite in policy_set.tests for scenario in suite.scenarios
         ],
     )
-    sentences = Sentences(policy_set)
+    writer = _Policies(policy_set, types)
     for policy in policy_set.policies:
-        bundle.policies.append(_policy(policy, types, sentences))
+        bundle.policies.append(writer.policy(policy))
     payload = bundle.SerializeToString(deterministic=True)
     return bundle_pb2.SignedBundle(bundle=payload, hash=hashlib.sha256(payload).hexdigest(), revision=revision)
 
@@ -169,44 +170,57 @@ def _message_map(message: model.MessageMap) -> bundle_pb2.MessageMap:
     )
 
 
-def _policy(policy: resolved.Policy, types: dict[str, AttributeType], sentences: Sentences) -> bundle_pb2.Policy:
-    def expression(clause: resolved.Clause) -> bundle_pb2.Expression:
-        return bundle_pb2.Expression(
-            text=clause.text.value,
-            checked=clause.checked,
-            location=str(clause.text.span),
-            sentence=_text(sentences.clause(policy, clause)),
+class _Policies:
+    """Writes policies; a clause that many rules share is put into words once."""
+
+    def __init__(self, policy_set: resolved.ResolvedSet, types: Mapping[str, AttributeType]) -> None:
+        self._types = types
+        self._sentences = Sentences(policy_set)
+        self._known: dict[bytes, types_pb2.LocalizedText] = {}
+
+    def policy(self, policy: resolved.Policy) -> bundle_pb2.Policy:
+        return bundle_pb2.Policy(
+            id=policy.id,
+            title=_text(policy.title),
+            scope=[
+                bundle_pb2.ScopeClause(
+                    attribute=clause.attribute,
+                    values=[wire_value(self._types[clause.attribute], v) for v in sorted(clause.values)],
+                    location=str(clause.span),
+                    sentence=_text(self._sentences.scope(clause)),
+                )
+                for clause in policy.scope
+            ],
+            variables=[
+                bundle_pb2.Variable(name=v.name, expression=self._expression(policy, v.clause))
+                for v in policy.variables
+            ],
+            rules=[
+                bundle_pb2.Rule(
+                    id=rule.id,
+                    title=_text(rule.title),
+                    when=[self._expression(policy, clause) for clause in rule.clauses],
+                    fields=sorted(rule.fields),
+                    effect=_EFFECTS[rule.effect],
+                    mask=_mask(rule.mask) if rule.mask else None,
+                    priority=rule.priority,
+                    obligations=_obligations(rule.obligations),
+                    location=str(rule.span),
+                    sentence=_text(self._sentences.rule(policy, rule)),
+                )
+                for rule in policy.rules
+            ],
         )
 
-    return bundle_pb2.Policy(
-        id=policy.id,
-        title=_text(policy.title),
-        scope=[
-            bundle_pb2.ScopeClause(
-                attribute=clause.attribute,
-                values=[wire_value(types[clause.attribute], v) for v in sorted(clause.values)],
-                location=str(clause.span),
-                sentence=_text(sentences.scope(clause)),
-            )
-            for clause in policy.scope
-        ],
-        variables=[bundle_pb2.Variable(name=v.name, expression=expression(v.clause)) for v in policy.variables],
-        rules=[
-            bundle_pb2.Rule(
-                id=rule.id,
-                title=_text(rule.title),
-                when=[expression(clause) for clause in rule.clauses],
-                fields=sorted(rule.fields),
-                effect=_EFFECTS[rule.effect],
-                mask=_mask(rule.mask) if rule.mask else None,
-                priority=rule.priority,
-                obligations=_obligations(rule.obligations),
-                location=str(rule.span),
-                sentence=_text(sentences.rule(policy, rule)),
-            )
-            for rule in policy.rules
-        ],
-    )
+    def _expression(self, policy: resolved.Policy, clause: resolved.Clause) -> bundle_pb2.Expression:
+        sentence = self._known.get(clause.checked)
+        if sentence is None:
+            sentence = _text(self._sentences.clause(policy, clause))
+            if not may_use_variables(clause.text.value):
+                self._known[clause.checked] = sentence
+        return bundle_pb2.Expression(
+            text=clause.text.value, checked=clause.checked, location=str(clause.text.span), sentence=sentence
+        )
 
 
 def _obligations(obligations: Iterable[model.Obligation]) -> list[types_pb2.Obligation]:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pdp.engine.rules import CompiledRule
+from pdp.engine.rules import CompiledRule, Condition
 from pdp.engine.runtime import MISSING
 from pdp.lang.expr import BOOL, INT, STRING, AttributeRef, Call, Expr, Literal
 
@@ -32,7 +32,7 @@ class Entry:
     """A rule under the keys it may match, with the conjuncts that the keys do not settle."""
 
     rule: CompiledRule
-    rest: tuple[Expr, ...]
+    rest: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def build_groups(rules: Sequence[CompiledRule]) -> list[Group]:
         signature = signatures[rule.index]
         found = keys[rule.index]
         settled = {id(expr) for name in signature for expr in found[name].conjuncts}
-        rest = tuple(c.expr for c in rule.conditions if id(c.expr) not in settled)
+        rest = tuple(c for c in rule.conditions if id(c.expr) not in settled)
         table = tables.setdefault(signature, {})
         for key in itertools.product(*(found[name].values for name in signature)):
             table.setdefault(key, []).append(Entry(rule, rest))
@@ -83,14 +83,16 @@ def _join(signatures: dict[int, tuple[str, ...]], keys: Mapping[int, Mapping[str
     members: dict[tuple[str, ...], list[int]] = {}
     for index, signature in signatures.items():
         members.setdefault(signature, []).append(index)
-    crowds = {signature: _crowd(members[signature], signature, keys) for signature in members}
+    crowds = {signature: _crowd(members[signature], signature, keys, len(signatures)) for signature in members}
+    # The crowding and what is in common, for each pair of signatures.
     costs: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[int, tuple[str, ...]]] = {}
     while True:
         for pair in itertools.combinations(sorted(members), 2):
             if pair not in costs:
                 common = tuple(sorted(set(pair[0]) & set(pair[1])))
-                together = _crowd([*members[pair[0]], *members[pair[1]]], common, keys)
-                costs[pair] = (together - max(crowds[pair[0]], crowds[pair[1]]), common)
+                apart = max(crowds[pair[0]], crowds[pair[1]])
+                both = itertools.chain(members[pair[0]], members[pair[1]])
+                costs[pair] = (_crowd(both, common, keys, apart + MAX_CROWDING) - apart, common)
         pairs = [(cost, pair, common) for pair, (cost, common) in costs.items() if cost <= MAX_CROWDING]
         if not pairs:
             return
@@ -98,17 +100,26 @@ def _join(signatures: dict[int, tuple[str, ...]], keys: Mapping[int, Mapping[str
         joined = [index for signature in pair for index in members.pop(signature)]
         joined += members.pop(common, [])
         members[common] = joined
-        crowds[common] = _crowd(joined, common, keys)
+        crowds[common] = _crowd(joined, common, keys, len(signatures))
         signatures.update(dict.fromkeys(joined, common))
         costs = {known: cost for known, cost in costs.items() if not {*pair, common} & set(known)}
 
 
-def _crowd(indices: Iterable[int], signature: tuple[str, ...], keys: Mapping[int, Mapping[str, _Constants]]) -> int:
-    """Return how many of these rules lie under one key at most."""
-    counts: Counter[tuple[Any, ...]] = Counter()
+def _crowd(
+    indices: Iterable[int], signature: tuple[str, ...], keys: Mapping[int, Mapping[str, _Constants]], limit: int
+) -> int:
+    """Return how many of these rules lie under one key at most; something above the limit if it is exceeded."""
+    counts: dict[tuple[Any, ...], int] = {}
+    most = 0
     for index in indices:
-        counts.update(itertools.product(*(keys[index][name].values for name in signature)))
-    return max(counts.values())
+        found = keys[index]
+        for key in itertools.product(*[found[name].values for name in signature]):
+            count = counts[key] = counts.get(key, 0) + 1
+            if count > most:
+                most = count
+                if most > limit:
+                    return most
+    return most
 
 
 @dataclass(slots=True)

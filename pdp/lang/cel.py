@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ from pdp.source import SourceText
 from pdp.values import NANOS, AttributeType
 
 MAX_LENGTH = 4_096
+# Google's environments take a millisecond to make and 140 KiB each.
+_MAX_SCOPES = 64
 
 TYPES: Mapping[AttributeType, Type] = {
     AttributeType.STRING: STRING,
@@ -68,13 +71,14 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """What is wrong at an offset (code points) of an expression."""
+    """What is wrong at an offset (code points) of an expression; `name` is what it does not know, if that is it."""
 
     offset: int
     length: int
     code: str
     message: str
     hint: str = ""
+    name: str = ""
 
 
 class CelIssuesError(Exception):
@@ -98,22 +102,36 @@ class Environment:
 
     def __init__(self, attributes: Mapping[str, Attribute]) -> None:
         self._types = {name: _cel_type(TYPES[a.type]) for name, a in attributes.items()}
-        self._base = cel.NewEnv(variables=self._types)
+        self._plain = Scope(cel.NewEnv(variables=self._types), self._types, ())
+        self._scopes: dict[tuple[tuple[str, Type], ...], Scope] = {}
 
     def scope(self, variables: Mapping[str, Type]) -> Scope:
         """Return a scope in which `vars.<name>` has these types."""
         if not variables:
-            return Scope(self._base, self._types, ())
-        added = {f"vars.{name}": _cel_type(kind) for name, kind in variables.items()}
-        env = cel.NewEnv(variables=self._types | added)
-        return Scope(env, self._types, tuple(variables))
+            return self._plain
+        key = tuple(variables.items())
+        known = self._scopes.get(key)
+        if known is None:
+            added = {f"vars.{name}": _cel_type(kind) for name, kind in variables.items()}
+            env = cel.NewEnv(variables=self._types | added)
+            known = Scope(env, self._types, tuple(variables), self._plain)
+            if len(self._scopes) >= _MAX_SCOPES:
+                self._scopes.clear()
+            self._scopes[key] = known
+        return known
 
 
 class Scope:
-    """Compiles and evaluates expressions over attributes and some variables."""
+    """Compiles and evaluates expressions over attributes and some variables.
 
-    def __init__(self, env: cel.Env, attributes: Mapping[str, Any], variables: tuple[str, ...]) -> None:
+    Expressions without variables are compiled in the `plain` scope, once for all policies.
+    """
+
+    def __init__(
+        self, env: cel.Env, attributes: Mapping[str, Any], variables: tuple[str, ...], plain: Scope | None = None
+    ) -> None:
         self._env = env
+        self._plain = plain
         self._compiled: dict[str, Compiled] = {}
         self._readable: dict[bytes, cel.Expression] = {}
         self._names = [*attributes, *(f"vars.{name}" for name in variables)]
@@ -122,8 +140,16 @@ class Scope:
         """Parse, type-check and lower an expression. Raises CelIssuesError with every issue."""
         known = self._compiled.get(text)
         if known is None:
-            known = self._compiled[text] = self._compile(text)
+            known = self._compiled[text] = self._compile_plain(text) or self._compile(text)
         return known
+
+    def _compile_plain(self, text: str) -> Compiled | None:
+        if self._plain is None or may_use_variables(text):
+            return None
+        try:
+            return self._plain.compile(text)
+        except CelIssuesError:
+            return None  # found again here, where variables may be what was meant
 
     def _compile(self, text: str) -> Compiled:
         if len(text) > MAX_LENGTH:
@@ -176,7 +202,7 @@ class Scope:
             near = difflib.get_close_matches(name, self._names, 1)
             kind = "variable" if name.startswith("vars.") else "attribute"
             hint = f"did you mean `{near[0]}`" if near else f"declare the {kind}, or put a text in quotes"
-            return Issue(start, len(name), f"unknown-{kind}", f"unknown {kind} `{name}`", hint)
+            return Issue(start, len(name), f"unknown-{kind}", f"unknown {kind} `{name}`", hint, name)
         if match := _OVERLOAD.search(message):
             operator, types = match.groups()
             shown = operator.replace("_", "").replace("@", "") or operator
@@ -188,6 +214,11 @@ class Scope:
             return Issue(offset, 1, "cel-syntax", what, "check brackets, quotes and operators")
         code = "cel-syntax" if message.startswith("Syntax error") else "cel-type"
         return Issue(offset, 1, code, message.removeprefix("Syntax error: "))
+
+
+def may_use_variables(text: str) -> bool:
+    """Return False only for an expression that means the same in every policy."""
+    return "vars" in text
 
 
 def _cel_type(kind: Type) -> cel.Type:
@@ -240,8 +271,21 @@ _TOKEN = re.compile(
 
 def split_conjunction(text: SourceText) -> Iterator[SourceText]:
     """Yield the operands of the outermost `&&`, so that each is a clause of its own in traces and coverage."""
+    operands = _operands(text.value)
+    if operands is None:
+        yield text
+        return
+    for start, end in operands:
+        piece = text.value[start:end]
+        lead, tail = len(piece) - len(piece.lstrip()), len(piece) - len(piece.rstrip())
+        yield text.slice(start + lead, end - tail) if piece.strip() else text.slice(start, end)
+
+
+@functools.lru_cache(maxsize=4_096)  # rules repeat each other
+def _operands(text: str) -> tuple[tuple[int, int], ...] | None:
+    """Return where the operands of the outermost `&&` begin and end; None when the text is to be left whole."""
     depth, cuts = 0, [0]
-    for token in _TOKEN.finditer(text.value):
+    for token in _TOKEN.finditer(text):
         match token.lastgroup:
             case "open":
                 depth += 1
@@ -250,13 +294,8 @@ def split_conjunction(text: SourceText) -> Iterator[SourceText]:
             case "and" if depth == 0:
                 cuts += [token.start(), token.end()]
             case "loose" if depth == 0:
-                yield text  # `||` and `?:` bind less tightly than `&&`: the whole is one clause
-                return
+                return None  # `||` and `?:` bind less tightly than `&&`: the whole is one clause
     if depth != 0:
-        yield text
-        return
-    cuts.append(len(text.value))
-    for start, end in zip(cuts[::2], cuts[1::2], strict=True):
-        piece = text.value[start:end]
-        lead, tail = len(piece) - len(piece.lstrip()), len(piece) - len(piece.rstrip())
-        yield text.slice(start + lead, end - tail) if piece.strip() else text.slice(start, end)
+        return None
+    cuts.append(len(text))
+    return tuple(zip(cuts[::2], cuts[1::2], strict=True))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pdp.lang import model, resolved
-from pdp.lang.cel import CelIssuesError, Compiled, Environment, Scope, split_conjunction
+from pdp.lang.cel import CelIssuesError, Compiled, Environment, Scope, may_use_variables, split_conjunction
 from pdp.lang.diagnostics import Diagnostics
 from pdp.lang.expr import BOOL, AttributeRef, Call, Comprehension, Expr, Literal, Type, VariableRef, children, walk
 from pdp.lang.lower import MAX_LOOPS
@@ -49,32 +49,45 @@ class Conditions:
         self._attributes = attributes
         self._out = diagnostics
         self._plain = self._environment.scope({})
+        # Texts without variables that nothing was wrong with, so that no rule has to be judged twice.
+        self._sound: set[str] = set()
 
     def policy(self, policy: model.Policy) -> PolicyConditions:
         """Type a policy's variables, each of which may use those before it."""
         types: dict[str, Type] = {}
         weights: dict[str, _Weight] = {}
         variables: list[resolved.Variable] = []
+        broken: set[str] = set()
         scope = self._plain
         for variable in policy.variables:
-            compiled = self.compile(scope, variable.expression, weights)
+            compiled = self.compile(scope, variable.expression, weights, broken)
             if compiled is None:
+                broken.add(f"vars.{variable.name}")
                 continue
             types[variable.name] = compiled.expr.type
             weights[variable.name] = _weigh(compiled.expr, weights)
             clause = resolved.Clause(variable.expression, compiled.expr, compiled.checked)
             variables.append(resolved.Variable(variable.name, clause))
             scope = self._environment.scope(types)
-        return PolicyConditions(self, policy, scope, variables, weights)
+        return PolicyConditions(self, policy, scope, variables, weights, broken)
 
-    def compile(self, scope: Scope, text: SourceText, weights: Mapping[str, _Weight]) -> Compiled | None:
-        """Compile a text and report what is wrong with it at its place in the file; `weights` are the variables'."""
+    def compile(
+        self, scope: Scope, text: SourceText, weights: Mapping[str, _Weight], broken: Collection[str]
+    ) -> Compiled | None:
+        """Compile a text and report what is wrong with it at its place in the file; `weights` are the variables'.
+
+        Variables that are `broken` were reported where they stand: their users are not blamed for them.
+        """
         try:
             compiled = scope.compile(text.value)
         except CelIssuesError as error:
             for issue in error.issues:
+                if issue.name in broken:
+                    continue
                 self._out.error(issue.code, issue.message, text.locate(issue.offset, issue.length), issue.hint)
             return None
+        if text.value in self._sound:
+            return compiled
         weight = _weigh(compiled.expr, weights)
         over = [
             f"{what}, the limit is {limit}"
@@ -89,7 +102,10 @@ class Conditions:
             message = f"with the variables that it uses the expression has {over[0]}"
             self._out.error("cel-limit", message, text.span, "use fewer or simpler variables")
             return None
+        before = len(self._out.items)
         self._check_values(compiled.expr, text)
+        if len(self._out.items) == before and not may_use_variables(text.value):
+            self._sound.add(text.value)
         return compiled
 
     def type_error(self, text: SourceText, kind: Type) -> None:
@@ -141,30 +157,33 @@ class PolicyConditions:
         scope: Scope,
         variables: list[resolved.Variable],
         weights: Mapping[str, _Weight],
+        broken: Collection[str],
     ) -> None:
         self._conditions = conditions
         self._policy = policy
         self._scope = scope
         self._used = {n.name for v in variables for n in walk(v.clause.expr) if isinstance(n, VariableRef)}
         self._weights = weights
+        self._broken = broken
         self.variables = variables
 
     def condition(self, text: SourceText) -> list[resolved.Clause]:
         """Return the clauses of a condition: the operands of its outermost `&&`."""
         clauses = []
         for piece in split_conjunction(text):
-            compiled = self._conditions.compile(self._scope, piece, self._weights)
+            compiled = self._conditions.compile(self._scope, piece, self._weights, self._broken)
             if compiled is None:
                 continue
             if compiled.expr.type != BOOL:
                 self._conditions.type_error(piece, compiled.expr.type)
                 continue
-            self._used |= {node.name for node in walk(compiled.expr) if isinstance(node, VariableRef)}
+            if may_use_variables(piece.value):
+                self._used |= {node.name for node in walk(compiled.expr) if isinstance(node, VariableRef)}
             clauses.append(resolved.Clause(piece, compiled.expr, compiled.checked))
         return clauses
 
     def report_unused(self) -> None:
         """Report the variables that no condition uses."""
         for variable in self._policy.variables:
-            if variable.name not in self._used:
+            if variable.name not in self._used and f"vars.{variable.name}" not in self._broken:
                 self._conditions.unused(variable.name, variable.expression)

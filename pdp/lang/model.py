@@ -155,7 +155,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """What a rule speaks about: a field id, or every field with this level, category and tag; all empty: every field."""
+    """What a rule speaks about: a field id, or the fields with this level, category and tag; all empty: every field."""
 
     span: Span
     id: str = ""

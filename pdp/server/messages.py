@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pdp.engine.program import Program
+from pdp.engine.program import Check, Program
 from pdp.engine.request import decode
 from pdp.errors import NoMessageMapError, RequestError, Violation
 from pdp.v1 import bundle_pb2, decision_service_pb2
@@ -37,9 +37,14 @@ class MessageMaps:
             for found in bundle.message_maps
         }
 
-    def get(self, payload: bytes) -> bytes:
-        """Return the GetMessageMapResponse to a GetMessageMapRequest. Raises RequestError and NoMessageMapError."""
+    def get(self, payload: bytes, check: Check | None = None) -> bytes:
+        """Return the GetMessageMapResponse to a GetMessageMapRequest. Raises RequestError and NoMessageMapError.
+
+        `check` sees the decoded request before it is answered, and what it raises ends the call.
+        """
         request = decode(decision_service_pb2.GetMessageMapRequest.FromString, payload)
+        if check is not None:
+            check(request)
         missing = [
             Violation(field, "is required; name it as the message map does")
             for field in ("application", "name")

@@ -1,103 +1,268 @@
-"""What the server starts with, judged before anything starts."""
+"""What the server starts with: every setting with its meaning, kind and default, judged before anything starts.
+
+This and `config.sections` are the only definition: `config` makes of it the reader of `pdp.yaml`, the environment
+variables, the flags of `pdp serve`, the reference and the annotated example.
+"""
 
 from __future__ import annotations
 
-import ipaddress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 from pdp.engine.request import MAX_MESSAGE
 from pdp.errors import ConfigError
+from pdp.server import cpus
+from pdp.server.address import Address, parse_address
+from pdp.server.config.kinds import Choice, File, Flag, Listen, Moment, Number, Whole
+from pdp.server.config.meta import Group, Meta
+from pdp.server.config.sections import (
+    AUTO,
+    MAX_CALLS,
+    MAX_METADATA_BYTES,
+    MAX_REPLY_BYTES,
+    MAX_STREAMS,
+    OFF,
+    Admin,
+    Limits,
+    Log,
+    Tls,
+    Tracing,
+)
+
+__all__ = [
+    "MAX_CALLS", "MAX_METADATA_BYTES", "MAX_REPLY_BYTES", "MAX_REQUEST_BYTES", "MAX_STREAMS",
+    "Address", "Admin", "Limits", "Log", "Settings", "Tls", "Tracing", "parse_address",
+]  # fmt: skip
 
 MAX_REQUEST_BYTES = MAX_MESSAGE
-MAX_REPLY_BYTES = 4 * 1024 * 1024
-"""What a gRPC client accepts unless told otherwise."""
-MAX_METADATA_BYTES = 16 * 1024
-MAX_STREAMS = 256
-"""Calls in flight on one connection; more wait at the client."""
-MAX_CALLS = 4096
-"""Calls in flight on all connections, health watches included; more are refused, which bounds the memory."""
 
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen: a host with a port, or the path of a Unix socket."""
-
-    host: str
-    port: int
-    path: str = ""
-
-    @property
-    def is_local(self) -> bool:
-        """Whether only this machine can reach it."""
-        if self.path or self.host == "localhost":
-            return True
-        try:
-            address = ipaddress.ip_address(self.host)
-        except ValueError:
-            return False
-        mapped = getattr(address, "ipv4_mapped", None)
-        return (mapped or address).is_loopback
-
-    def with_port(self, port: int) -> Address:
-        """Return the same host with the port that the system chose."""
-        return self if self.path else Address(self.host, port)
-
-    def __str__(self) -> str:
-        if self.path:
-            return f"unix:{self.path}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+_DECISIONS, _ADMIN = Address("127.0.0.1", 7070), Address("127.0.0.1", 7071)
+_SECONDS = Number(0, 3600)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of `pdp serve`.
+    """The settings of `pdp serve`. Raises ConfigError when they do not go together."""
 
-    `drain_seconds` is how long the server still answers after it said NOT_SERVING, so that balancers turn away first;
-    `grace_seconds` how long calls in flight may then take. `clock` is the time to begin at instead of the machine's, in
-    nanoseconds since 1970.
-    """
+    policies: Annotated[
+        Path,
+        Meta(
+            File(folder=True),
+            "据以裁决的策略文件夹；必填",
+            "the folder of policies to decide by; required",
+            flag="--policies",
+        ),
+    ]
+    address: Annotated[
+        Address,
+        Meta(
+            Listen(),
+            "裁决端口的监听地址；端口 0 取空闲端口",
+            "where the decision port listens; port 0 picks a free one",
+            key="listen",
+            flag="--listen",
+        ),
+    ] = _DECISIONS
+    grants: Annotated[
+        Path | None,
+        Meta(
+            File(),
+            "请求可以引用的授权：`Grants` 类型的 YAML 文件",
+            "grants that requests may name: a YAML file of kind `Grants`",
+            flag="--grants",
+        ),
+    ] = None
+    insecure: Annotated[
+        bool,
+        Meta(
+            Flag(),
+            "允许在其他机器可达的地址上使用明文或不辨识调用方",
+            "allow plain text or unknown callers on an address that other machines can reach",
+            flag="--insecure",
+        ),
+    ] = False
+    reflection: Annotated[
+        bool, Meta(Flag(), "提供 gRPC 反射", "serve gRPC reflection", flag="--reflection/--no-reflection")
+    ] = True
+    ready_file: Annotated[
+        Path | None,
+        Meta(
+            File(exists=False),
+            "开始应答后在此写入地址、版本号和进程号（JSON）",
+            "write address, revision and process id here as JSON once calls are answered",
+            flag="--ready-file",
+        ),
+    ] = None
+    drain_seconds: Annotated[
+        float,
+        Meta(
+            _SECONDS,
+            "健康检查变为 `NOT_SERVING` 后继续应答多久，让负载均衡先行避开",
+            "how long to go on answering after health said `NOT_SERVING`, so that balancers turn away first",
+            unit="seconds",
+            flag="--drain",
+        ),
+    ] = 1.0
+    grace_seconds: Annotated[
+        float,
+        Meta(
+            _SECONDS,
+            "此后给在途调用多少时间",
+            "how long calls in flight may take after that",
+            unit="seconds",
+            flag="--grace",
+        ),
+    ] = 10.0
+    poll_seconds: Annotated[
+        float,
+        Meta(
+            Number(0.05, 3600),
+            "若系统的文件事件丢失，多久查看一次文件",
+            "how often to look at files, should the system's file events be lost",
+            unit="seconds",
+        ),
+    ] = 2.0
+    clock: Annotated[
+        int | None,
+        Meta(
+            Moment(),
+            "按此时刻判定，时间由此继续走；供演示和测试",
+            "decide as if it were this time now; for demonstrations and tests",
+            flag="--clock",
+            flag_only=True,
+        ),
+    ] = None
+    workers: Annotated[
+        int | str,
+        Meta(
+            Whole(1, 256, AUTO),
+            "裁决进程数；`auto` 为可用处理器数",
+            "decision processes; `auto` is the number of usable processors",
+            flag="--workers",
+        ),
+    ] = AUTO
+    transport: Annotated[
+        str,
+        Meta(
+            Choice(("grpc", "native")),
+            "`grpc` 功能完整；`native` 更快，只用明文，需 `jingxi[native]`",
+            "`grpc` has everything; `native` is faster, plain text only, and needs `jingxi[native]`",
+            flag="--transport",
+        ),
+    ] = "grpc"
+    worker_ports: Annotated[
+        bool,
+        Meta(
+            Flag(),
+            "每个裁决进程另外监听自己的端口，供代理或客户端逐调用均衡",
+            "each worker also listens on a port of its own, for balancing call by call in a proxy or client",
+        ),
+    ] = False
+    callers: Annotated[
+        Path | None,
+        Meta(
+            File(),
+            "谁可以调用：`Callers` 类型的 YAML 文件",
+            "who may call: a YAML file of kind `Callers`",
+            flag="--callers",
+        ),
+    ] = None
+    tls: Annotated[
+        Tls,
+        Group("裁决端口的加密；无证书则为明文", "Encryption of the decision port; plain text without a certificate"),
+    ] = field(default_factory=Tls)
+    admin: Annotated[Admin, Group("监控用的 HTTP 端口", "The HTTP port for monitoring")] = field(default_factory=Admin)
+    log: Annotated[Log, Group("stderr 上的日志", "The log on stderr")] = field(default_factory=Log)
+    limits: Annotated[Limits, Group("每个裁决进程的上限", "Bounds of each worker")] = field(default_factory=Limits)
+    tracing: Annotated[
+        Tracing, Group("OpenTelemetry 跟踪，需 `jingxi[otel]`", "OpenTelemetry traces; need `jingxi[otel]`")
+    ] = field(default_factory=Tracing)
 
-    policies: Path
-    address: Address
-    grants: Path | None = None
-    insecure: bool = False
-    reflection: bool = True
-    ready_file: Path | None = None
-    drain_seconds: float = 1.0
-    grace_seconds: float = 10.0
-    poll_seconds: float = 2.0
-    clock: int | None = None
+    @property
+    def worker_count(self) -> int:
+        """The number of workers to start."""
+        return self.workers if isinstance(self.workers, int) else cpus.usable()
+
+    @property
+    def admin_address(self) -> Address | None:
+        """Where the admin port listens; None when it is off."""
+        if isinstance(self.admin.address, Address):
+            return self.admin.address
+        if self.admin.address == OFF:
+            return None
+        return _ADMIN if self.address.path or self.address.port else _ADMIN.with_port(0)
 
     def __post_init__(self) -> None:
+        problems = list(self._problems())
+        if problems:
+            raise ConfigError("; ".join(message for _, message in problems), problems)
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        """Yield the settings that do not go with others, each with what to do."""
+        yield from self._tls_problems()
+        if not self.address.is_local:
+            yield from self._open_problems()
+        admin = self.admin_address
+        if admin is not None and not admin.is_local and not self.admin.insecure:
+            yield (
+                "admin.listen",
+                (
+                    f"the admin address `{admin}` can be reached from other machines, which could then read the "
+                    "metrics; listen on a loopback address such as `127.0.0.1:7071`, or set `admin.insecure: true`"
+                ),
+            )
+        if self.worker_ports and self.address.path:
+            yield "worker_ports", f"`worker_ports` needs a host and port, and `listen` is `{self.address}`"
+
+    def _open_problems(self) -> Iterator[tuple[str, str]]:
         # Not even with `insecure`: whoever can set the time can bring expired grants back to life.
-        if self.clock is not None and not self.address.is_local:
-            raise ConfigError(
-                f"`--clock` is for demonstrations and tests, and `{self.address}` can be reached from other machines; "
-                "listen on a loopback address such as `127.0.0.1:7070`, or leave `--clock` out"
+        if self.clock is not None:
+            yield (
+                "clock",
+                (
+                    f"`--clock` is for demonstrations and tests, and `{self.address}` can be reached from other "
+                    "machines; listen on a loopback address such as `127.0.0.1:7070`, or leave `--clock` out"
+                ),
             )
-        if not self.address.is_local and not self.insecure:
-            raise ConfigError(
-                f"`{self.address}` can be reached from other machines and there is no TLS; listen on a loopback "
-                "address such as `127.0.0.1:7070` behind a TLS proxy, or pass `--insecure` to accept plain text"
+        if self.insecure:
+            return
+        if self.tls.certificate is None:
+            yield (
+                "listen",
+                (
+                    f"`{self.address}` can be reached from other machines and there is no TLS; listen on a loopback "
+                    "address such as `127.0.0.1:7070` behind a TLS proxy, set `tls.certificate` and `tls.key`, "
+                    "or pass `--insecure` to accept plain text"
+                ),
+            )
+        elif self.callers is None and not self.tls.require_client_certificate:
+            yield (
+                "listen",
+                (
+                    f"`{self.address}` can be reached from other machines and anybody may call; name the callers in a "
+                    "file (`callers`), set `tls.require_client_certificate`, or pass `--insecure` to answer anybody"
+                ),
             )
 
-
-def parse_address(text: str) -> Address:
-    """Return the address of a text such as `127.0.0.1:7070`, `[::1]:7070` or `unix:/run/pdp.sock`.
-
-    Raises ConfigError.
-    """
-    if text.startswith("unix:"):
-        path = text.removeprefix("unix:")
-        if not path:
-            raise ConfigError("`unix:` names no socket; write `unix:/run/pdp.sock`")
-        return Address("", 0, path)
-    host, _, port = text.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise ConfigError(f"`{text}` is not an address; an IPv6 host stands in brackets: `[::1]:7070`")
-    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise ConfigError(f"`{text}` is not an address such as `127.0.0.1:7070`")
-    return Address(host, int(port))
+    def _tls_problems(self) -> Iterator[tuple[str, str]]:
+        tls = self.tls
+        if (tls.certificate is None) != (tls.key is None):
+            there, missing = ("certificate", "key") if tls.key is None else ("key", "certificate")
+            yield f"tls.{there}", f"`tls.{there}` needs `tls.{missing}` too"
+        if tls.client_ca is not None and tls.certificate is None:
+            yield "tls.client_ca", "`tls.client_ca` needs `tls.certificate` and `tls.key` too"
+        if tls.require_client_certificate and tls.client_ca is None:
+            yield (
+                "tls.require_client_certificate",
+                ("`tls.require_client_certificate` needs `tls.client_ca`, the authorities to judge certificates by"),
+            )
+        if tls.certificate is not None and self.transport == "native":
+            yield (
+                "transport",
+                (
+                    "the `native` transport has no TLS; leave `tls` out and listen on a loopback address behind a TLS "
+                    "proxy, or choose `transport: grpc`"
+                ),
+            )

@@ -7,6 +7,9 @@
 | UnknownMessageError | INVALID_ARGUMENT | ERROR_REASON_UNKNOWN_MESSAGE |
 | StaleRevisionError | FAILED_PRECONDITION | ERROR_REASON_REVISION_TOO_OLD |
 | NoPolicyError | UNAVAILABLE | ERROR_REASON_NO_POLICY |
+| UnauthenticatedError | UNAUTHENTICATED | ERROR_REASON_UNAUTHENTICATED |
+| AccessDeniedError | PERMISSION_DENIED | ERROR_REASON_ACCESS_DENIED |
+| RateLimitedError | RESOURCE_EXHAUSTED | ERROR_REASON_RATE_LIMITED, with a RetryInfo |
 | anything else | INTERNAL | ERROR_REASON_INTERNAL, with the id of the log entry |
 """
 
@@ -18,14 +21,18 @@ import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from google.protobuf import duration_pb2
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from pdp.errors import (
+    AccessDeniedError,
     NoMessageMapError,
     NoPolicyError,
+    RateLimitedError,
     RequestError,
     StaleRevisionError,
+    UnauthenticatedError,
     UnknownMessageError,
     Violation,
 )
@@ -65,6 +72,13 @@ def failure_of(error: BaseException, method: str) -> Failure:
             return _request_failure(error, code_pb2.INVALID_ARGUMENT, types_pb2.ERROR_REASON_INVALID_REQUEST)
         case NoPolicyError():
             return _failure(code_pb2.UNAVAILABLE, str(error), [_info(types_pb2.ERROR_REASON_NO_POLICY)])
+        case UnauthenticatedError():
+            return _failure(code_pb2.UNAUTHENTICATED, str(error), [_info(types_pb2.ERROR_REASON_UNAUTHENTICATED)])
+        case AccessDeniedError():
+            return _failure(code_pb2.PERMISSION_DENIED, str(error), [_info(types_pb2.ERROR_REASON_ACCESS_DENIED)])
+        case RateLimitedError():
+            details = [_info(types_pb2.ERROR_REASON_RATE_LIMITED), _retry(error.retry_seconds)]
+            return _failure(code_pb2.RESOURCE_EXHAUSTED, str(error), details)
     incident = secrets.token_hex(8)
     logs.event(
         log, logging.ERROR, "call.failed", "a call failed unexpectedly",
@@ -102,6 +116,13 @@ def _failure(code: int, message: str, details: Iterable[Message]) -> Failure:
 def _info(reason: types_pb2.ErrorReason, **metadata: str) -> error_details_pb2.ErrorInfo:
     name = types_pb2.ErrorReason.Name(reason)
     return error_details_pb2.ErrorInfo(reason=name, domain=DOMAIN, metadata=metadata)
+
+
+def _retry(seconds: float) -> error_details_pb2.RetryInfo:
+    whole, fraction = divmod(seconds, 1)
+    return error_details_pb2.RetryInfo(
+        retry_delay=duration_pb2.Duration(seconds=int(whole), nanos=int(fraction * 1_000_000_000))
+    )
 
 
 def _bad_request(violations: tuple[Violation, ...]) -> error_details_pb2.BadRequest:

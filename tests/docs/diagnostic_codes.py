@@ -28,7 +28,7 @@ def declared() -> set[tuple[str, str]]:
 def _codes(module: ast.Module) -> Iterator[tuple[str, str]]:
     for node in ast.walk(module):
         if isinstance(node, ast.Call):
-            name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
+            name = str(getattr(node.func, "attr", "") or getattr(node.func, "id", ""))
             position, severity = _CALLS.get(name, (len(node.args), None))
             if position < len(node.args):
                 found = severity or getattr(node.args[0], "attr", "").lower()

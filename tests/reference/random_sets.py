@@ -55,6 +55,12 @@ _GRANT_CLAUSES = (
     'grant.kind == "customer" && grant.active', "grant.approver != subject.id",
     "grant.approver_level > 2 || resource.id == 'C1'",
 )  # fmt: skip
+# Rules often ask the same clock.
+_CLOCK_CLAUSES = (
+    'now.getHours("Asia/Shanghai") >= 9', 'now.getHours("Asia/Shanghai") < 18 && now.getMinutes("Asia/Shanghai") < 30',
+    'now.getDayOfWeek("Asia/Shanghai") in [1, 2, 3, 4, 5]', "now.getHours() == 2", 'now.getSeconds("+05:30") == 0',
+    'now.getHours("America/New_York") < 9 || now.getDayOfWeek("America/New_York") == 0', "now.getDate() == 2",
+)  # fmt: skip
 _INDEXED = ("string", "int", "bool")
 
 
@@ -279,6 +285,8 @@ class _Maker:
             return self._equality()
         if self._chance(35):
             return pick(self._random, _GRANT_CLAUSES)
+        if self._chance(20):
+            return self._random.choice(_CLOCK_CLAUSES)
         names = self._visible() if self._chance(15) else self._declared_and_standard()
         return Expressions(self._random, names, variables).condition(self._random.choice((1, 2, 2, 3)))
 

@@ -11,7 +11,7 @@ from pdp.lang.cel import Environment, Scope, to_cel
 from pdp.lang.expr import Expr, VariableRef, walk
 from pdp.lang.model import Attribute, Effect
 from pdp.lang.resolved import Policy, Rule, Variable
-from pdp.values import NANOS, TIMESTAMP_MAX, TIMESTAMP_MIN
+from pdp.values import NANOS, TIMESTAMP_MAX, TIMESTAMP_MIN, AttributeType
 
 # Whether scope and condition of a rule hold for these values; None when that is undecided.
 Verifier = Callable[[Policy, Rule, Mapping[str, Any]], bool | None]
@@ -36,7 +36,7 @@ class ReferenceVerifier:
 
         Values that Google's Python wrapper does not carry faithfully count as a failed trial.
         """
-        if not all(map(_is_carried, values.values())):
+        if not all(_is_carried(self._attributes[name].type, value) for name, value in values.items()):
             return False
         decided: bool | None = True
         for equality in policy.scope:
@@ -79,15 +79,23 @@ class ReferenceVerifier:
         return known
 
 
-def _is_carried(value: Any) -> bool:
-    """Whether a value reaches Google's runtime as it is: texts end at NUL, the first and last days are refused."""
-    if isinstance(value, str):
-        return "\0" not in value
-    if isinstance(value, int):
-        return TIMESTAMP_MIN + _DAY <= value <= TIMESTAMP_MAX - _DAY
-    if isinstance(value, dict):
-        return all(map(_is_carried, (*value, *value.values())))
-    return not isinstance(value, tuple) or all(map(_is_carried, value))
+def _is_carried(kind: AttributeType, value: Any) -> bool:
+    """Whether a value reaches Google's runtime as it is.
+
+    Texts end at NUL, times at microseconds, and the first and the last days of time are refused.
+    """
+    match kind:
+        case AttributeType.STRING:
+            return "\0" not in value
+        case AttributeType.STRING_LIST | AttributeType.STRING_MAP:
+            texts = (*value, *value.values()) if isinstance(value, dict) else value
+            return not any("\0" in text for text in texts)
+        case AttributeType.TIMESTAMP:
+            return TIMESTAMP_MIN + _DAY <= value <= TIMESTAMP_MAX - _DAY and not value % 1_000
+        case AttributeType.DURATION:
+            return not value % 1_000
+        case _:
+            return True
 
 
 def _variables_in(expr: Expr) -> set[str]:

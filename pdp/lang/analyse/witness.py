@@ -12,7 +12,7 @@ from pdp.lang.analyse.axes import Axes, Kind, points_of
 from pdp.lang.analyse.clock import PLEASANT, Reading, moment
 from pdp.lang.analyse.cubes import Cube
 from pdp.lang.analyse.joint import Joint
-from pdp.lang.analyse.regions import BOOLEAN, Domain, Region, domain_of, holds, only
+from pdp.lang.analyse.regions import BOOLEAN, Domain, Region, domain_of, holds, meets, only
 from pdp.lang.analyse.regular import example
 from pdp.lang.expr import Call, Expr, Literal, walk
 from pdp.lang.model import Attribute
@@ -167,8 +167,7 @@ class Witnesses:
         ends = [domain.value(low) for low, _ in region if low != domain.every[0][0]]
         pool: dict[Any, None] = {start: None}
         for value in (*near, *ends):
-            cut = domain.at(value)
-            if cut is not None and holds(region, cut) and only(domain, (value,)):
+            if _lies_in(domain, region, value):
                 pool[value] = None
         return list(pool)[: 2 * _POOL]
 
@@ -197,11 +196,15 @@ def _assignment(slots: Mapping[Slot, Any], grants: int) -> Assignment:
     return Assignment(places[-1], tuple(places[:-1]))
 
 
+def _lies_in(domain: Domain, region: Region, value: Any) -> bool:
+    """Whether a region holds a value, which may lie outside the domain itself."""
+    return meets(only(domain, (value,)), region)
+
+
 def _pick(domain: Domain, region: Region, preferred: Iterable[Any]) -> Any:
     """Return a value of the region: a preferred one, a round one, or one at an end."""
     for value in (*preferred, *_round(domain, region)):
-        cut = domain.at(value)
-        if cut is not None and holds(region, cut):
+        if _lies_in(domain, region, value):
             return value
     return domain.value(region[0][0])
 

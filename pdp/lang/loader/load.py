@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pdp.lang.diagnostics import Diagnostics
 from pdp.lang.loader.attributes import AttributeTable
+from pdp.lang.loader.callers import CallerSpec, CallersReader
 from pdp.lang.loader.dictionary import DictionaryTable
 from pdp.lang.loader.files import read_folder, source_of
 from pdp.lang.loader.grants import read_grants
@@ -28,6 +29,7 @@ from pdp.source import SourceFile, Span, whole
 _KINDS = ("Attributes", "Dictionary", "Masks", "MessageMap", "Policy", "Test")
 _GRANTS_KIND = "Grants"
 _GRANTS = Shape("Grants document", "kind grants")
+_CALLERS_KIND = "Callers"
 
 
 def load_folder(path: Path) -> tuple[PolicySet, Diagnostics]:
@@ -64,6 +66,21 @@ def load_grants(
     if source is not None and not report.diagnostics.items and not documents[_GRANTS_KIND]:
         report.error("missing-key", "the file holds no grants", whole(name), "write `kind: Grants` and `grants: []`")
     return grants, report.diagnostics
+
+
+def load_callers(name: str, text: str) -> tuple[tuple[CallerSpec, ...], Diagnostics]:
+    """Read a callers file: `kind: Callers` and `callers: […]`. A caller with any error is left out as a whole."""
+    report = Report(Diagnostics())
+    source = source_of(name, text, report)
+    sources = [] if source is None else [source]
+    reader = Reader(report, {s.name: s for s in sources})
+    documents = _documents(sources, reader, (_CALLERS_KIND,))
+    callers = CallersReader(reader)
+    for document in documents[_CALLERS_KIND]:
+        callers.read(document)
+    if source is not None and not report.diagnostics.items and not documents[_CALLERS_KIND]:
+        report.error("missing-key", "the file holds no callers", whole(name), "write `kind: Callers` and `callers: []`")
+    return tuple(callers.callers), report.diagnostics
 
 
 def _load(sources: list[SourceFile], report: Report) -> PolicySet:
@@ -136,8 +153,8 @@ def _kind(node: Node, reader: Reader, kinds: tuple[str, ...]) -> str | None:
     kind = reader.text(value, "`kind`")
     if kind is None or kind in kinds:
         return kind
-    if kind == _GRANTS_KIND:
-        hint = "grants are not part of a policy set; keep them in a file of their own outside it"
+    if kind in {_GRANTS_KIND, _CALLERS_KIND}:
+        hint = f"{kind.lower()} are not part of a policy set; keep them in a file of their own outside it"
     else:
         hint = reader.report.did_you_mean(kind.title(), kinds) or f"the kinds are {', '.join(kinds)}"
     reader.error("unknown-kind", f"{quote(kind)} is not a kind of document", value, hint)

@@ -43,6 +43,9 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_REVISION_TOO_OLD: _ClassVar[ErrorReason]
     ERROR_REASON_NO_POLICY: _ClassVar[ErrorReason]
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
+    ERROR_REASON_UNAUTHENTICATED: _ClassVar[ErrorReason]
+    ERROR_REASON_ACCESS_DENIED: _ClassVar[ErrorReason]
+    ERROR_REASON_RATE_LIMITED: _ClassVar[ErrorReason]
 EFFECT_UNSPECIFIED: Effect
 EFFECT_UNMASK: Effect
 EFFECT_MASK: Effect
@@ -64,6 +67,9 @@ ERROR_REASON_UNKNOWN_MESSAGE: ErrorReason
 ERROR_REASON_REVISION_TOO_OLD: ErrorReason
 ERROR_REASON_NO_POLICY: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
+ERROR_REASON_UNAUTHENTICATED: ErrorReason
+ERROR_REASON_ACCESS_DENIED: ErrorReason
+ERROR_REASON_RATE_LIMITED: ErrorReason
 
 class StringList(_message.Message):
     __slots__ = ("values",)

@@ -1,0 +1,164 @@
+"""The settings that belong together, as `pdp.server.settings` holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pdp.server.address import Address
+from pdp.server.config.kinds import Choice, File, Flag, Listen, Number, Secret, SecretText, Text, Whole
+from pdp.server.config.meta import Meta
+
+AUTO, OFF = "auto", "off"
+
+MAX_REPLY_BYTES = 4 * 1024 * 1024
+"""What a gRPC client accepts unless told otherwise."""
+MAX_METADATA_BYTES = 16 * 1024
+MAX_STREAMS = 256
+"""Calls in flight on one connection; more wait at the client."""
+MAX_CALLS = 4096
+"""Calls in flight on all connections, health watches included; more are refused, which bounds the memory."""
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Encryption of the decision port; none without a certificate."""
+
+    certificate: Annotated[
+        Path | None,
+        Meta(
+            File(),
+            "服务器证书链（PEM）；更换后对新连接生效",
+            "the server's certificate chain (PEM); replaced, it counts for new connections",
+            flag="--tls-certificate",
+        ),
+    ] = None
+    key: Annotated[Path | None, Meta(File(), "其私钥（PEM）", "its private key (PEM)", flag="--tls-key")] = None
+    client_ca: Annotated[
+        Path | None,
+        Meta(
+            File(),
+            "签发客户端证书的 CA（PEM）",
+            "the authorities that issue the clients' certificates (PEM)",
+            flag="--tls-client-ca",
+        ),
+    ] = None
+    require_client_certificate: Annotated[
+        bool, Meta(Flag(), "拒绝没有客户端证书的连接", "refuse connections without a client certificate")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """The HTTP port for monitoring."""
+
+    address: Annotated[
+        Address | str,
+        Meta(
+            Listen((AUTO, OFF), sockets=False),
+            "监听地址；`auto` 为 `127.0.0.1:7071`，当 `listen` 的端口为 0 时取空闲端口；`off` 不开启",
+            "where to listen; `auto` is `127.0.0.1:7071`, or a free port when `listen` has port 0; `off` opens none",
+            key="listen",
+            flag="--admin",
+        ),
+    ] = AUTO
+    insecure: Annotated[
+        bool,
+        Meta(
+            Flag(),
+            "允许在其他机器可达的地址上监听（明文、无身份验证）",
+            "allow an address that other machines can reach, in plain text and open to all",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The log on stderr."""
+
+    format: Annotated[
+        str,
+        Meta(
+            Choice(("json", "text")),
+            "每行一个 JSON 对象，或便于人阅读的文本",
+            "one JSON object a line, or lines for people",
+            flag="--log-format",
+        ),
+    ] = "json"
+    level: Annotated[
+        str,
+        Meta(
+            Choice(("debug", "info", "warning", "error")),
+            "最低级别；`debug` 为每次调用记一行",
+            "the lowest level; `debug` adds a line a call",
+            flag="--log-level",
+        ),
+    ] = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of each worker. What one request may hold is fixed; see the policy language."""
+
+    calls: Annotated[
+        int,
+        Meta(
+            Whole(1, 1000000),
+            "所有连接上同时进行的调用数（含健康检查的监视）；超出者被拒绝",
+            "calls in flight on all connections, health watches included; more are refused",
+        ),
+    ] = MAX_CALLS
+    streams: Annotated[
+        int,
+        Meta(
+            Whole(1, 100000),
+            "每个连接上同时进行的调用数；超出者在客户端等待",
+            "calls in flight on one connection; more wait at the client",
+        ),
+    ] = MAX_STREAMS
+    metadata_bytes: Annotated[
+        int, Meta(Whole(1024, _MIB), "一次调用的元数据大小", "size of a call's metadata", unit="bytes")
+    ] = MAX_METADATA_BYTES
+    reply_bytes: Annotated[
+        int,
+        Meta(
+            Whole(64 * 1024, 64 * _MIB),
+            "应答大小；客户端默认接受 4 MiB",
+            "size of a reply; clients accept 4 MiB by default",
+            unit="bytes",
+        ),
+    ] = MAX_REPLY_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """OpenTelemetry traces; they need the extra `jingxi[otel]`."""
+
+    enabled: Annotated[bool, Meta(Flag(), "记录调用的跨度", "record spans of calls")] = False
+    endpoint: Annotated[
+        str | None,
+        Meta(
+            Text("URL", "a URL"),
+            "OTLP/HTTP 收集器，如 `http://127.0.0.1:4318/v1/traces`；缺省由 `OTEL_EXPORTER_OTLP_…` 决定",
+            "the OTLP/HTTP collector, such as `http://127.0.0.1:4318/v1/traces`; else `OTEL_EXPORTER_OTLP_…` decide",
+        ),
+    ] = None
+    headers: Annotated[
+        Secret | None,
+        Meta(
+            SecretText(),
+            "发给收集器的头部，形如 `authorization=Bearer …,other=…`",
+            "headers for the collector: `authorization=Bearer …,other=…`",
+        ),
+    ] = None
+    ratio: Annotated[
+        float,
+        Meta(
+            Number(0, 1),
+            "无上级跨度的调用被记录的比例；有上级者随上级",
+            "share of the calls without a parent span that is recorded; others follow their parent",
+        ),
+    ] = 0.01
