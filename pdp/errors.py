@@ -15,6 +15,9 @@ PdpError                    code `internal`
 ├── UnauthenticatedError    code `unauthenticated` a caller that nobody knows, or whose token no longer holds
 ├── AccessDeniedError       code `access_denied`   a known caller that asks for what it may not have
 ├── RateLimitedError        code `rate_limited`    a caller that asks too often; `retry_seconds` says when it may again
+├── LimitError              code `limit`           a request, a reply or the calls in flight exceed a bound of the server
+├── StoppingError           code `stopping`        a call to a server that stops
+├── WorkerError             code `worker`          a decision worker is gone, silent, or refuses what it is sent
 ├── ConfigError             code `config`          a setting that the server cannot start with
 └── UndecidedError          code `undecided`       a CEL evaluation has no value (missing attribute, overflow…)
 """
@@ -132,6 +135,24 @@ class RateLimitedError(PdpError):
     def __init__(self, message: str, retry_seconds: float) -> None:
         super().__init__(message)
         self.retry_seconds = retry_seconds
+
+
+class LimitError(PdpError):
+    """What the server does not carry: the message names the bound."""
+
+    code = "limit"
+
+
+class StoppingError(PdpError):
+    """A call that comes while the server stops."""
+
+    code = "stopping"
+
+
+class WorkerError(PdpError):
+    """A decision worker that does not do what it is told; the message says why."""
+
+    code = "worker"
 
 
 class ConfigError(PdpError):

@@ -52,6 +52,8 @@ COMMANDS: dict[str, Entry] = {
     "compile": Entry("Write policies", "pdp.cli.compile:compile_", "Make a bundle of a policy set."),
     "decide": Entry("Decide", "pdp.cli.decide:decide", "Decide requests from a file, without a server."),
     "serve": Entry("Decide", "pdp.cli.serve:serve", "Decide over gRPC and follow changes of the policies."),
+    "status": Entry("Operate", "pdp.cli.status:status", "Show how a running service is doing."),
+    "config": Entry("Operate", "pdp.cli.config:config", "Show, check and explain the settings of pdp serve."),
     "completion": Entry("Set up", "pdp.cli.completion:completion", "Print a shell's script for tab completion."),
 }
 

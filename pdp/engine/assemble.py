@@ -165,14 +165,24 @@ class _Module:
             self._write_table(number, group, self._write_blocks(group, scope))
             self._namespace[f"possible_{number}"] = group.possible
             values = "".join(attribute_variable(a) + ", " for a in group.attributes)
+            call = f"block({_PARAMETERS}{given})"
+            if group.list_attribute is None:
+                look = [f"        block = TABLE_{number}.get(({values}))"]
+                use = ["        if block is not None:", f"            {call}"]
+            else:
+                item = "".join(
+                    "item, " if a == group.list_attribute else f"{attribute_variable(a)}, " for a in group.attributes
+                )
+                items = f"set({attribute_variable(group.list_attribute)})"
+                look = [f"        blocks = [TABLE_{number}.get(({item})) for item in {items}]"]
+                use = ["        for block in blocks:", "            if block is not None:", f"                {call}"]
             body += [
                 "    try:",
-                f"        block = TABLE_{number}.get(({values}))",
+                *look,
                 "    except UndecidedError:",
                 f"        slow.extend(possible_{number}(({values})))",
                 "    else:",
-                "        if block is not None:",
-                f"            block({_PARAMETERS}{given})",
+                *use,
             ]
         self._lines += [f"def {name}({_PARAMETERS}):", *(body or ["    pass"]), "", ""]
 

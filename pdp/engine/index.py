@@ -1,8 +1,8 @@
 """Which rules can match a request at all: a hash join on the attributes that rules compare with constants.
 
-A conjunct `attribute == constant` that is false makes its rule false whatever the others are, so a rule need not be
-looked at unless all of its indexed attributes have the right values. Where an indexed attribute is missing the conjunct
-is undecided, and the rules that the other attributes leave possible go to the exact evaluation.
+A conjunct `attribute == constant` or `constant in list` that is false makes its rule false whatever the others are, so
+a rule need not be looked at unless all of its indexed attributes have the right values. Where an indexed attribute is
+missing the conjunct is undecided, and the rules that the other attributes leave possible go to the exact evaluation.
 
 Rules that share attributes form a group with one table. A look into a table costs as much as a handful of rules, so
 groups are joined, on the attributes that they have in common, as long as few rules come to lie together.
@@ -18,7 +18,7 @@ from typing import Any
 
 from pdp.engine.rules import CompiledRule, Condition
 from pdp.engine.runtime import MISSING
-from pdp.lang.expr import BOOL, INT, STRING, AttributeRef, Call, Expr, Literal
+from pdp.lang.expr import BOOL, INT, STRING, AttributeRef, Call, Expr, Literal, list_of
 
 MAX_GROUPS = 16
 MAX_KEYS_PER_RULE = 256
@@ -37,15 +37,23 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The rules that are indexed by the same attributes; without attributes, those that are always looked at."""
+    """The rules that are indexed by the same attributes; without attributes, those that are always looked at.
+
+    `list_attribute` is the one of them, if any, that is a list: each of its items is looked up.
+    """
 
     attributes: tuple[str, ...]
+    list_attribute: str | None
     table: Mapping[tuple[Any, ...], tuple[Entry, ...]]
 
     def possible(self, values: Sequence[Any]) -> Iterator[int]:
         """Yield the rules whose keys agree with the values that are not missing."""
+        items = [
+            None if value is MISSING else value if name == self.list_attribute else (value,)
+            for name, value in zip(self.attributes, values, strict=True)
+        ]
         for key, entries in self.table.items():
-            if all(value is MISSING or value == wanted for value, wanted in zip(values, key, strict=True)):
+            if all(held is None or wanted in held for held, wanted in zip(items, key, strict=True)):
                 for entry in entries:
                     yield entry.rule.index
 
@@ -72,8 +80,13 @@ def build_groups(rules: Sequence[CompiledRule]) -> list[Group]:
         table = tables.setdefault(signature, {})
         for key in itertools.product(*(found[name].values for name in signature)):
             table.setdefault(key, []).append(Entry(rule, rest))
+    lists = {name for found in keys.values() for name in found if found[name].is_list}
     return [
-        Group(signature, {key: tuple(entries) for key, entries in tables[signature].items()})
+        Group(
+            signature,
+            next((name for name in signature if name in lists), None),
+            {key: tuple(entries) for key, entries in tables[signature].items()},
+        )
         for signature in sorted(tables)
     ]
 
@@ -126,12 +139,20 @@ def _crowd(
 class _Constants:
     values: tuple[Any, ...]
     conjuncts: list[Expr]
+    is_list: bool = False
 
 
 def _constants(rule: CompiledRule) -> dict[str, _Constants]:
-    """Return for each attribute that conjuncts compare with constants the values that satisfy all of them."""
+    """Return for each attribute that conjuncts compare with constants the values that satisfy all of them.
+
+    Of a list that is to hold several constants, one of them is as good as all.
+    """
     found: dict[str, _Constants] = {}
     for condition in rule.conditions:
+        member = _membership(condition.expr)
+        if member is not None:
+            found.setdefault(member[0], _Constants((member[1],), [condition.expr], is_list=True))
+            continue
         match = _equality(condition.expr)
         if match is None or not match[1]:
             continue
@@ -168,16 +189,29 @@ def _equality(expr: Expr) -> tuple[str, tuple[Any, ...]] | None:
     return name, values
 
 
+def _membership(expr: Expr) -> tuple[str, Any] | None:
+    match expr:
+        case Call(function="in_list", args=(Literal(type=kind, value=value), AttributeRef(type=container, name=name))):
+            if kind in _KEY_TYPES and container == list_of(kind):
+                return name, value
+    return None
+
+
 _PYTHON = {STRING: str, INT: int, BOOL: bool}
 
 
 def _signature(found: Mapping[str, _Constants], chosen: set[str]) -> tuple[str, ...]:
-    """Return the attributes to index a rule by, leaving out the widest while the keys would be too many."""
+    """Return the attributes to index a rule by, at most one of them a list.
+
+    The widest are left out while the keys would be too many.
+    """
     # A rule whose conjuncts contradict each other has no key; it stays where a missing attribute finds it.
     usable = (name for name in found if name in chosen and found[name].values)
     kept: list[str] = []
     size = 1
     for name in sorted(usable, key=lambda name: (len(found[name].values), name)):
+        if found[name].is_list and any(found[other].is_list for other in kept):
+            continue
         size *= len(found[name].values)
         if size > MAX_KEYS_PER_RULE:
             break

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import datetime
 import difflib
 import functools
 import re
@@ -16,7 +15,7 @@ from typing import Any
 
 from cel.expr import checked_pb2
 from cel_expr_python import cel
-from google.protobuf import any_pb2
+from google.protobuf import any_pb2, duration_pb2, timestamp_pb2
 
 from pdp.lang.expr import (
     BOOL,
@@ -66,7 +65,6 @@ _UNDECLARED = re.compile(r"undeclared reference to '([^']*)' \(in container ''\)
 _OVERLOAD = re.compile(r"found no matching overload for '([^']+)' applied to '(.*)'$")
 _SYNTAX = re.compile(r"Syntax error: (?:mismatched|extraneous|no viable alternative at|token recognition error at:?)"
                      r"(?: input)?:? '(.*?)'(?: expecting .*)?$")  # fmt: skip
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +171,9 @@ class Scope:
         return Compiled(expr, checked.SerializeToString(deterministic=True))
 
     def evaluate(self, checked: bytes, values: Mapping[str, Any]) -> Any:
-        """Evaluate by Google's runtime; values as `pdp.values` describes, by dotted name and `vars.<name>`.
+        """Evaluate by Google's runtime; values as `to_cel` makes them, by dotted name and `vars.<name>`.
 
-        Returns None when the expression is undecided. Times lose what is below a microsecond.
+        Returns None when the expression is undecided. Times that come back have lost what is below a microsecond.
         """
         expression = self._readable.get(checked)
         if expression is None:
@@ -250,12 +248,17 @@ def _overload_hint(types: str) -> str:
 
 
 def to_cel(kind: AttributeType, value: Any) -> Any:
-    """Return the object by which Google's runtime knows a value of `pdp.values`."""
+    """Return the object by which Google's runtime knows a value of `pdp.values`.
+
+    Times go as messages: they keep nanoseconds, and an environment that has not compiled anything refuses datetimes.
+    """
     match kind:
         case AttributeType.TIMESTAMP:
-            return _EPOCH + datetime.timedelta(microseconds=value // 1_000)
+            return timestamp_pb2.Timestamp(seconds=value // NANOS, nanos=value % NANOS)
         case AttributeType.DURATION:
-            return datetime.timedelta(seconds=value // NANOS, microseconds=value % NANOS // 1_000)
+            seconds, nanos = divmod(abs(value), NANOS)
+            sign = -1 if value < 0 else 1
+            return duration_pb2.Duration(seconds=sign * seconds, nanos=sign * nanos)
         case AttributeType.STRING_LIST | AttributeType.INT_LIST | AttributeType.DOUBLE_LIST:
             return list(value)
         case _:

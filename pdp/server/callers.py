@@ -78,12 +78,14 @@ class Caller:
         if isinstance(request, DecideRequest):
             self._check_subject(request)
             if self._applications is not None:
-                self._check_applications(request, (("message", request),))
+                named = self._check_context(request, self._applications)
+                self._check_message(request, "", self._applications, named=named)
         elif isinstance(request, DecideBatchRequest):
             self._check_subject(request)
             if self._applications is not None:
-                items = ((f"items[{index}].message", item) for index, item in enumerate(request.items))
-                self._check_applications(request, items)
+                named = self._check_context(request, self._applications)
+                for index, item in enumerate(request.items):
+                    self._check_message(item, f"items[{index}].", self._applications, named=named)
             if self._bucket is not None and len(request.items) > 1:
                 # The first was paid for on admission. A batch is let through whole and paid for afterwards.
                 self._bucket.charge(len(request.items) - 1)
@@ -101,21 +103,23 @@ class Caller:
             message = f"subject.id: the caller `{self.name}` may not ask for `{subject}`"
             raise self._denied("subject", f"{message}; the callers file says which `subjects` it may")
 
-    def _check_applications(self, request: Any, messages: Iterable[tuple[str, Any]]) -> None:
-        assert self._applications is not None  # noqa: S101 - callers ask first
-        named = "application" in request.context
-        if named:
-            value = request.context["application"]
-            # A list of applications would say nothing of which one it is.
-            if value.WhichOneof("kind") != "string_value" or value.string_value not in self._applications:
-                raise self._outside("context.application", value.string_value)
-        for place, item in messages:
-            if item.HasField("message"):
-                if item.message.application not in self._applications:
-                    raise self._outside(f"{place}.application", item.message.application)
-            elif not named:
-                message = f"context.application: the caller `{self.name}` must say for which application it asks"
-                raise self._denied("application", message)
+    def _check_context(self, request: Any, applications: frozenset[str]) -> bool:
+        """Return whether the context names the application, which must then be one of the caller's."""
+        value = request.context.get("application")
+        if value is None:
+            return False
+        # A value of another kind, such as a list, reads as the empty text, which is no application.
+        if value.string_value not in applications:
+            raise self._outside("context.application", value.string_value)
+        return True
+
+    def _check_message(self, item: Any, place: str, applications: frozenset[str], *, named: bool) -> None:
+        if item.HasField("message"):
+            if item.message.application not in applications:
+                raise self._outside(f"{place}message.application", item.message.application)
+        elif not named:
+            message = f"context.application: the caller `{self.name}` must say for which application it asks"
+            raise self._denied("application", message)
 
     def _outside(self, place: str, application: str) -> AccessDeniedError:
         message = f"{place}: the caller `{self.name}` may not ask for `{application}`"

@@ -53,6 +53,7 @@ class Settings:
             "据以裁决的策略文件夹；必填",
             "the folder of policies to decide by; required",
             flag="--policies",
+            sample="policies",
         ),
     ]
     address: Annotated[
@@ -72,6 +73,7 @@ class Settings:
             "请求可以引用的授权：`Grants` 类型的 YAML 文件",
             "grants that requests may name: a YAML file of kind `Grants`",
             flag="--grants",
+            sample="grants.yaml",
         ),
     ] = None
     insecure: Annotated[
@@ -93,6 +95,7 @@ class Settings:
             "开始应答后在此写入地址、版本号和进程号（JSON）",
             "write address, revision and process id here as JSON once calls are answered",
             flag="--ready-file",
+            sample="/run/pdp/ready.json",
         ),
     ] = None
     drain_seconds: Annotated[
@@ -167,6 +170,7 @@ class Settings:
             "谁可以调用：`Callers` 类型的 YAML 文件",
             "who may call: a YAML file of kind `Callers`",
             flag="--callers",
+            sample="callers.yaml",
         ),
     ] = None
     tls: Annotated[

@@ -10,6 +10,8 @@
 | UnauthenticatedError | UNAUTHENTICATED | ERROR_REASON_UNAUTHENTICATED |
 | AccessDeniedError | PERMISSION_DENIED | ERROR_REASON_ACCESS_DENIED |
 | RateLimitedError | RESOURCE_EXHAUSTED | ERROR_REASON_RATE_LIMITED, with a RetryInfo |
+| LimitError | RESOURCE_EXHAUSTED | ERROR_REASON_LIMIT_EXCEEDED |
+| StoppingError | UNAVAILABLE | ERROR_REASON_STOPPING |
 | anything else | INTERNAL | ERROR_REASON_INTERNAL, with the id of the log entry |
 """
 
@@ -27,11 +29,13 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from pdp.errors import (
     AccessDeniedError,
+    LimitError,
     NoMessageMapError,
     NoPolicyError,
     RateLimitedError,
     RequestError,
     StaleRevisionError,
+    StoppingError,
     UnauthenticatedError,
     UnknownMessageError,
     Violation,
@@ -79,6 +83,10 @@ def failure_of(error: BaseException, method: str) -> Failure:
         case RateLimitedError():
             details = [_info(types_pb2.ERROR_REASON_RATE_LIMITED), _retry(error.retry_seconds)]
             return _failure(code_pb2.RESOURCE_EXHAUSTED, str(error), details)
+        case LimitError():
+            return _failure(code_pb2.RESOURCE_EXHAUSTED, str(error), [_info(types_pb2.ERROR_REASON_LIMIT_EXCEEDED)])
+        case StoppingError():
+            return _failure(code_pb2.UNAVAILABLE, str(error), [_info(types_pb2.ERROR_REASON_STOPPING)])
     incident = secrets.token_hex(8)
     logs.event(
         log, logging.ERROR, "call.failed", "a call failed unexpectedly",

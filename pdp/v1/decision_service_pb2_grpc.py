@@ -45,6 +45,11 @@ class DecisionServiceStub:
                 request_serializer=pdp_dot_v1_dot_decision__service__pb2.DecideBatchRequest.SerializeToString,
                 response_deserializer=pdp_dot_v1_dot_decision__service__pb2.DecideBatchResponse.FromString,
                 _registered_method=True)
+        self.DecideStream = channel.stream_stream(
+                '/pdp.v1.DecisionService/DecideStream',
+                request_serializer=pdp_dot_v1_dot_decision__service__pb2.DecideStreamRequest.SerializeToString,
+                response_deserializer=pdp_dot_v1_dot_decision__service__pb2.DecideStreamResponse.FromString,
+                _registered_method=True)
         self.Explain = channel.unary_unary(
                 '/pdp.v1.DecisionService/Explain',
                 request_serializer=pdp_dot_v1_dot_decision__service__pb2.ExplainRequest.SerializeToString,
@@ -78,6 +83,16 @@ class DecisionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DecideStream(self, request_iterator, context):
+        """Decides one request after another, for clients that have many: an answer for each, in their order. A request that
+        is wrong fails alone. The server reads the next request once it has sent the answer, so the HTTP/2 window bounds
+        what is under way. It ends a stream in which nothing happened for a while with DEADLINE_EXCEEDED, and one that is
+        old, or when it stops, with UNAVAILABLE: ask what was not answered in another one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Explain(self, request, context):
         """Decides as Decide does and returns how every candidate rule came out, clause by clause.
         """
@@ -106,6 +121,11 @@ def add_DecisionServiceServicer_to_server(servicer, server):
                     servicer.DecideBatch,
                     request_deserializer=pdp_dot_v1_dot_decision__service__pb2.DecideBatchRequest.FromString,
                     response_serializer=pdp_dot_v1_dot_decision__service__pb2.DecideBatchResponse.SerializeToString,
+            ),
+            'DecideStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.DecideStream,
+                    request_deserializer=pdp_dot_v1_dot_decision__service__pb2.DecideStreamRequest.FromString,
+                    response_serializer=pdp_dot_v1_dot_decision__service__pb2.DecideStreamResponse.SerializeToString,
             ),
             'Explain': grpc.unary_unary_rpc_method_handler(
                     servicer.Explain,
@@ -173,6 +193,33 @@ class DecisionService:
             '/pdp.v1.DecisionService/DecideBatch',
             pdp_dot_v1_dot_decision__service__pb2.DecideBatchRequest.SerializeToString,
             pdp_dot_v1_dot_decision__service__pb2.DecideBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DecideStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/pdp.v1.DecisionService/DecideStream',
+            pdp_dot_v1_dot_decision__service__pb2.DecideStreamRequest.SerializeToString,
+            pdp_dot_v1_dot_decision__service__pb2.DecideStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,

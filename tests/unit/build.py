@@ -129,9 +129,7 @@ def rule(
     built = tuple(Clause(SourceText("…", whole(FILE), (Anchor(0, 1, 1),)), expr, b"") for expr in clauses)
     asked = tuple(Obligation(kind, {}, span()) for kind in obligations)
     own_mask = None if isinstance(verdict, Effect) else verdict
-    return Rule(
-        f"p/{name}", name, Label(), built, tuple(sorted(fields)), effect, own_mask, priority, asked, span()
-    )
+    return Rule(f"p/{name}", name, Label(), built, tuple(sorted(fields)), effect, own_mask, priority, asked, span())
 
 
 def policy(name: str, rules: Sequence[Rule], scope: Mapping[str, Sequence[Any]] | None = None) -> Policy:

@@ -99,9 +99,11 @@ GRANT_ATOMS: Sequence[Expr] = (
 def conditions(atoms: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
     return st.recursive(
         atoms,
-        lambda inner: st.builds(build.negation, inner)
-        | st.lists(inner, min_size=2, max_size=3).map(lambda parts: build.both(*parts))
-        | st.lists(inner, min_size=2, max_size=3).map(lambda parts: build.either(*parts)),
+        lambda inner: (
+            st.builds(build.negation, inner)
+            | st.lists(inner, min_size=2, max_size=3).map(lambda parts: build.both(*parts))
+            | st.lists(inner, min_size=2, max_size=3).map(lambda parts: build.either(*parts))
+        ),
         max_leaves=4,
     )
 

@@ -447,10 +447,10 @@ def test_recognising_and_checking_is_cheap(peer: Peer, caplog: pytest.LogCapture
         found.admit("Decide")
         found.check(asked)
 
-    best = best_of(call)
-    print(f"{best:.2f} µs")
-    assert best < 10  # some 3 on a quiet machine
+    best, floor = best_of(call), best_of(lambda: digest(TOKEN))
+    print(f"{best:.2f} µs, hashing a token {floor:.2f} µs")
+    assert best < 20 * floor  # against something, for a machine may be slow or busy
 
 
-def best_of(call: Callable[[], None], number: int = 20_000) -> float:
+def best_of(call: Callable[[], object], number: int = 20_000) -> float:
     return min(timeit.repeat(call, number=number, repeat=5)) / number * 1e6

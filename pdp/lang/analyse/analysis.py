@@ -65,6 +65,7 @@ class Analysis:
             proof = self._proof(rule, self._rules[other])
             if proof is not None:
                 request = request_of(proof, self._resolved.attributes, field)
+                hiders = [other, *(o for o in hiders if o != other)]
                 break
         return findings.shadowed(rule, [self._rules[i] for i in hiders], request)
 

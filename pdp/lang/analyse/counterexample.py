@@ -18,9 +18,7 @@ _DEFAULT_SUBJECT: Final = "T1001"
 _HOUR: Final = 3_600 * NANOS
 
 
-def request_of(
-    assignment: Assignment, attributes: Mapping[str, Attribute], fields: Sequence[str]
-) -> dict[str, Any]:
+def request_of(assignment: Assignment, attributes: Mapping[str, Attribute], fields: Sequence[str]) -> dict[str, Any]:
     """Return a DecideRequest.
 
     Where the time or grants matter, which are no part of one, it is `{"request": …, "now": …, "grants": […]}` with the

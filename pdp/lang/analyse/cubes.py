@@ -153,12 +153,11 @@ class Cases:
                     self._product([self._ask(condition, SURELY_FALSE), chosen[1]]),
                 ]
                 if not asked.sure:
-                    parts.append(
-                        self._product([self._ask(condition, MAYBE_TRUE), self._ask(condition, MAYBE_FALSE)])
-                    )
+                    parts.append(self._product([self._ask(condition, MAYBE_TRUE), self._ask(condition, MAYBE_FALSE)]))
                 return self._union(parts)
-            case Call(function="equals", args=(operand, Literal(value=bool() as value))) | Call(
-                function="equals", args=(Literal(value=bool() as value), operand)
+            case (
+                Call(function="equals", args=(operand, Literal(value=bool() as value)))
+                | Call(function="equals", args=(Literal(value=bool() as value), operand))
             ) if operand.type == BOOL:
                 return self._ask(operand, asked if value else asked.negated)
             case Call(function="in_list", args=(item, ListExpr(items=items))) if all(

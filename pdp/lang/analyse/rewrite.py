@@ -93,8 +93,9 @@ def _sought(condition: Expr, variable: str, *, present: bool) -> list[Literal] |
                     return None
                 found += part
             return found
-        case Call(function="equals" | "not_equals" as function, args=(LocalRef(name=name), Literal() as item)) | Call(
-            function="equals" | "not_equals" as function, args=(Literal() as item, LocalRef(name=name))
+        case (
+            Call(function="equals" | "not_equals" as function, args=(LocalRef(name=name), Literal() as item))
+            | Call(function="equals" | "not_equals" as function, args=(Literal() as item, LocalRef(name=name)))
         ) if name == variable and (function == "equals") is present:
             return [item]
         case Call(function="in_list", args=(LocalRef(name=name), Literal(value=tuple() as values) as items)) if (

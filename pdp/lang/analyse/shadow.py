@@ -20,7 +20,7 @@ from pdp.lang.analyse.regions import Region, minus, union, within
 from pdp.lang.model import Effect
 
 _STEPS_A_RULE: Final = 20_000
-_MINIMISED: Final = 12
+_MINIMISED: Final = 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
+
+from google.protobuf import duration_pb2, timestamp_pb2
 
 from pdp.lang.analyse.prepared import Prepared
 from pdp.lang.analyse.witness import Assignment
@@ -11,7 +14,6 @@ from pdp.lang.cel import Environment, Scope, to_cel
 from pdp.lang.expr import Expr, VariableRef, walk
 from pdp.lang.model import Attribute, Effect
 from pdp.lang.resolved import Policy, Rule, Variable
-from pdp.values import NANOS, TIMESTAMP_MAX, TIMESTAMP_MIN, AttributeType
 
 # Whether scope and condition of a rule hold for these values; None when that is undecided.
 Verifier = Callable[[Policy, Rule, Mapping[str, Any]], bool | None]
@@ -19,7 +21,6 @@ Verifier = Callable[[Policy, Rule, Mapping[str, Any]], bool | None]
 _NO_GRANT: Final[Mapping[str, Any]] = {
     "grant.active": False, "grant.kind": "", "grant.approver": "", "grant.approver_level": 0, "grant.scenario": "",
 }  # fmt: skip
-_DAY: Final = 86_400 * NANOS
 
 
 class ReferenceVerifier:
@@ -34,9 +35,9 @@ class ReferenceVerifier:
     def __call__(self, policy: Policy, rule: Rule, values: Mapping[str, Any]) -> bool | None:
         """Return false when any clause is false, else None when any is undecided, else true.
 
-        Values that Google's Python wrapper does not carry faithfully count as a failed trial.
+        Values that Google's Python wrapper does not pass on as they are count as a failed trial.
         """
-        if not all(_is_carried(self._attributes[name].type, value) for name, value in values.items()):
+        if not all(map(_is_carried, values.values())):
             return False
         decided: bool | None = True
         for equality in policy.scope:
@@ -50,13 +51,11 @@ class ReferenceVerifier:
         if scope is None:
             types = {v.name: v.clause.expr.type for v in policy.variables}
             scope = self._scopes[policy.id] = self._environment.scope(types)
-            # Google's runtime (0.1.3) takes no datetime for a timestamp before its environment has compiled something.
-            scope.compile("true")
         known = {name: to_cel(self._attributes[name].type, value) for name, value in values.items()}
         for variable in self._needed(policy, rule):
             result = scope.evaluate(variable.clause.checked, known)
             if result is not None:
-                known[f"vars.{variable.name}"] = result
+                known[f"vars.{variable.name}"] = _returned(result)
         for clause in rule.clauses:
             result = scope.evaluate(clause.checked, known)
             if result is False:
@@ -79,23 +78,30 @@ class ReferenceVerifier:
         return known
 
 
-def _is_carried(kind: AttributeType, value: Any) -> bool:
-    """Whether a value reaches Google's runtime as it is.
+def _is_carried(value: Any) -> bool:
+    """Whether a value reaches Google's runtime as it is: its Python wrapper cuts texts at NUL."""
+    if isinstance(value, dict):
+        return all(map(_is_carried, (*value, *value.values())))
+    if isinstance(value, tuple):
+        return all(map(_is_carried, value))
+    return not isinstance(value, str) or "\0" not in value
 
-    Texts end at NUL, times at microseconds, and the first and the last days of time are refused.
-    """
-    match kind:
-        case AttributeType.STRING:
-            return "\0" not in value
-        case AttributeType.STRING_LIST | AttributeType.STRING_MAP:
-            texts = (*value, *value.values()) if isinstance(value, dict) else value
-            return not any("\0" in text for text in texts)
-        case AttributeType.TIMESTAMP:
-            return TIMESTAMP_MIN + _DAY <= value <= TIMESTAMP_MAX - _DAY and not value % 1_000
-        case AttributeType.DURATION:
-            return not value % 1_000
+
+def _returned(value: Any) -> Any:
+    """Return the value of a variable as the runtime takes it back."""
+    match value:
+        case datetime.datetime():
+            time = timestamp_pb2.Timestamp()
+            time.FromDatetime(value)
+            return time
+        case datetime.timedelta():
+            span = duration_pb2.Duration()
+            span.FromTimedelta(value)
+            return span
+        case list():
+            return [_returned(item) for item in value]
         case _:
-            return True
+            return value
 
 
 def _variables_in(expr: Expr) -> set[str]:

@@ -141,9 +141,7 @@ class Witnesses:
             pools[slot] = self._pool(slot, cube, tests[slot], {p: start[p] for p in partners[slot]}, start[slot])
         return pools
 
-    def _pool(
-        self, slot: Slot, cube: Cube, tests: list[Expr], partners: Mapping[Slot, Any], start: Any
-    ) -> list[Any]:
+    def _pool(self, slot: Slot, cube: Cube, tests: list[Expr], partners: Mapping[Slot, Any], start: Any) -> list[Any]:
         attribute = self._attributes[slot[1]]
         constants = [node for test in tests for node in walk(test) if isinstance(node, Literal)]
         demands = {a: r for a, r in cube.items() if slot[1] in self._axes.all[a].attributes}

@@ -13,7 +13,7 @@ from pdp.lang.loader.reader import REFUSED, Reader, Shape, is_null, listed
 from pdp.server.address import Address, parse_address
 from pdp.values import format_timestamp, parse_timestamp
 
-INLINE_SECRET = "inline-secret"
+INLINE_SECRET = "inline-secret"  # noqa: S105 - a code
 """The code of the finding whose line must not be shown."""
 _MASKED = "********"
 _SECRET = Shape("secret", optional="file env")

@@ -34,9 +34,12 @@ class Tls:
             "服务器证书链（PEM）；更换后对新连接生效",
             "the server's certificate chain (PEM); replaced, it counts for new connections",
             flag="--tls-certificate",
+            sample="tls/server.pem",
         ),
     ] = None
-    key: Annotated[Path | None, Meta(File(), "其私钥（PEM）", "its private key (PEM)", flag="--tls-key")] = None
+    key: Annotated[
+        Path | None, Meta(File(), "其私钥（PEM）", "its private key (PEM)", flag="--tls-key", sample="tls/server.key")
+    ] = None
     client_ca: Annotated[
         Path | None,
         Meta(
@@ -44,6 +47,7 @@ class Tls:
             "签发客户端证书的 CA（PEM）",
             "the authorities that issue the clients' certificates (PEM)",
             flag="--tls-client-ca",
+            sample="tls/clients.pem",
         ),
     ] = None
     require_client_certificate: Annotated[
@@ -59,8 +63,8 @@ class Admin:
         Address | str,
         Meta(
             Listen((AUTO, OFF), sockets=False),
-            "监听地址；`auto` 为 `127.0.0.1:7071`，当 `listen` 的端口为 0 时取空闲端口；`off` 不开启",
-            "where to listen; `auto` is `127.0.0.1:7071`, or a free port when `listen` has port 0; `off` opens none",
+            "监控端口的监听地址；`auto` 为 `127.0.0.1:7071`，当 `listen` 的端口为 0 时取空闲端口；`off` 不开启",
+            "where the admin port listens; `auto` is `127.0.0.1:7071`, or a free port if `listen` has port 0; `off` opens none",
             key="listen",
             flag="--admin",
         ),
@@ -144,6 +148,7 @@ class Tracing:
             Text("URL", "a URL"),
             "OTLP/HTTP 收集器，如 `http://127.0.0.1:4318/v1/traces`；缺省由 `OTEL_EXPORTER_OTLP_…` 决定",
             "the OTLP/HTTP collector, such as `http://127.0.0.1:4318/v1/traces`; else `OTEL_EXPORTER_OTLP_…` decide",
+            sample="http://127.0.0.1:4318/v1/traces",
         ),
     ] = None
     headers: Annotated[
@@ -152,6 +157,7 @@ class Tracing:
             SecretText(),
             "发给收集器的头部，形如 `authorization=Bearer …,other=…`",
             "headers for the collector: `authorization=Bearer …,other=…`",
+            sample="{file: secrets/otlp-headers}",
         ),
     ] = None
     ratio: Annotated[
