@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format bench proto docs lock clean setup
+.PHONY: help demo test test-slow lint format bench bench-service proto docs lock clean setup
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with everything pinned by hash
 
@@ -48,6 +48,9 @@ format: $(READY) ## format the code
 
 bench: $(READY) ## measure decisions against the peers; table and benchmarks/results/*.json
 	$(BIN)/python benchmarks/decide.py
+
+bench-service: $(READY) ## measure the service against Cerbos under load; table, JSON and plot
+	$(BIN)/python benchmarks/service.py
 
 proto: $(READY) ## regenerate the protobuf code of every language
 	$(BIN)/python proto/generate.py

@@ -13,8 +13,6 @@ from typing import Any
 
 import grpc
 
-from pdp.server.transport import OPTIONS
-
 
 def main() -> None:
     asyncio.run(_serve(*(Path(name).read_bytes() for name in sys.argv[1:3])))
@@ -25,7 +23,7 @@ async def _serve(decide: bytes, batch: bytes) -> None:
         name: grpc.unary_unary_rpc_method_handler(_answering(reply))
         for name, reply in (("Decide", decide), ("DecideBatch", batch))
     }
-    server = grpc.aio.server(options=OPTIONS)
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("pdp.v1.DecisionService", methods),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -33,13 +33,13 @@ class MissingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A server to start; `key` is stable, for programs. `floor` names the echo that shares its transport."""
+    """A server to start; `key` is stable, for programs. A floor decides nothing."""
 
     key: str
     label: str
     dialect: Dialect
     start: Callable[[], Server]
-    floor: str = ""
+    is_floor: bool = False
 
 
 def ours(workers: tuple[int, ...], policies: Path, logs: Path) -> list[Candidate]:
@@ -47,10 +47,9 @@ def ours(workers: tuple[int, ...], policies: Path, logs: Path) -> list[Candidate
     return [
         Candidate(
             f"{transport}-{count}",
-            f"jingxi, {_TRANSPORT_LABELS[transport]}, {count} worker{'s' if count > 1 else ''}",
+            f"Jingxi {_TRANSPORT_LABELS[transport]} ×{count}",
             Jingxi(),
             partial(_serve, transport, count, policies, logs),
-            f"echo-{transport}",
         )
         for transport in TRANSPORTS
         for count in workers
@@ -73,9 +72,10 @@ def echoes(replies: dict[str, bytes], folder: Path, logs: Path) -> list[Candidat
     return [
         Candidate(
             f"echo-{transport}",
-            f"echo of fixed bytes, {_TRANSPORT_LABELS[transport]}, 1 process",
+            f"echo {_TRANSPORT_LABELS[transport]} ×1",
             Jingxi(),
             partial(_serve_echo, transport, files, logs),
+            is_floor=True,
         )
         for transport in TRANSPORTS
     ]

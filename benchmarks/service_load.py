@@ -28,13 +28,14 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one turn of a server showed. `foreign` is the CPU time of everything else, as a share of one core."""
+    """What one turn of a server showed. `foreign` is how many cores everything but server and load used."""
 
     requests: int
     rate: float
     cpu_us: float
     p50_ms: float
     p99_ms: float
+    load_cpu_us: float
     foreign: float
 
 
@@ -47,7 +48,7 @@ def run(server: Server, path: str, request: bytes, reply_bytes: int, load: Load,
     body, log = folder / "request.bin", folder / "h2load.tsv"
     body.write_bytes(b"\0" + len(request).to_bytes(4, "big") + request)
     command = [
-        "h2load", f"--duration={load.seconds:g}", f"--clients={load.connections}",
+        "h2load", f"--duration={round(load.seconds * 1000)}ms", f"--clients={load.connections}",
         f"--max-concurrent-streams={load.streams}", f"--data={body}", f"--log-file={log}",
         "--header=content-type: application/grpc", "--header=te: trailers", f"http://{server.address}{path}",
     ]  # fmt: skip
@@ -73,6 +74,7 @@ def run(server: Server, path: str, request: bytes, reply_bytes: int, load: Load,
         cpu_us=usage.cpu * 1e6 / requests,
         p50_ms=quantile(micros, 0.5) / 1000,
         p99_ms=quantile(micros, 0.99) / 1000,
+        load_cpu_us=usage.own * 1e6 / requests,
         foreign=usage.foreign,
     )
 

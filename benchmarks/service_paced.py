@@ -54,6 +54,7 @@ class PacedRun:
     p999_ms: float
     max_ms: float
     late_p99_ms: float
+    load_cpu_us: float
     foreign: float
 
 
@@ -88,6 +89,7 @@ def run_paced(
         p999_ms=quantile(waits, 0.999) / 1e6,
         max_ms=waits[-1] / 1e6,
         late_p99_ms=quantile(lates, 0.99) / 1e6,
+        load_cpu_us=usage.own * 1e6 / len(asked),
         foreign=usage.foreign,
     )
 

@@ -86,7 +86,7 @@ class Server:
     def ask(self, path: str, request: bytes) -> bytes:
         """Return the reply to one call. Raises BenchmarkError when there is none."""
         try:
-            reply: bytes = self.channel.unary_unary(path)(request, timeout=_CALL_SECONDS)
+            reply: bytes = self.channel.unary_unary(path, None, None)(request, timeout=_CALL_SECONDS)
         except grpc.RpcError as error:
             raise self._failure(f"answered {path} with {error}") from error
         return reply

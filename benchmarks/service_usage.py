@@ -16,10 +16,10 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU seconds of the watched processes, and how many cores' worth of others ran meanwhile."""
+    """CPU seconds of the watched processes and of this one with its children; how many cores everything else used."""
 
     cpu: float
-    wall: float
+    own: float
     foreign: float
 
 
@@ -33,7 +33,7 @@ class Meter:
     def stop(self) -> Usage:
         """Return what was used. Processes that the watched ones started meanwhile are left out."""
         wall, cpu, own, busy = (after - before for after, before in zip(self._now(), self._before, strict=True))
-        return Usage(cpu, wall, max(0.0, busy - cpu - own) / wall)
+        return Usage(cpu, own, max(0.0, busy - cpu - own) / wall)
 
     def _now(self) -> tuple[float, float, float, float]:
         usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

@@ -17,7 +17,8 @@ PdpError                    code `internal`
 ├── RateLimitedError        code `rate_limited`    a caller that asks too often; `retry_seconds` says when it may again
 ├── LimitError              code `limit`           a request, a reply or the calls in flight exceed a bound of the server
 ├── StoppingError           code `stopping`        a call to a server that stops
-├── WorkerError             code `worker`          a decision worker is gone, silent, or refuses what it is sent
+├── WorkerError             code `worker`          a decision worker is gone or silent
+│   └── WorkerRefusedError  code `worker_refused`  a decision worker cannot do what it is told; `reason` is its error's code
 ├── ConfigError             code `config`          a setting that the server cannot start with
 └── UndecidedError          code `undecided`       a CEL evaluation has no value (missing attribute, overflow…)
 """
@@ -150,9 +151,19 @@ class StoppingError(PdpError):
 
 
 class WorkerError(PdpError):
-    """A decision worker that does not do what it is told; the message says why."""
+    """A decision worker that is gone or does not answer."""
 
     code = "worker"
+
+
+class WorkerRefusedError(WorkerError):
+    """A decision worker's own word on why it does not do something; `reason` is the code of its exception."""
+
+    code = "worker_refused"
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ConfigError(PdpError):

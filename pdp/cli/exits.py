@@ -12,7 +12,7 @@ class ExitCode(enum.IntEnum):
 
     OK = 0
     PROBLEMS = 1
-    """The policies or settings have errors, a scenario failed, a request could not be decided, or the server could not start."""
+    """The policies or settings have errors, a scenario or a decision failed, or the server could not start."""
     USAGE = 2
     """The command line is wrong."""
     INTERNAL = 3

@@ -54,6 +54,7 @@ COMMANDS: dict[str, Entry] = {
     "serve": Entry("Decide", "pdp.cli.serve:serve", "Decide over gRPC and follow changes of the policies."),
     "status": Entry("Operate", "pdp.cli.status:status", "Show how a running service is doing."),
     "config": Entry("Operate", "pdp.cli.config:config", "Show, check and explain the settings of pdp serve."),
+    "caller": Entry("Set up", "pdp.cli.caller:caller", "Give systems access: tokens and the callers file."),
     "completion": Entry("Set up", "pdp.cli.completion:completion", "Print a shell's script for tab completion."),
 }
 

@@ -51,5 +51,5 @@ def serve(*, config: Path | None, **flags: Any) -> ExitCode:
 
 
 def _ready(running: app.App) -> None:
-    program = running.holder.require().program
-    click.echo(f"ready {running.address} revision {program.revision} {program.hash}")
+    workers = running.supervisor
+    click.echo(f"ready {running.address} revision {workers.revision} {workers.hash}")

@@ -14,6 +14,7 @@ from pdp.cli import console
 from pdp.cli.exits import CommandError, ExitCode
 from pdp.errors import ConfigError
 from pdp.server.address import Address, parse_address
+from pdp.server.facts import FOLLOWED
 from pdp.server.latency import quantile
 
 EPILOG = """\b
@@ -138,7 +139,7 @@ def _print(told: dict[str, Any], rates: dict[str, Any]) -> None:
     facts.add_row("state", f"{words}, up {_duration(told['uptime_seconds'])}, version {told['version']}")
     facts.add_row("listens", ", ".join(told[key] for key in ("address", "transport") if told.get(key)))
     facts.add_row("revision", f"{told['revision']} {told['hash']}")
-    for what in ("policies", "grants"):
+    for what in FOLLOWED:
         if told.get(f"{what}_error"):
             facts.add_row(what, f"REFUSED {_refusal(told[f'{what}_error'])}; what was in force before goes on")
     out = console.console()

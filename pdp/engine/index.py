@@ -97,23 +97,26 @@ def _join(signatures: dict[int, tuple[str, ...]], keys: Mapping[int, Mapping[str
     for index, signature in signatures.items():
         members.setdefault(signature, []).append(index)
     crowds = {signature: _crowd(members[signature], signature, keys, len(signatures)) for signature in members}
-    # The crowding and what is in common, for each pair of signatures.
-    costs: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[int, tuple[str, ...]]] = {}
+    # For each pair of signatures: the crowding, how many lie together, and on what.
+    costs: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[int, int, tuple[str, ...]]] = {}
     while True:
         for pair in itertools.combinations(sorted(members), 2):
             if pair not in costs:
                 common = tuple(sorted(set(pair[0]) & set(pair[1])))
                 apart = max(crowds[pair[0]], crowds[pair[1]])
                 both = itertools.chain(members[pair[0]], members[pair[1]])
-                costs[pair] = (_crowd(both, common, keys, apart + MAX_CROWDING) - apart, common)
-        pairs = [(cost, pair, common) for pair, (cost, common) in costs.items() if cost <= MAX_CROWDING]
+                together = _crowd(both, common, keys, apart + MAX_CROWDING)
+                costs[pair] = (together - apart, together, common)
+        pairs = [(cost, pair, most, on) for pair, (cost, most, on) in costs.items() if cost <= MAX_CROWDING]
         if not pairs:
             return
-        _, pair, common = min(pairs)
+        _, pair, together, common = min(pairs)
+        crowds[common] = together
         joined = [index for signature in pair for index in members.pop(signature)]
-        joined += members.pop(common, [])
+        if common in members:  # a third group, that these join
+            joined += members.pop(common)
+            crowds[common] = _crowd(joined, common, keys, len(signatures))
         members[common] = joined
-        crowds[common] = _crowd(joined, common, keys, len(signatures))
         signatures.update(dict.fromkeys(joined, common))
         costs = {known: cost for known, cost in costs.items() if not {*pair, common} & set(known)}
 

@@ -11,7 +11,7 @@ from cel.expr import checked_pb2
 from pdp.engine.request import TYPES, python_value
 from pdp.errors import BundleError
 from pdp.lang.cel import TYPES as CEL_TYPES
-from pdp.lang.expr import BOOL, AttributeRef, Call, Expr, Literal, attributes_of, list_of
+from pdp.lang.expr import BOOL, AttributeRef, Call, Expr, Literal, VariableRef, attributes_of, list_of, walk
 from pdp.lang.lower import LoweringError, lower
 from pdp.v1 import bundle_pb2
 from pdp.values import AttributeType
@@ -46,6 +46,7 @@ class ExpressionReader:
 
     def __init__(self) -> None:
         self._known: dict[bytes, Expr] = {}
+        self._attributes: dict[int, frozenset[str]] = {}
 
     def read(self, message: bundle_pb2.Expression) -> Expr:
         """Return the tree of an expression. Raises BundleError."""
@@ -56,6 +57,15 @@ class ExpressionReader:
             except (LoweringError, ValueError) as error:
                 raise BundleError(f"{message.location}: `{message.text}` cannot be compiled: {error}") from error
             self._known[message.checked] = known
+        return known
+
+    def attributes(self, expr: Expr, variables: Mapping[str, Expr]) -> frozenset[str]:
+        """Return the attributes that an expression out of `read` needs, through its policy's variables."""
+        known = self._attributes.get(id(expr))  # `_known` keeps the tree, and so its id
+        if known is None:
+            known = attributes_of(expr, variables)
+            if not any(isinstance(node, VariableRef) for node in walk(expr)):
+                self._attributes[id(expr)] = known
         return known
 
 
@@ -71,7 +81,7 @@ def read_rules(bundle: bundle_pb2.Bundle) -> list[CompiledRule]:
             conditions = list(scope)
             for clause in message.when:
                 expr = reader.read(clause)
-                conditions.append(Condition(expr, attributes_of(expr, variables), clause))
+                conditions.append(Condition(expr, reader.attributes(expr, variables), clause))
             rules.append(
                 CompiledRule(
                     index=len(rules),

@@ -27,7 +27,7 @@ from pdp.errors import ConfigError
 from pdp.server import exposition, logs
 from pdp.server.address import Address
 from pdp.server.exposition import History, Totals
-from pdp.server.facts import Facts, Snapshot, WorkerFacts
+from pdp.server.facts import FOLLOWED, Facts, Snapshot, WorkerFacts
 from pdp.server.metrics import BOUNDS
 from pdp.server.status import frames
 
@@ -193,7 +193,7 @@ def status_of(history: History, facts: Facts) -> dict[str, Any]:
     """Return what `/status` answers: the facts, with times as ages in seconds, and the sums of all workers."""
     now = time.time()
     totals = history.totals()
-    optional = ("address", "transport", "policies_error", "grants_error", "loads")
+    optional = ("address", "transport", "loads", *(f"{what}_error" for what in FOLLOWED))
     return {
         "version": __version__,
         "ready": exposition.is_ready(facts),

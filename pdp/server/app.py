@@ -1,4 +1,7 @@
-"""Puts the server together and leads it through its life: listen, load, serve, drain, stop."""
+"""Puts the server together and leads it through its life: listen, load, serve, drain, stop.
+
+This process is the supervisor: it reads and judges, and its workers decide.
+"""
 
 from __future__ import annotations
 
@@ -7,59 +10,89 @@ import json
 import logging
 import os
 import signal
-import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
-from pdp.server import clock, logs
-from pdp.server.core import SERVICE, DecisionCore
-from pdp.server.folder import FolderSource, Load
-from pdp.server.holder import Holder
-from pdp.server.servicers import decision_handlers
+from pdp.server import logs
+from pdp.server.admin import AdminServer
+from pdp.server.facts import Facts, Refusal
+from pdp.server.folder import FolderSource, Load, Outcome, refusal_details
+from pdp.server.launch import Launch, launch_process
 from pdp.server.settings import Settings
 from pdp.server.status import frames
-from pdp.server.transport import GrpcTransport
+from pdp.server.supervisor import Supervisor
 from pdp.server.watch import FileWatch
 from pdp.values import format_timestamp
-
-_SWITCH_SECONDS = 0.001
 
 log = logging.getLogger(__name__)
 
 
 class App:
-    """One server process in folder mode: `async with App(settings) as app` serves until the block ends.
+    """One server in folder mode: `async with App(settings) as app` serves until the block ends.
 
-    `observe` hears of every look at policies and grants.
+    `observe` hears of every look at policies, grants and callers; `launch` starts a worker.
     """
 
-    def __init__(self, settings: Settings, observe: Callable[[Load], None] = lambda load: None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        observe: Callable[[Load], None] = lambda load: None,
+        launch: Launch = launch_process,
+    ) -> None:
+        """Raises ConfigError."""
         self.settings = settings
-        self.holder = Holder()
-        self.address = settings.address
+        self.supervisor = Supervisor(settings, launch=launch)
+        self._observe = observe
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._unwatch = asyncio.Event()
         # One thread, so that versions take force in the order in which they were read.
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
-        # One thread for long calls: Python runs one thread at a time, and short calls are to have every other turn.
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="call")
         self._source = FolderSource(
-            settings.policies, settings.grants, self.holder, executor=self._loader, observe=observe
-        )
-        core = DecisionCore(self.holder, self._clock())
-        handlers = decision_handlers(core, self._worker)
-        self._transport = GrpcTransport([handlers], [SERVICE], reflect=settings.reflection)
+            settings.policies, settings.grants, self.supervisor,
+            callers=settings.callers, executor=self._loader, observe=self._looked,
+        )  # fmt: skip
         self._watchers: list[asyncio.Task[None]] = []
+        self._admin = None if (at := settings.admin_address) is None else AdminServer(at, self.facts, self._collect)
+        self._started_at = time.time()
+        self._draining = False
+        self._errors: dict[str, Refusal | None] = {}
+        self._loads: dict[str, dict[str, int]] = {}
+
+    @property
+    def address(self) -> Any:
+        """Where the decision port listens."""
+        return self.supervisor.address
+
+    @property
+    def admin_address(self) -> Any:
+        """Where the admin port listens; None when it is off."""
+        return None if self._admin is None else self._admin.address
+
+    def facts(self) -> Facts:
+        """Return what is known of the server, for the admin port."""
+        return Facts(
+            workers=self.supervisor.workers(),
+            revision=self.supervisor.revision,
+            hash=self.supervisor.hash,
+            started_at=self._started_at,
+            draining=self._draining,
+            address=str(self.address),
+            transport=self.settings.transport,
+            policies_error=self._errors.get("policies"),
+            grants_error=self._errors.get("grants"),
+            loads=self._loads,
+        )
 
     async def __aenter__(self) -> Self:
         """Listen, load the first version and say that the server is ready.
 
-        Raises ConfigError when the address cannot be had; PolicyError, GrantFileError or OSError when the first
-        version or the grants cannot be used.
+        Raises ConfigError when the address cannot be had; PolicyError, GrantFileError, CallersFileError or OSError
+        when the first version, the grants or the callers cannot be used; WorkerError when the workers do not start.
         """
         try:
             await self._start()
@@ -71,7 +104,8 @@ class App:
     async def __aexit__(self, *exc: object) -> None:
         """Say NOT_SERVING, still answer for a while, refuse new calls, let those in flight end, and stop."""
         logs.event(log, logging.INFO, "server.draining", "turning callers away")
-        await self._transport.drain()
+        self._draining = True
+        await self.supervisor.drain()
         await _either(self._hurry, asyncio.sleep(self.settings.drain_seconds))
         await self._close(self.settings.grace_seconds)
         logs.event(log, logging.INFO, "server.stopped", "stopped")
@@ -86,24 +120,39 @@ class App:
             self._hurry.set()
         self._stop.set()
 
-    def _clock(self) -> clock.Clock:
-        if self.settings.clock is None:
-            return clock.machine_clock
-        now = format_timestamp(self.settings.clock)
-        logs.event(log, logging.WARNING, "clock.set", "deciding as if it were another time", now=now)
-        return clock.starting_at(self.settings.clock)
-
     async def _start(self) -> None:
-        self.address = await self._transport.start(self.settings.address)
-        await self._follow(self.settings.grants, self._source.load_grants)
-        await self._follow(self.settings.policies, self._source.load_policies)
-        await self._transport.set_ready(ready=True)
-        program = self.holder.require().program
-        facts = {"address": str(self.address), "revision": program.revision, "hash": program.hash}
-        logs.event(log, logging.INFO, "server.ready", "ready", **facts)
-        if self.settings.ready_file is not None:
+        settings = self.settings
+        if settings.clock is not None:
+            now = format_timestamp(settings.clock)
+            logs.event(log, logging.WARNING, "clock.set", "deciding as if it were another time", now=now)
+        # Before the workers start: who may call must be known before anybody can.
+        await self._follow(settings.callers, self._source.load_callers)
+        await self.supervisor.start()
+        if self._admin is not None:
+            await self._admin.start()
+        await self._follow(settings.grants, self._source.load_grants)
+        await self._follow(settings.policies, self._source.load_policies)
+        facts = {"address": str(self.address), "revision": self.supervisor.revision, "hash": self.supervisor.hash}
+        if self._admin is not None:
+            facts["admin"] = str(self._admin.address)
+        logs.event(log, logging.INFO, "server.ready", "ready", workers=len(self.supervisor.workers()), **facts)
+        if settings.ready_file is not None:
             text = json.dumps(facts | {"pid": os.getpid()}) + "\n"
-            await asyncio.to_thread(_write, self.settings.ready_file, text)
+            await asyncio.to_thread(_write, settings.ready_file, text)
+
+    async def _collect(self) -> list[Any]:
+        return list(await self.supervisor.collect())
+
+    def _looked(self, load: Load) -> None:
+        counts = self._loads.setdefault(load.what, {outcome.value: 0 for outcome in Outcome})
+        counts[load.outcome.value] += 1
+        if load.error is None:
+            self._errors[load.what] = None
+        else:
+            details = refusal_details(load.error)
+            details.pop("traceback", None)
+            self._errors[load.what] = Refusal(at=time.time(), **details)  # type: ignore[typeddict-item]
+        self._observe(load)
 
     async def _follow(self, path: Path | None, load: Callable[[], Awaitable[Load]]) -> None:
         """Load what is at a path, which must succeed, and load it again whenever it changes."""
@@ -114,7 +163,6 @@ class App:
         first = await load()
         if first.error is not None:
             raise first.error
-
         self._watchers.append(asyncio.create_task(self._keep_watching(watch, load)))
 
     async def _keep_watching(self, watch: FileWatch, load: Callable[[], Awaitable[Load]]) -> None:
@@ -129,21 +177,23 @@ class App:
                 await _either(self._unwatch, asyncio.sleep(self.settings.poll_seconds))
 
     async def _close(self, grace: float) -> None:
-        await _either(self._hurry, self._transport.stop(grace))
-        await self._transport.stop(0)
         self._unwatch.set()
         await asyncio.gather(*self._watchers, return_exceptions=True)
-        for executor in (self._loader, self._worker):
-            executor.shutdown(wait=False, cancel_futures=True)
+        stopping = asyncio.create_task(self.supervisor.stop(grace))
+        await _either(self._hurry, _done(stopping))
+        if not stopping.done():
+            await self.supervisor.stop(0)
+        await stopping
+        if self._admin is not None:
+            await self._admin.stop()
+        self._loader.shutdown(wait=False, cancel_futures=True)
 
 
 def serve(settings: Settings, ready: Callable[[App], None]) -> None:
-    """Serve in this process until SIGTERM or SIGINT; `ready` is called once calls are answered.
+    """Serve until SIGTERM or SIGINT; `ready` is called once calls are answered.
 
-    Raises what entering an App raises.
+    Raises what making and entering an App raises.
     """
-    # How long a call waits for its turn while a version is compiled or a long call runs.
-    sys.setswitchinterval(_SWITCH_SECONDS)
     asyncio.run(_serve(settings, ready))
 
 
@@ -155,6 +205,10 @@ async def _serve(settings: Settings, ready: Callable[[App], None]) -> None:
     async with app:
         ready(app)
         await app.wait()
+
+
+async def _done(task: asyncio.Task[None]) -> None:
+    await asyncio.wait((task,))
 
 
 async def _either(event: asyncio.Event, other: Coroutine[Any, Any, Any]) -> None:

@@ -14,8 +14,11 @@ def machine_clock() -> int:
     return time.time_ns()
 
 
-def starting_at(moment: int) -> Clock:
-    """Return a clock that shows `moment` now and runs on from there."""
+def starting_at(moment: int, begun: int | None = None) -> Clock:
+    """Return a clock that showed `moment` when `time.monotonic_ns` was `begun` (now when None) and runs on from there.
+
+    That time is one for all processes of a machine, so their clocks agree.
+    """
     # Monotonic, so that it runs evenly even while the machine's own clock is set.
-    begun = time.monotonic_ns()
-    return lambda: moment + time.monotonic_ns() - begun
+    start = time.monotonic_ns() if begun is None else begun
+    return lambda: moment + time.monotonic_ns() - start

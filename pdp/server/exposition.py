@@ -37,7 +37,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from pdp import __version__
-from pdp.server.facts import Facts, Snapshot
+from pdp.server.facts import FOLLOWED, Facts, Snapshot
 from pdp.server.metrics import BOUNDS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -161,8 +161,8 @@ def _policies(facts: Facts) -> Iterator[Metric]:
     info.add_metric((facts["hash"],), 1)
     yield info
     refused = GaugeMetricFamily("pdp_policy_refused", "1 while the last version is refused.", labels=("what",))
-    refused.add_metric(("policies",), facts.get("policies_error") is not None)
-    refused.add_metric(("grants",), facts.get("grants_error") is not None)
+    for what in FOLLOWED:
+        refused.add_metric((what,), facts.get(f"{what}_error") is not None)
     yield refused
     loads = CounterMetricFamily("pdp_policy_loads", "Looks at changed files.", labels=("what", "outcome"))
     for what, outcomes in sorted(facts.get("loads", {}).items()):

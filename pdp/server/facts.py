@@ -60,6 +60,10 @@ class Refusal(TypedDict):
     reason: NotRequired[str]
 
 
+FOLLOWED = ("policies", "grants", "callers")
+"""What the service follows while it runs; the errors of each stand in the facts as `…_error`."""
+
+
 class Facts(TypedDict):
     """What the supervisor knows. `ready` is false from the drain on, whatever the workers say."""
 
@@ -74,5 +78,6 @@ class Facts(TypedDict):
     policies_error: NotRequired[Refusal | None]
     """Of the last look at the policies; None when that was fine."""
     grants_error: NotRequired[Refusal | None]
+    callers_error: NotRequired[Refusal | None]
     loads: NotRequired[dict[str, dict[str, int]]]
-    """How often `policies` and `grants` were looked at, by outcome (accepted, unchanged, refused)."""
+    """How often `policies`, `grants` and `callers` were looked at, by outcome (accepted, unchanged, refused)."""

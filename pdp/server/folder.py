@@ -9,21 +9,20 @@ import asyncio
 import enum
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from pdp.engine import bundle
-from pdp.engine.decision_ids import DecisionIds
 from pdp.engine.program import Program
 from pdp.errors import PdpError, PolicyError
 from pdp.lang.check import check_folder
 from pdp.lang.diagnostics import Severity, to_json
 from pdp.server import golden, logs
+from pdp.server.callers import Registry
 from pdp.server.grants import GrantTable, read_grants
-from pdp.server.holder import Holder, Version
 from pdp.server.messages import MessageMaps
 from pdp.server.status import frames
 from pdp.v1 import bundle_pb2
@@ -33,9 +32,11 @@ _MAX_LOGGED = 50
 
 log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
+
 
 class Outcome(enum.Enum):
-    """What became of a look at the folder or the grants file."""
+    """What became of a look at the policies, the grants or the callers."""
 
     ACCEPTED = "accepted"
     UNCHANGED = "unchanged"
@@ -44,84 +45,117 @@ class Outcome(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One look at `policies` or `grants` and what came of it; `error` says why it was refused."""
+    """One look at `policies`, `grants` or `callers` and what came of it; `error` says why it was refused."""
 
     what: str
     outcome: Outcome
     error: Exception | None = None
 
 
-class FolderSource:
-    """Loads policies and grants, and puts them in force.
+class Sink(Protocol):
+    """Puts in force what was found sound. Each method returns once every worker decides by it, and raises PdpError
+    when none can."""
 
-    Reading, checking and compiling run in `executor`; only the swap of a reference happens in the event loop, so
-    decisions go on meanwhile. `observe` hears of every look.
+    async def set_version(self, signed: bundle_pb2.SignedBundle) -> None:
+        """Decide by another version."""
+
+    async def set_grants(self, grants: Iterable[bundle_pb2.Grant]) -> None:
+        """Put other grants in place of all."""
+
+    async def set_callers(self, registry: Registry) -> None:
+        """Let others call."""
+
+
+class FolderSource:
+    """Reads policies, grants and callers, judges them, and hands them on.
+
+    Reading, checking and compiling run in `executor`. `observe` hears of every look.
     """
 
     def __init__(
         self,
         policies: Path,
         grants: Path | None,
-        holder: Holder,
+        sink: Sink,
         *,
+        callers: Path | None = None,
         executor: Executor,
         observe: Callable[[Load], None] = lambda load: None,
     ) -> None:
         self._policies = policies
         self._grants = grants
-        self._holder = holder
+        self._callers = callers
+        self._sink = sink
         self._executor = executor
         self._observe = observe
-        self._table = GrantTable()
-        # Kept over all versions, or two of them could give one name to two decisions.
-        self._ids = DecisionIds()
+        self._signed: bundle_pb2.SignedBundle | None = None
+        self._has_grants = False
+        self._registry: Registry | None = None
 
     async def load_policies(self) -> Load:
-        """Read the folder and decide by it from the next call on, if it is sound and differs."""
+        """Read the folder and decide by it, if it is sound and differs."""
         start = time.perf_counter()
-        loop = asyncio.get_running_loop()
-        current = self._holder.version
         try:
-            version = await loop.run_in_executor(self._executor, self._compile, current)
+            signed = await self._run(self._judge)
+            if signed is None:
+                return self._report(Load("policies", Outcome.UNCHANGED))
+            await self._sink.set_version(signed)
         except Exception as error:  # whatever is wrong with a version, the last good one goes on
-            return self._refuse("policies", error, keeps_old=current is not None)
-        if version is None:
-            return self._report(Load("policies", Outcome.UNCHANGED))
-        self._holder.version = version
+            return self._refuse("policies", error, keeps_old=self._signed is not None)
+        self._signed = signed
         logs.event(
             log, logging.INFO, "policies.accepted", "deciding by a new revision",
-            revision=version.program.revision, hash=version.program.hash,
-            seconds=round(time.perf_counter() - start, 3),
+            revision=signed.revision, hash=signed.hash, seconds=round(time.perf_counter() - start, 3),
         )  # fmt: skip
         return self._report(Load("policies", Outcome.ACCEPTED))
 
     async def load_grants(self) -> Load:
-        """Read the grants file and decide by it from the next call on, if it is sound."""
-        if self._grants is None:
+        """Read the grants file and decide by it, if it is sound."""
+        path = self._grants
+        if path is None:
             return Load("grants", Outcome.UNCHANGED)
-        loop = asyncio.get_running_loop()
         try:
-            grants = await loop.run_in_executor(self._executor, read_grants, self._grants)
+            grants = await self._run(lambda: read_grants(path))
+            await self._sink.set_grants(grants.values())
         except Exception as error:  # as above
-            return self._refuse("grants", error, keeps_old=self._table.loaded)
-        self._table.replace(grants)
+            return self._refuse("grants", error, keeps_old=self._has_grants)
+        self._has_grants = True
         logs.event(log, logging.INFO, "grants.accepted", "grants replaced", count=len(grants))
         return self._report(Load("grants", Outcome.ACCEPTED))
 
-    def _compile(self, current: Version | None) -> Version | None:
+    async def load_callers(self) -> Load:
+        """Read the callers file and judge calls by it, if it is sound."""
+        path = self._callers
+        if path is None:
+            return Load("callers", Outcome.UNCHANGED)
+        try:
+            registry = await self._run(lambda: Registry.load(path, self._registry))
+            await self._sink.set_callers(registry)
+        except Exception as error:  # as above
+            return self._refuse("callers", error, keeps_old=self._registry is not None)
+        self._registry = registry
+        logs.event(log, logging.INFO, "callers.accepted", "callers replaced", count=len(registry.specs))
+        return self._report(Load("callers", Outcome.ACCEPTED))
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    def _judge(self) -> bundle_pb2.SignedBundle | None:
+        """Return the folder's bundle if it differs, built once and tried on its own scenarios."""
         signed = read_policies(self._policies)
-        if current is not None and signed.hash == current.program.hash:
+        current = self._signed
+        if current is not None and signed.hash == current.hash:
             return None
-        signed.revision = 1 if current is None else current.program.revision + 1
+        signed.revision = 1 if current is None else current.revision + 1
         trial = GrantTable()
-        program = Program.from_bundle(signed, grants=trial, ids=self._ids)
+        program = Program.from_bundle(signed, grants=trial)
         golden.verify(program, trial)
-        program.grants = self._table  # nobody decides by it yet
-        return Version(program, MessageMaps(program))
+        MessageMaps(program)
+        return signed
 
     def _refuse(self, what: str, error: Exception, *, keeps_old: bool) -> Load:
         message = "refused; the last good version goes on" if keeps_old else "refused"
-        logs.event(log, logging.ERROR, f"{what}.refused", message, **_details(error))
+        logs.event(log, logging.ERROR, f"{what}.refused", message, **refusal_details(error))
         return self._report(Load(what, Outcome.REFUSED, error))
 
     def _report(self, load: Load) -> Load:
@@ -137,7 +171,8 @@ def read_policies(path: Path) -> bundle_pb2.SignedBundle:
     return bundle.build(result.resolved)
 
 
-def _details(error: Exception) -> dict[str, Any]:
+def refusal_details(error: Exception) -> dict[str, Any]:
+    """Return what is wrong, as plain data for the log and the status."""
     match error:
         case PolicyError():
             errors = [d for d in error.diagnostics if d.severity is Severity.ERROR]

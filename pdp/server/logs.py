@@ -10,6 +10,7 @@ import datetime
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 _ATTRIBUTE = "pdp_event"
@@ -21,27 +22,36 @@ def event(log: logging.Logger, level: int, name: str, message: str, **details: A
     log.log(level, message, extra={_ATTRIBUTE: (name, details)})
 
 
-def configure(form: str, level: str, stream: TextIO | None = None) -> None:
-    """Send everything that is logged in this process to `stream` (stderr), as `json` or `text`."""
+def configure(form: str, level: str, stream: TextIO | None = None, **common: Any) -> None:
+    """Send everything that is logged in this process to `stream` (stderr), as `json` or `text`.
+
+    `common` stands in every entry.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    handler.setFormatter(JsonFormatter(common) if form == "json" else TextFormatter(common))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(capture=True)
     # Its debug entries repeat every file event.
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
 
-class JsonFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    def __init__(self, common: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self._common = dict(common or {})
+
+
+class JsonFormatter(_Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of an entry."""
         name, details = _parts(record)
         entry = {"time": _time(record), "level": _level(record), "event": name, "message": record.getMessage()}
-        return json.dumps(entry | details, ensure_ascii=False, default=str)
+        return json.dumps(entry | self._common | details, ensure_ascii=False, default=str)
 
 
-class TextFormatter(logging.Formatter):
+class TextFormatter(_Formatter):
     """`time level event: message key=value…`, lists on lines of their own."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -49,7 +59,7 @@ class TextFormatter(logging.Formatter):
         name, details = _parts(record)
         head = f"{_time(record)} {_level(record):7} {name}: {record.getMessage()}"
         lines = []
-        for key, value in details.items():
+        for key, value in (self._common | details).items():
             if isinstance(value, list):
                 lines += [f"  {_line(item)}" for item in value]
             else:

@@ -14,15 +14,11 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from pdp.errors import ConfigError
-
 TOKEN_HEADER = "authorization"  # noqa: S105 - a header's name
 PROXY_HEADER = "x-jingxi-peer"
-_MIN_SECRET = 32
 _LOCAL = ("ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D", "ipv6:[::ffff:127.", "ipv6:%5B::ffff:127.", "unix:")
 # The parts of grpc's auth context that hold names, with the kind that callers files write before each.
 _NAMES = (("peer_dns", "dns"), ("peer_uri", "uri"), ("x509_common_name", "cn"))
@@ -91,18 +87,3 @@ def certificate_names(auth_context: Mapping[str, Sequence[bytes]]) -> tuple[str,
             text = name.decode("utf-8", "replace")
             found.append(f"{kind}:{text.lower() if kind == 'dns' else text}")
     return tuple(found)
-
-
-def read_proxy_secret(path: Path) -> str:
-    """Return the secret that a trusted proxy shows. Raises ConfigError."""
-    try:
-        text = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror or "").lower() if isinstance(error, OSError) else "is not plain ASCII"
-        raise ConfigError(f"the proxy's secret `{path}`: {reason}; make it with `openssl rand -hex 32`") from error
-    if len(text) < _MIN_SECRET or len(text.split()) != 1:
-        raise ConfigError(
-            f"the proxy's secret `{path}` must be one word of at least {_MIN_SECRET} characters; "
-            "make it with `openssl rand -hex 32`"
-        )
-    return text

@@ -15,7 +15,7 @@ from pdp.engine.request import MAX_MESSAGE
 from pdp.errors import ConfigError
 from pdp.server import cpus
 from pdp.server.address import Address, parse_address
-from pdp.server.config.kinds import Choice, File, Flag, Listen, Moment, Number, Whole
+from pdp.server.config.kinds import Choice, File, Flag, Listen, Moment, Number, Secret, SecretText, Whole
 from pdp.server.config.meta import Group, Meta
 from pdp.server.config.sections import (
     AUTO,
@@ -37,6 +37,7 @@ __all__ = [
 ]  # fmt: skip
 
 MAX_REQUEST_BYTES = MAX_MESSAGE
+MIN_PROXY_SECRET = 32
 
 _DECISIONS, _ADMIN = Address("127.0.0.1", 7070), Address("127.0.0.1", 7071)
 _SECONDS = Number(0, 3600)
@@ -173,6 +174,15 @@ class Settings:
             sample="callers.yaml",
         ),
     ] = None
+    trusted_proxy: Annotated[
+        Secret | None,
+        Meta(
+            SecretText(),
+            "本机上终结 TLS 的代理出示的密钥；有此设置时只相信该代理所说的调用方身份",
+            "the secret of a proxy on this machine that ends TLS; with it, callers are known by what the proxy says",
+            sample="{file: secrets/proxy}",
+        ),
+    ] = None
     tls: Annotated[
         Tls,
         Group("裁决端口的加密；无证书则为明文", "Encryption of the decision port; plain text without a certificate"),
@@ -186,8 +196,10 @@ class Settings:
 
     @property
     def worker_count(self) -> int:
-        """The number of workers to start."""
-        return self.workers if isinstance(self.workers, int) else cpus.usable()
+        """The number of workers to start; a socket file has room for one."""
+        if isinstance(self.workers, int):
+            return self.workers
+        return 1 if self.address.path else cpus.usable()
 
     @property
     def admin_address(self) -> Address | None:
@@ -196,7 +208,11 @@ class Settings:
             return self.admin.address
         if self.admin.address == OFF:
             return None
-        return _ADMIN if self.address.path or self.address.port else _ADMIN.with_port(0)
+        if self.address.path:
+            return _ADMIN
+        if not self.address.port:
+            return _ADMIN.with_port(0)
+        return _ADMIN.with_port(self.address.port + self.worker_count + 1) if self.worker_ports else _ADMIN
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -206,6 +222,7 @@ class Settings:
     def _problems(self) -> Iterator[tuple[str, str]]:
         """Yield the settings that do not go with others, each with what to do."""
         yield from self._tls_problems()
+        yield from self._proxy_problems()
         if not self.address.is_local:
             yield from self._open_problems()
         admin = self.admin_address
@@ -217,8 +234,23 @@ class Settings:
                     "metrics; listen on a loopback address such as `127.0.0.1:7071`, or set `admin.insecure: true`"
                 ),
             )
+        if self.address.path and self.worker_count > 1:
+            yield (
+                "workers",
+                f"`{self.address}` can be served by one worker alone; set `workers: 1`, or listen on a host and port",
+            )
         if self.worker_ports and self.address.path:
             yield "worker_ports", f"`worker_ports` needs a host and port, and `listen` is `{self.address}`"
+        elif self.worker_ports and admin is not None and self.address.port:
+            first, last = self.address.port + 1, self.address.port + self.worker_count
+            if first <= admin.port <= last:
+                yield (
+                    "admin.listen",
+                    (
+                        f"with `worker_ports` the workers take the ports {first} to {last}, and the admin address "
+                        f"`{admin}` is among them; choose another for `admin.listen` or `listen`"
+                    ),
+                )
 
     def _open_problems(self) -> Iterator[tuple[str, str]]:
         # Not even with `insecure`: whoever can set the time can bring expired grants back to life.
@@ -247,6 +279,29 @@ class Settings:
                 (
                     f"`{self.address}` can be reached from other machines and anybody may call; name the callers in a "
                     "file (`callers`), set `tls.require_client_certificate`, or pass `--insecure` to answer anybody"
+                ),
+            )
+
+    def _proxy_problems(self) -> Iterator[tuple[str, str]]:
+        if self.trusted_proxy is None:
+            return
+        secret = self.trusted_proxy.value
+        if len(secret) < MIN_PROXY_SECRET or not secret.isascii() or len(secret.split()) != 1:
+            yield (
+                "trusted_proxy",
+                (
+                    f"the secret of `trusted_proxy` must be one word of at least {MIN_PROXY_SECRET} ASCII characters; "
+                    "make it with `openssl rand -hex 32`"
+                ),
+            )
+        if self.callers is None:
+            yield "trusted_proxy", "`trusted_proxy` tells who calls, and without `callers` that means nothing"
+        if not self.address.is_local:
+            yield (
+                "trusted_proxy",
+                (
+                    "a proxy is believed on this machine only; listen on a loopback address such as "
+                    "`127.0.0.1:7070`, or leave `trusted_proxy` out"
                 ),
             )
 

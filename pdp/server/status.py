@@ -96,6 +96,15 @@ def failure_of(error: BaseException, method: str) -> Failure:
     return _failure(code_pb2.INTERNAL, message, [_info(types_pb2.ERROR_REASON_INTERNAL, incident=incident)])
 
 
+def first_field(failure: Failure) -> str:
+    """Return the first wrong place of a bad request; empty when it is not the request that is wrong."""
+    bad = error_details_pb2.BadRequest()
+    for detail in status_pb2.Status.FromString(failure.details).details:
+        if detail.Unpack(bad):
+            return str(bad.field_violations[0].field)
+    return ""
+
+
 def frames(error: BaseException) -> Iterator[str]:
     """Yield where an exception and its causes came from.
 

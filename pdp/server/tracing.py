@@ -101,7 +101,8 @@ def tracer_of(settings: Tracing, service: str, worker: int = 0) -> Tracer:
 
 def _processor(settings: Tracing) -> SpanProcessor:
     export = importlib.import_module("opentelemetry.sdk.trace.export")
-    otlp = importlib.import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
+    # JSON: the exporter in protobuf needs classes of which xds-protos installs an older copy under the same name.
+    otlp = importlib.import_module("opentelemetry.exporter.otlp.json.http.trace_exporter")
     headers = None if settings.headers is None else parse_headers(settings.headers.value)
     exporter: SpanExporter = otlp.OTLPSpanExporter(endpoint=settings.endpoint, headers=headers)
     processor: SpanProcessor = export.BatchSpanProcessor(exporter)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pdp.lang.loader import load_grants, load_texts
+from pdp.lang.loader import load_callers, load_grants, load_texts
 from tests.docs.pages import CHINESE, ROOT, Page, pages
 from tests.docs.shell import is_as_shown, shell
 
@@ -66,7 +66,12 @@ def problems(text: str) -> set[str]:
     kinds = {document.get("kind") for document in yaml.safe_load_all(text) if isinstance(document, dict)}
     if not any(kinds):
         return set()  # a fragment of a document
-    diagnostics = (load_grants("block.yaml", text) if "Grants" in kinds else load_texts({"block.yaml": text}))[1]
+    if "Callers" in kinds:
+        diagnostics = load_callers("block.yaml", text)[1]
+    elif "Grants" in kinds:
+        diagnostics = load_grants("block.yaml", text)[1]
+    else:
+        diagnostics = load_texts({"block.yaml": text})[1]
     return {item.code for item in diagnostics.sorted()}
 
 

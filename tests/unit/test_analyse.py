@@ -8,7 +8,7 @@ import pytest
 
 from pdp.lang.analyse import analyse
 from pdp.lang.check import check_folder
-from tests.reference.counterexamples import assert_reproduced, resolve, summary
+from tests.unit.counterexamples import assert_reproduced, resolve, summary
 
 NOTHING: list[str] = []
 

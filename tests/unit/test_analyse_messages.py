@@ -8,7 +8,7 @@ from pdp.lang.analyse import analyse
 from pdp.lang.check import check
 from pdp.lang.diagnostics import Severity, render_text, to_json
 from pdp.lang.loader import load_texts
-from tests.reference.counterexamples import BASE, assert_reproduced, resolve, summary
+from tests.unit.counterexamples import BASE, assert_reproduced, resolve, summary
 
 
 def test_scope_and_variables_count() -> None:
@@ -133,5 +133,3 @@ def test_check_adds_the_findings() -> None:
     loaded, diagnostics = load_texts({"base.yaml": BASE, "policy.yaml": policy})
     assert check(loaded, diagnostics) is not None
     assert [item.code for item in diagnostics.items] == ["shadowed-rule", "conflicting-rules"]
-
-

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from pdp.errors import ConfigError
-from pdp.server.peers import PROXY_HEADER, TOKEN_HEADER, Peer, PeerReader, certificate_names, read_proxy_secret
+from pdp.server.config.kinds import Secret
+from pdp.server.peers import PROXY_HEADER, TOKEN_HEADER, Peer, PeerReader, certificate_names
+from pdp.server.settings import Settings, parse_address
 
 SECRET = "s" * 64
 LOCAL = "ipv4:127.0.0.1:5000"
@@ -83,17 +85,16 @@ def test_names_of_a_certificate_have_kinds() -> None:
     assert certificate_names({"transport_security_type": [b"insecure"]}) == ()
 
 
-@pytest.mark.parametrize("text", ["", "short", "a" * 40 + " b", "密" * 40])
-def test_a_weak_secret_is_refused(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "proxy.secret"
-    path.write_text(text)
+@pytest.mark.parametrize("secret", ["", "short", "a" * 40 + " b", "密" * 40])
+def test_a_weak_secret_of_the_proxy_is_refused(secret: str) -> None:
     with pytest.raises(ConfigError, match="openssl rand"):
-        read_proxy_secret(path)
+        Settings(Path(), callers=Path(), trusted_proxy=Secret(secret, "file"))
 
 
-def test_a_secret_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "proxy.secret"
-    path.write_text(SECRET + "\n")
-    assert read_proxy_secret(path) == SECRET
-    with pytest.raises(ConfigError, match="no such file"):
-        read_proxy_secret(tmp_path / "none")
+def test_a_proxy_is_trusted_on_this_machine_and_for_callers_only() -> None:
+    trusted = Secret(SECRET, "file")
+    assert Settings(Path(), callers=Path(), trusted_proxy=trusted)
+    with pytest.raises(ConfigError, match="without `callers` that means nothing"):
+        Settings(Path(), trusted_proxy=trusted)
+    with pytest.raises(ConfigError, match="on this machine only"):
+        Settings(Path(), parse_address("0.0.0.0:7070"), callers=Path(), trusted_proxy=trusted, insecure=True)

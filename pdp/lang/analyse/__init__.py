@@ -9,7 +9,7 @@ said: `rule-not-analysed`, `unproven-conflict`, `analysis-budget`.
 from __future__ import annotations
 
 from pdp.lang.analyse.analysis import Analysis
-from pdp.lang.analyse.prepared import Strictness
+from pdp.lang.analyse.verdicts import Strictness
 from pdp.lang.analyse.verify import ReferenceVerifier, Verifier
 from pdp.lang.diagnostics import Diagnostic
 from pdp.lang.resolved import ResolvedSet

@@ -13,8 +13,9 @@ from pdp.lang.analyse.budget import Budget
 from pdp.lang.analyse.counterexample import request_of
 from pdp.lang.analyse.joint import Joint, joints
 from pdp.lang.analyse.pairs import meeting_pairs
-from pdp.lang.analyse.prepared import Prepared, Strictness, Verdicts, prepare
+from pdp.lang.analyse.prepared import Prepared, prepare
 from pdp.lang.analyse.shadow import Shadows
+from pdp.lang.analyse.verdicts import Strictness, Verdicts
 from pdp.lang.analyse.verify import Verifier, outcome
 from pdp.lang.analyse.witness import Assignment, Witnesses
 from pdp.lang.diagnostics import Diagnostic
@@ -76,11 +77,12 @@ class Analysis:
             same = earlier.rule.priority == later.rule.priority
             if not same and (first if earlier.rule.priority < later.rule.priority else second) in hidden:
                 continue  # it is already said that the lower one never decides
-            fields = self._differing(earlier, later)
-            if not fields:
+            differing = self._verdicts.differing(earlier, later)
+            if not differing:
                 continue
             kind = "conflicting-rules" if same else "overlapping-rules"
             if listing.has_room(kind, first, second):
+                fields = self._verdicts.split(differing)
                 diagnostic = self._conflict(earlier, later, fields) if same else self._overlap(earlier, later, fields)
                 if diagnostic is None:
                     continue
@@ -90,11 +92,6 @@ class Analysis:
         for kind, index, count in listing.left_out():
             rule = None if index is None else self._rules[index].rule
             yield findings.not_listed(kind, rule, count, self._resolved.policies[0].span)
-
-    def _differing(self, first: Prepared, second: Prepared) -> list[str]:
-        verdicts = self._verdicts
-        common = verdicts.split(first.fields & second.fields)
-        return [f for f in common if verdicts.of(first.rule, f).rank != verdicts.of(second.rule, f).rank]
 
     def _conflict(self, earlier: Prepared, later: Prepared, fields: list[str]) -> Diagnostic | None:
         proof = self._proof(earlier, later)

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from pdp.lang.analyse.axes import Axes, Kind, describe
 from pdp.lang.analyse.cubes import MAX_CASES
-from pdp.lang.analyse.prepared import Prepared, TooComplex, Unreachable, Verdict
+from pdp.lang.analyse.prepared import Prepared, TooComplex, Unreachable
+from pdp.lang.analyse.verdicts import Verdict
 from pdp.lang.diagnostics import Diagnostic, Related, Severity
 from pdp.lang.expr import attributes_of
 from pdp.lang.model import Attribute

@@ -8,15 +8,16 @@ same one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pdp.lang.analyse.axes import Axes
 from pdp.lang.analyse.budget import Budget
 from pdp.lang.analyse.cubes import Cube, disjoint, grant_cube, grant_worlds, meet, subtract
-from pdp.lang.analyse.prepared import Prepared, Verdicts
+from pdp.lang.analyse.prepared import Prepared
 from pdp.lang.analyse.regions import Region, minus, union, within
+from pdp.lang.analyse.verdicts import Verdicts
 from pdp.lang.model import Effect
 
 _STEPS_A_RULE: Final = 20_000
@@ -75,54 +76,45 @@ class Shadows:
 
     def is_redundant(self, index: int) -> bool:
         """Whether a rule says what holds anyhow, and keeps no other rule from saying something else."""
-        own = self._rules[index]
+        own, verdicts = self._rules[index], self._verdicts
         if own.rule.obligations:
             return False
-        for field in own.rule.fields:
-            default = self._verdicts.default(field).rank
-            if self._verdicts.of(own.rule, field).rank != default:
-                return False
-            for other in self._sharing(index, field):
-                beaten = self._rules[other]
-                differs = self._verdicts.of(beaten.rule, field).rank != default
-                if differs and self._verdicts.beats(own, beaten, field):
-                    return False
-        return True
-
-    def _sharing(self, index: int, field: str) -> list[int]:
-        bit = 1 << self._verdicts.names.index(field)
-        return [other for other in self.neighbours[index] if self._rules[other].fields & bit]
+        if any(verdicts.of(own.rule, f).rank != verdicts.default(f).rank for f in own.rule.fields):
+            return False
+        beaten = (self._rules[other] for other in self.neighbours[index])
+        return not any(verdicts.beaten(own, other) & verdicts.differing(own, other) for other in beaten)
 
     def _claims(self, index: int) -> list[_Claim] | None:
         """Return in which cases the rule matters for some field; None when it plainly does, empty without fields."""
         claims: dict[tuple[int, tuple[int, ...]], _Claim] = {}
-        for bit in range(self._rules[index].fields.bit_length()):
-            if self._rules[index].fields >> bit & 1:
-                for winner, blockers in self._claimed(index, self._verdicts.names[bit], 1 << bit):
-                    if not blockers:
-                        return None
-                    if (winner, blockers) not in claims:
-                        claims[winner, blockers] = _Claim(tuple(self._common(index, winner)), blockers)
+        for winner, blockers in self._claimed(index):
+            if not blockers:
+                return None
+            if (winner, blockers) not in claims:
+                claims[winner, blockers] = _Claim(tuple(self._common(index, winner)), blockers)
         return list(claims.values())
 
-    def _claimed(self, index: int, field: str, bit: int) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """Yield each rule whose win gives this rule a say in the field, with the rules that prevent the win.
+    def _claimed(self, index: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Yield each rule whose win gives this rule a say in some field, with the rules that prevent the win there.
 
         That is the rule itself. A rule with obligations also counts when a higher one wins with the same verdict.
         """
         own, rules, verdicts = self._rules[index], self._rules, self._verdicts
-        others = [o for o in self.neighbours[index] if rules[o].fields & bit]
+        others = self.neighbours[index]
         if not own.rule.obligations:
-            yield index, tuple(o for o in others if verdicts.beats(rules[o], own, field))
+            beating = {other: verdicts.beaten(rules[other], own) for other in others}
+            yield from ((index, blockers) for blockers in _grouped(own.fields, beating))
             return
-        rank = verdicts.of(own.rule, field).rank
-        differing = [o for o in others if verdicts.of(rules[o].rule, field).rank != rank]
-        agreeing = [o for o in others if o not in set(differing) and rules[o].rule.priority > own.rule.priority]
-        for winner in (index, *agreeing):
+        differing = {other: verdicts.differing(rules[other], own) for other in others}
+        agreeing = {other: own.fields & rules[other].fields & ~differing[other] for other in others}
+        higher = [other for other in others if agreeing[other] and rules[other].rule.priority > own.rule.priority]
+        for winner in (index, *higher):
+            fields = own.fields if winner == index else agreeing[winner]
             if winner != index and own.grants and rules[winner].grants:
                 yield winner, ()  # under two grants at once: not worth finding out
             else:
-                yield winner, tuple(o for o in differing if verdicts.beats(rules[o], rules[winner], field))
+                beating = {other: differing[other] & verdicts.beaten(rules[other], rules[winner]) for other in others}
+                yield from ((winner, blockers) for blockers in _grouped(fields, beating))
 
     def _common(self, index: int, winner: int) -> Iterator[Cube]:
         for cube in self._rules[index].cubes:
@@ -208,3 +200,17 @@ class Shadows:
             self._budget.cut = True
             return False
         return self._budget.step()
+
+
+def _grouped(fields: int, beating: Mapping[int, int]) -> Iterator[tuple[int, ...]]:
+    """Yield the sets of rules that beat some field among `fields`, given the fields that each rule beats."""
+    groups: dict[int, list[int]] = {fields: []} if fields else {}
+    for other, beaten in beating.items():
+        split: dict[int, list[int]] = {}
+        for group, blockers in groups.items():
+            if group & beaten:
+                split[group & beaten] = [*blockers, other]
+            if group & ~beaten:
+                split[group & ~beaten] = blockers
+        groups = split
+    return (tuple(blockers) for blockers in groups.values())

@@ -63,8 +63,10 @@ class Admin:
         Address | str,
         Meta(
             Listen((AUTO, OFF), sockets=False),
-            "监控端口的监听地址；`auto` 为 `127.0.0.1:7071`，当 `listen` 的端口为 0 时取空闲端口；`off` 不开启",
-            "where the admin port listens; `auto` is `127.0.0.1:7071`, or a free port if `listen` has port 0; `off` opens none",
+            "监控端口；`auto` 为 `127.0.0.1:7071`，有 `worker_ports` 时为其后的端口，`listen` 端口为 0 时任选；"
+            "`off` 不开启",
+            "the admin port; `auto` is `127.0.0.1:7071`, or the port after the `worker_ports`, or a free one "
+            "if `listen` has port 0; `off` opens none",
             key="listen",
             flag="--admin",
         ),

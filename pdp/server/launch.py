@@ -1,0 +1,58 @@
+"""Starts workers as processes of their own: spawned, never forked, for grpc does not survive a fork."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+
+class Launched(Protocol):
+    """A worker that was started."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    async def wait(self) -> str:
+        """Return how it ended, once it has."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+Launch = Callable[[socket.socket, Sequence[int]], Awaitable[Launched]]
+"""Starts a worker on its end of the control channel; it inherits the descriptors besides."""
+
+
+async def launch_process(channel: socket.socket, descriptors: Sequence[int] = ()) -> Launched:
+    """Start a worker process. Raises OSError."""
+    fd = channel.fileno()
+    process = await asyncio.create_subprocess_exec(
+        # -P: what lies in the working directory is not to be imported.
+        sys.executable, "-P", "-m", "pdp.server.worker", "--control-fd", str(fd),
+        pass_fds=(fd, *descriptors), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    return _Process(process)
+
+
+class _Process:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.pid = process.pid
+
+    async def wait(self) -> str:
+        code = await self._process.wait()
+        if code >= 0:
+            return f"exit code {code}"
+        try:
+            return f"signal {signal.Signals(-code).name}"
+        except ValueError:
+            return f"signal {-code}"
+
+    def kill(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()

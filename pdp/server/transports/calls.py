@@ -1,0 +1,197 @@
+"""How a call runs, whatever carries it: who calls, may it, what is the answer, and what is counted of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from google.rpc import code_pb2
+
+from pdp.engine.request import MAX_MESSAGE
+from pdp.errors import LimitError
+from pdp.server import logs
+from pdp.server.callers import OPEN, Registry
+from pdp.server.core import SERVICE, STREAM, DecisionCore, Method
+from pdp.server.metrics import Recorder, WorkerMetrics
+from pdp.server.peers import Peer, PeerReader
+from pdp.server.status import Failure, failure_of
+from pdp.server.tracing import NO_TRACER, Tracer
+from pdp.v1.decision_service_pb2 import DecideResponse
+
+Metadata = Iterable[tuple[str, str | bytes]]
+
+# Calls that wait for the thread of long ones, and the bytes of their requests.
+MAX_WAITING, MAX_WAITING_BYTES = 1_024, 64 * 1024 * 1024
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One method of the decision service."""
+
+    name: str
+    method: Method
+    path: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", f"/{SERVICE}/{self.name}")
+
+
+class Calls:
+    """What all threads and transports of a process share. `registry` may be replaced at any time."""
+
+    def __init__(
+        self,
+        core: DecisionCore,
+        metrics: WorkerMetrics,
+        *,
+        reader: PeerReader | None = None,
+        tracer: Tracer = NO_TRACER,
+        reply_bytes: int,
+    ) -> None:
+        self.core = core
+        self.metrics = metrics
+        self.registry: Registry = OPEN
+        self.reader = reader or PeerReader()
+        self.tracer = tracer
+        self.reply_bytes = reply_bytes
+        self.unary: Mapping[str, Served] = {name: Served(name, method) for name, method in core.methods.items()}
+        self.stream = Served(STREAM, core.decide_streamed)
+        self.long = LongCalls()
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether callers must say who they are, so that a transport must read a call's metadata and connection."""
+        return self.registry is not OPEN
+
+    def lane(self) -> Lane:
+        """Return what one more thread answers calls with."""
+        return Lane(self, self.metrics.recorder())
+
+    def close(self) -> None:
+        """Let go of threads and send the last spans."""
+        self.long.close()
+        self.tracer.close()
+
+
+class Lane:
+    """Answers calls in one thread."""
+
+    __slots__ = ("_calls", "_observe")
+
+    def __init__(self, calls: Calls, recorder: Recorder) -> None:
+        self._calls = calls
+        self._observe = recorder.observe
+
+    def answer(
+        self, served: Served, payload: bytes, peer: Peer | None, metadata: Metadata = (), start: float | None = None
+    ) -> bytes | Failure:
+        """Answer one call. `peer` may be None while `is_guarded` is false; `start` is when it came, now when None."""
+        calls = self._calls
+        begun = time.perf_counter() if start is None else start
+        span = calls.tracer.begin(served.name, metadata) if calls.tracer.enabled else None
+        registry = calls.registry
+        caller = ""
+        code = 0
+        reply: bytes | Failure
+        try:
+            if len(payload) > MAX_MESSAGE:
+                _too_large("request", payload, MAX_MESSAGE)
+            if registry is OPEN:
+                reply = served.method(payload, None)
+            else:
+                known = registry.identify(peer or Peer())
+                caller = known.name
+                known.admit(served.name)
+                reply = served.method(payload, known.check)
+            if len(reply) > calls.reply_bytes:
+                _too_large("reply", reply, calls.reply_bytes)
+        except Exception as error:  # nothing that a client sends may stop the process
+            reply = failure_of(error, served.path)
+            code = reply.code
+        seconds = time.perf_counter() - begun
+        self._observe(served.name, code, seconds)
+        if span is not None:
+            span.end(code, b"" if code else reply, caller)  # type: ignore[arg-type]
+        if log.isEnabledFor(logging.DEBUG):
+            _trace(served, code, seconds, caller, reply)
+        return reply
+
+    def refuse(self, served: Served, error: Exception) -> Failure:
+        """Turn a call away unread."""
+        failure = failure_of(error, served.path)
+        self._observe(served.name, failure.code, 0.0)
+        return failure
+
+
+def _too_large(what: str, data: bytes, limit: int) -> NoReturn:
+    raise LimitError(f"the {what} is {len(data)} bytes large, the limit is {limit}; ask for less at once")
+
+
+class LongCalls:
+    """One thread for calls that take long, with a bound on what waits for it.
+
+    Python runs one thread at a time, and short calls are to have every other turn.
+    """
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="long")
+        self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
+        self._count = 0
+        self._bytes = 0
+        self._hurried = False
+
+    def submit(self, size: int, run: Callable[[], None]) -> None:
+        """Run something for a request of `size` bytes later, in the order of coming. Raises LimitError."""
+        with self._lock:
+            if self._count >= MAX_WAITING or self._bytes + size > MAX_WAITING_BYTES:
+                raise LimitError(f"{self._count} long calls wait already; send smaller batches, or try again later")
+            self._count += 1
+            self._bytes += size
+        self._executor.submit(self._run, size, run)
+
+    def _run(self, size: int, run: Callable[[], None]) -> None:
+        try:
+            run()
+        except Exception as error:  # the next one must still run
+            failure_of(error, "a long call")
+        finally:
+            with self._lock:
+                self._count -= 1
+                self._bytes -= size
+                if not self._count:
+                    self._idle.notify_all()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until none runs or waits, and say whether that came about in time and before `hurry`."""
+        with self._lock:
+            self._idle.wait_for(lambda: self._hurried or not self._count, seconds)
+            return not self._count
+
+    def hurry(self) -> None:
+        """End `wait` now."""
+        with self._lock:
+            self._hurried = True
+            self._idle.notify_all()
+
+    def close(self) -> None:
+        """Drop what waits."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _trace(served: Served, code: int, seconds: float, caller: str, reply: bytes | Failure) -> None:
+    details = {"caller": caller} if caller else {}
+    if served.name == "Decide" and isinstance(reply, bytes):
+        # The only id in the log by which a decision can be found again; nothing else of it is written.
+        details["decision_id"] = DecideResponse.FromString(reply).decision_id
+    logs.event(
+        log, logging.DEBUG, "call", "answered",
+        method=served.path, code=code_pb2.Code.Name(code), micros=int(seconds * 1_000_000), **details,
+    )  # fmt: skip

@@ -1,0 +1,128 @@
+"""The grpc transport: grpcio's server with its bounds, for everything: TLS, streams, health, reflection."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from pdp.engine.request import MAX_MESSAGE, decode
+from pdp.server.address import Address
+from pdp.server.core import SERVICE, stream_error
+from pdp.server.health import CHECK, WATCH, Health
+from pdp.server.health import SERVICE as HEALTH
+from pdp.server.status import Failure, failure_of
+from pdp.server.transports import grpc_core as core
+from pdp.server.transports.base import HANDSHAKE_SECONDS, TransportOptions
+from pdp.server.transports.calls import Calls
+from pdp.server.transports.grpc_core import CoreServer
+from pdp.server.transports.grpc_streams import Streams, ends_stream
+from pdp.server.transports.grpc_unary import MISSING, Desk
+
+_REFLECT = f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"
+
+
+def channel_options(options: TransportOptions) -> tuple[tuple[str, int], ...]:
+    """Return the bounds as grpc knows them."""
+    limits = options.limits
+    return (
+        ("grpc.max_receive_message_length", MAX_MESSAGE),
+        ("grpc.max_send_message_length", limits.reply_bytes),
+        # The first is where grpc begins to refuse at random, the second where it always does; equal for a plain answer.
+        ("grpc.max_metadata_size", limits.metadata_bytes),
+        ("grpc.absolute_max_metadata_size", limits.metadata_bytes),
+        ("grpc.max_concurrent_streams", limits.streams),
+        ("grpc.max_allowed_incoming_connections", options.connections),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * 1000),
+        ("grpc.so_reuseport", int(options.share)),
+        # A peer that vanished is noticed, and a client may send pings as often as round-robin clients do.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    )
+
+
+class GrpcTransport:
+    """A grpc server on some addresses, which is a `base.Transport`."""
+
+    def __init__(self, calls: Calls, options: TransportOptions, health: Health) -> None:
+        self._options = options
+        self._calls = calls
+        self._health = health
+        self._desk = Desk(calls, options)
+        # Streams may not take all the places of calls.
+        self._streams = Streams(max(1, options.limits.calls // 4))
+        self._watches = Streams(max(1, options.limits.calls // 4))
+        self._stopped = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep, name="sweep", daemon=True)
+        self._server = CoreServer(channel_options(options))
+        for served in calls.unary.values():
+            self._server.on(served.path, partial(self._desk.accept, served))
+        self._server.on(calls.stream.path, partial(self._streams.answer_each, self._decide_streamed))
+        self._server.on(CHECK, self._check)
+        self._server.on(WATCH, partial(self._watches.watch, health))
+        if options.reflection:
+            self._reflection: Any = reflection.ReflectionServicer((SERVICE, HEALTH, reflection.SERVICE_NAME))
+            self._server.on(_REFLECT, partial(self._streams.answer_each, self._reflect))
+
+    def start(self, addresses: Sequence[Address]) -> list[Address]:
+        """Listen, and return the addresses with their real ports. Raises ConfigError."""
+        bound = [self._server.listen(address, self._options.credentials) for address in addresses]
+        self._server.start()
+        self._sweeper.start()
+        return bound
+
+    def set_ready(self, *, ready: bool) -> None:
+        """Tell health checks whether calls are welcome."""
+        self._health.set_ready(ready=ready)
+
+    def drain(self) -> None:
+        """Say NOT_SERVING from now on, whatever is set later."""
+        self._health.drain()
+
+    def stop(self, grace: float) -> None:
+        """Refuse new calls, let those in flight take `grace` seconds, and return once all have ended."""
+        self._streams.stop()
+        self._watches.stop()
+        self._server.stop(grace)
+        self._stopped.set()
+
+    def _sweep(self) -> None:
+        while not self._stopped.wait(1.0):
+            core.guarded(lambda _: self._desk.sweep(), None)
+            core.guarded(lambda _: self._streams.sweep(), None)
+            core.guarded(lambda _: self._watches.sweep(), None)
+
+    def _check(self, event: Any) -> None:
+        call = event.call
+
+        def received(event: Any) -> None:
+            payload = core.message(event)
+            result = MISSING if payload is None else self._health.check(payload)
+            if isinstance(result, Failure):
+                core.fail(call, result, core.ignore)
+            else:
+                core.reply(call, result, core.ignore)
+
+        core.receive(call, core.tag(received))
+
+    def _decide_streamed(self, payload: bytes, event: Any) -> bytes | Failure:
+        peer = self._desk.peer(event)
+        result = self._desk.lane.answer(self._calls.stream, payload, peer, event.invocation_metadata)
+        if isinstance(result, bytes) or ends_stream(result):
+            return result
+        return stream_error(result)
+
+    def _reflect(self, payload: bytes, event: Any) -> bytes | Failure:
+        try:
+            if (peer := self._desk.peer(event)) is not None:
+                self._calls.registry.identify(peer)
+            request = decode(reflection_pb2.ServerReflectionRequest.FromString, payload)
+            (answer,) = self._reflection.ServerReflectionInfo(iter([request]), None)
+        except Exception as error:  # nothing that a client sends may stop the process
+            return failure_of(error, _REFLECT)
+        return bytes(answer.SerializeToString())

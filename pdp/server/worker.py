@@ -1,0 +1,235 @@
+"""A decision worker: a process that answers calls by the version that the supervisor sent it.
+
+`python -m pdp.server.worker --control-fd N` is started by the supervisor and does what comes over the control channel.
+When the supervisor is gone it ends its calls and itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import logging
+import pickle
+import signal
+import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from pdp.engine.decision_ids import DecisionIds
+from pdp.engine.program import Program
+from pdp.errors import ConfigError, WorkerError
+from pdp.server import clock, control, logs
+from pdp.server.address import Address
+from pdp.server.callers import Registry
+from pdp.server.control import Data, Frame, Kind
+from pdp.server.core import SERVICE, STREAM, DecisionCore
+from pdp.server.failures import Failures
+from pdp.server.grants import GrantTable
+from pdp.server.health import Health
+from pdp.server.holder import Holder, Version
+from pdp.server.messages import MessageMaps
+from pdp.server.metrics import WorkerMetrics
+from pdp.server.peers import PeerReader
+from pdp.server.rate import Cells
+from pdp.server.settings import Settings
+from pdp.server.tls import TlsFiles, server_credentials
+from pdp.server.tracing import tracer_of
+from pdp.server.transports.base import Transport, TransportOptions
+from pdp.server.transports.calls import Calls
+from pdp.v1 import bundle_pb2
+
+# How long a call waits for its turn while a version is compiled or a long call runs.
+_SWITCH_SECONDS = 0.001
+# Without a supervisor nobody counts on the calls' full grace, and its successor waits for the port.
+_ORPHAN_SECONDS = 2.0
+# What a call leaves behind has no cycles: looking for some every 700 objects, as is usual, only costs.
+_GC_THRESHOLDS = (50_000, 20, 50)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """What a worker is told first of all. `begun` is the monotonic time at which `settings.clock` begins."""
+
+    settings: Settings
+    number: int
+    addresses: tuple[Address, ...]
+    share: bool
+    begun: int
+    proxy_secret: str | None = None
+    cells_fd: int | None = None
+
+
+class Worker:
+    """What a worker holds. `handle` does what the supervisor asks for."""
+
+    def __init__(self, *, own_process: bool) -> None:
+        self._own_process = own_process
+        self._holder = Holder()
+        self._table = GrantTable()
+        # Kept over all versions, or two of them could give one name to two decisions.
+        self._ids = DecisionIds()
+        # One thread, so that versions take force in the order in which they were sent.
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._failures = Failures()
+        self._health = Health([SERVICE])
+        self._config: WorkerConfig | None = None
+        self._calls: Calls | None = None
+        self._metrics: WorkerMetrics | None = None
+        self._transport: Transport | None = None
+        self._cells: Cells | None = None
+        self.stopped = asyncio.Event()
+
+    async def handle(self, frame: Frame) -> Data:
+        """Do what a frame says. Raises PdpError when it cannot be done, and then nothing has changed."""
+        match frame.kind:
+            case Kind.CONFIGURE:
+                # The only one at the other end is the supervisor, which started this process.
+                self._configure(pickle.loads(frame.payload))  # noqa: S301 - as said
+            case Kind.CALLERS:
+                self._set_callers(json.loads(frame.payload))
+            case Kind.GRANTS:
+                grants = map(bundle_pb2.Grant.FromString, control.unpack(frame.payload))
+                self._table.replace({grant.id: grant for grant in grants})
+            case Kind.VERSION:
+                return await self._load(frame.payload)
+            case Kind.LISTEN:
+                bound = await asyncio.to_thread(self._require().start, self._addresses)
+                return {"addresses": [str(address) for address in bound]}
+            case Kind.COLLECT:
+                return dict(self._metrics.snapshot()) if self._metrics is not None else {}
+            case Kind.DRAIN:
+                self._health.drain()
+            case Kind.STOP:
+                await self.stop(json.loads(frame.payload)["grace"])
+            case _:
+                raise WorkerError(f"{frame.kind.name} is no request")
+        return {}
+
+    def _configure(self, config: WorkerConfig) -> None:
+        settings = config.settings
+        if self._own_process:
+            logs.configure(settings.log.format, settings.log.level, worker=config.number)
+        tell = clock.machine_clock if settings.clock is None else clock.starting_at(settings.clock, config.begun)
+        core = DecisionCore(self._holder, tell)
+        self._metrics = WorkerMetrics([*core.methods, STREAM])
+        self._calls = Calls(
+            core,
+            self._metrics,
+            reader=PeerReader(proxy_secret=config.proxy_secret),
+            tracer=tracer_of(settings.tracing, SERVICE, config.number),
+            reply_bytes=settings.limits.reply_bytes,
+        )
+        self._cells = None if config.cells_fd is None else Cells.attach(config.cells_fd)
+        self._config = config
+        self._transport = make_transport(config, self._calls, self._health)
+
+    @property
+    def _addresses(self) -> tuple[Address, ...]:
+        return () if self._config is None else self._config.addresses
+
+    def _require(self) -> Transport:
+        if self._transport is None:
+            raise WorkerError("not configured yet")
+        return self._transport
+
+    def _set_callers(self, data: Data) -> None:
+        if self._calls is None or self._config is None:
+            raise WorkerError("not configured yet")
+        workers = self._config.settings.worker_count
+        self._calls.registry = Registry.deserialize(data, cells=self._cells, workers=workers, failures=self._failures)
+
+    async def _load(self, payload: bytes) -> Data:
+        version = await asyncio.get_running_loop().run_in_executor(self._loader, self._compile, payload)
+        if version is not None:
+            if self._metrics is not None:
+                self._metrics.follow(version.program)
+            # INVARIANT: the one place where a version takes force. A call that runs keeps the one it read.
+            self._holder.version = version
+            self._health.set_ready(ready=True)
+        program = self._holder.require().program
+        return {"revision": program.revision, "hash": program.hash}
+
+    def _compile(self, payload: bytes) -> Version | None:
+        signed = bundle_pb2.SignedBundle.FromString(payload)
+        current = self._holder.version
+        if current is not None and (current.program.revision, current.program.hash) == (signed.revision, signed.hash):
+            return None
+        program = Program.from_bundle(signed, grants=self._table, ids=self._ids)
+        version = Version(program, MessageMaps(program))
+        if self._own_process and current is None:
+            # What is there now stays until the end, so the collector need not look at it again and again.
+            gc.collect()
+            gc.freeze()
+        return version
+
+    async def stop(self, grace: float) -> None:
+        """End the calls, at the latest after `grace` seconds, and take no more."""
+        self._health.drain()
+        if self._transport is not None:
+            await asyncio.to_thread(self._transport.stop, grace)
+        if self._calls is not None:
+            await asyncio.to_thread(self._calls.close)
+        self._loader.shutdown(wait=False, cancel_futures=True)
+        self.stopped.set()
+
+
+def make_transport(config: WorkerConfig, calls: Calls, health: Health) -> Transport:
+    """Return the transport that the settings name. Raises ConfigError."""
+    # Imported here, so that a worker holds no more than it needs.
+    settings = config.settings
+    tls = settings.tls
+    credentials = None
+    if tls.certificate is not None and tls.key is not None:
+        credentials = server_credentials(
+            TlsFiles(tls.certificate, tls.key, tls.client_ca, tls.require_client_certificate)
+        )
+    options = TransportOptions(settings.limits, settings.reflection, config.share, credentials)
+    if settings.transport == "native":
+        from pdp.server.transports.native import NativeTransport  # noqa: PLC0415
+
+        return NativeTransport(calls, options, health)
+    if settings.transport == "grpc":
+        from pdp.server.transports.grpcio import GrpcTransport  # noqa: PLC0415
+
+        return GrpcTransport(calls, options, health)
+    raise ConfigError(f"there is no transport `{settings.transport}`; choose `grpc` or `native`")
+
+
+async def work(channel: socket.socket, *, own_process: bool) -> None:
+    """Do what comes over the channel until told to stop, or until the supervisor is gone."""
+    reader, writer = await asyncio.open_unix_connection(sock=channel, limit=1 << 20)
+    worker = Worker(own_process=own_process)
+    answering = asyncio.create_task(control.answer(reader, writer, worker.handle))
+    stopping = asyncio.create_task(worker.stopped.wait())
+    await asyncio.wait((answering, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if not worker.stopped.is_set():
+        logs.event(log, logging.WARNING, "worker.orphaned", "the supervisor is gone; stopping")
+        await worker.stop(_ORPHAN_SECONDS)
+    stopping.cancel()
+    await asyncio.wait((answering,), timeout=_ORPHAN_SECONDS)  # the supervisor hangs up once it has the reply
+    answering.cancel()
+    writer.close()
+    await asyncio.gather(answering, stopping, return_exceptions=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run as a process."""
+    parser = argparse.ArgumentParser(prog=Path(__file__).stem, description=__doc__)
+    parser.add_argument("--control-fd", type=int, required=True)
+    channel = socket.socket(fileno=parser.parse_args(arguments).control_fd)
+    # A terminal or a service manager signals all processes at once; the supervisor alone leads the way out.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.set_threshold(*_GC_THRESHOLDS)
+    asyncio.run(work(channel, own_process=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""The benchmark of the service runs, and its load tells failures and stalls from answers."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import grpc
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "benchmarks"
+PATIENCE = 240
+# What the benchmark ends with when the machine lacks something that it needs.
+MISSING = 3
+
+Answer = Callable[[bytes, grpc.ServicerContext], bytes]
+PATH = "/test.Service/Ask"
+
+
+class Asked:
+    """A gRPC server in this process that answers one method, as the load sees a server under test."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def processes(self) -> list[int]:
+        return [os.getpid()]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Answer], Asked]]:
+    running: list[grpc.Server] = []
+
+    def start(answer: Answer) -> Asked:
+        server = grpc.server(futures.ThreadPoolExecutor(80))
+        handlers = {"Ask": grpc.unary_unary_rpc_method_handler(answer)}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Service", handlers),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        running.append(server)
+        return Asked(f"127.0.0.1:{port}")
+
+    yield start
+    for server in running:
+        server.stop(None).wait()
+
+
+def module(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return a module of the benchmarks, which are scripts beside each other and not a package."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return __import__(name)
+
+
+def echo(request: bytes, _context: grpc.ServicerContext) -> bytes:
+    return request
+
+
+def refuse(_request: bytes, context: grpc.ServicerContext) -> bytes:
+    context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many")
+    raise AssertionError
+
+
+def test_paced_load_asks_everything_and_checks_every_reply(
+    serve: Callable[[Answer], Asked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paced = module("service_paced", monkeypatch)
+    requests = [bytes([number]) * 300 for number in range(7)]
+    seen: list[tuple[int, bytes]] = []
+
+    def check(number: int, reply: bytes) -> bool:
+        seen.append((number, reply))
+        return reply == requests[number]
+
+    found = paced.run_paced(serve(echo), PATH, requests, paced.Pace(400, 3, 0.5), check)
+    assert found.requests == len(seen) > 100
+    assert {number for number, _ in seen} == set(range(7))
+    assert 0 < found.p50_ms <= found.p99_ms <= found.max_ms
+    with pytest.raises(paced.BenchmarkError, match="wrong or empty reply"):
+        paced.run_paced(
+            serve(echo), PATH, requests, paced.Pace(400, 3, 0.1), lambda _number, reply: reply != requests[3]
+        )
+
+
+def test_paced_load_goes_on_while_a_server_stalls(
+    serve: Callable[[Answer], Asked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paced = module("service_paced", monkeypatch)
+    arrived, enough = itertools.count(1), threading.Event()
+    held = 40
+
+    def hold(request: bytes, _context: grpc.ServicerContext) -> bytes:
+        # Nobody is answered until many have asked: a load that waits for answers would wait for ever.
+        if next(arrived) == held:
+            enough.set()
+        assert enough.wait(30)
+        return request
+
+    found = paced.run_paced(serve(hold), PATH, [b"x"], paced.Pace(200, 2, 0.5), lambda _number, reply: reply == b"x")
+    assert found.requests >= held
+    # The first one waited for the fortieth, due a fifth of a second later.
+    assert found.max_ms > 50
+
+
+def test_failed_calls_are_no_answers(
+    serve: Callable[[Answer], Asked], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    paced = module("service_paced", monkeypatch)
+    with pytest.raises(paced.BenchmarkError, match="0 bytes"):
+        paced.run_paced(serve(refuse), PATH, [b"x"], paced.Pace(100, 1, 0.2), lambda _number, reply: bool(reply))
+    if shutil.which("h2load") is None:
+        return
+    load = module("service_load", monkeypatch)
+    asked = load.Load(2, 2, 0.2)
+    with pytest.raises(load.BenchmarkError, match="0 bytes of replies"):
+        load.run(serve(refuse), PATH, b"x", 1, asked, tmp_path)
+
+
+def test_everything_runs(tmp_path: Path) -> None:
+    out = tmp_path / "service.json"
+    command = [sys.executable, str(FOLDER / "service.py"), "--quick", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    if done.returncode == MISSING and os.environ.get("CI") != "true":
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr + done.stdout
+    result = json.loads(out.read_text(encoding="utf-8"))
+    keys = ["cerbos", "grpc-1", "native-1", "echo-grpc", "echo-native"]
+    for kind in ("unary", "batch"):
+        rows = {row["key"]: row for row in result["rows"] if row["kind"] == kind}
+        assert list(rows) == keys
+        assert all(row["rate"] > 0 and row["cpu_us"] >= 0 and len(row["runs"]) == 2 for row in rows.values())
+    assert [row["key"] for row in result["paced"]] == keys
+    assert result["equal"]["unary"]["unmasked"] > 0
+    assert result["equal"]["batch"]["verdicts"] == result["equal"]["batch"]["requests"] * 50 * 12
+    assert out.with_suffix(".svg").read_text(encoding="utf-8").count("<rect") == 3 * len(keys)
+    for label in ("Cerbos", "Jingxi grpcio ×1", "Jingxi native ×1"):
+        assert label in done.stdout
+
+
+def test_the_pages_show_the_figures_of_the_last_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = module("service_report", monkeypatch)
+    result: dict[str, Any] = json.loads((FOLDER / "results" / "service.json").read_text(encoding="utf-8"))
+    assert not result["quick"]
+    for language, page in report.PAGES.items():
+        assert report.markdown(result, language) in page.read_text(encoding="utf-8"), f"{page.name}: {HOW}"
+
+
+HOW = "its tables are not those of benchmarks/results/service.json; run: python benchmarks/service.py --pages"
