@@ -36,6 +36,9 @@ from pdp.lang.model import Attribute
 from pdp.source import SourceText
 from pdp.values import NANOS, AttributeType
 
+# Google's runtime looks for time zones where the system keeps them; every node must have the same ones (`zones`).
+os.environ.setdefault("TZDIR", str(resources.files("tzdata").joinpath("zoneinfo")))
+
 MAX_LENGTH = 4_096
 # Google's environments take a millisecond to make and 140 KiB each.
 _MAX_SCOPES = 64
