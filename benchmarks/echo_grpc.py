@@ -1,41 +1,33 @@
-"""The floor of the grpcio transport: one process that answers with bytes from files and looks at nothing.
+"""The floor of the grpc transport: one process that answers with bytes from files and looks at nothing.
 
 Arguments: a file with the reply to Decide and one with the reply to DecideBatch.
 """
 
 from __future__ import annotations
 
-import asyncio
+import signal
 import sys
-from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import grpc
+from pdp.server.address import Address
+from pdp.server.transports import grpc_core
 
 
 def main() -> None:
-    asyncio.run(_serve(*(Path(name).read_bytes() for name in sys.argv[1:3])))
+    server = grpc_core.CoreServer([("grpc.so_reuseport", 0)])
+    for method, name in zip(("Decide", "DecideBatch"), sys.argv[1:3], strict=True):
+        server.on(f"/pdp.v1.DecisionService/{method}", partial(_accept, Path(name).read_bytes()))
+    address = server.listen(Address("127.0.0.1", 0), None)
+    server.start()
+    print(f"ready {address}", flush=True)
+    signal.pause()
 
 
-async def _serve(decide: bytes, batch: bytes) -> None:
-    methods = {
-        name: grpc.unary_unary_rpc_method_handler(_answering(reply))
-        for name, reply in (("Decide", decide), ("DecideBatch", batch))
-    }
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("pdp.v1.DecisionService", methods),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    print(f"ready 127.0.0.1:{port}", flush=True)
-    await server.wait_for_termination()
-
-
-def _answering(reply: bytes) -> Callable[[bytes, Any], Awaitable[bytes]]:
-    async def answer(_request: bytes, _context: Any) -> bytes:
-        return reply
-
-    return answer
+def _accept(reply: bytes, event: Any) -> None:
+    call = event.call
+    grpc_core.receive(call, grpc_core.tag(lambda _: grpc_core.reply(call, reply, grpc_core.ignore)))
 
 
 if __name__ == "__main__":

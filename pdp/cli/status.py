@@ -156,6 +156,8 @@ def _print(told: dict[str, Any], rates: dict[str, Any]) -> None:
     out.print(workers)
     calls = console.table("method", "calls", "calls/s", "failures/s", "p50", "p90", "p99", "")
     for method, rate in rates["methods"].items():
+        if not any(told["calls"][method].values()):
+            continue
         latency = rate["latency_seconds"]
         calls.add_row(
             method, f"{sum(told['calls'][method].values()):,}", _number(rate["calls_per_second"]),
@@ -163,7 +165,7 @@ def _print(told: dict[str, Any], rates: dict[str, Any]) -> None:
             "since start" if latency["since_start"] else "",
         )  # fmt: skip
     out.print()
-    out.print(calls)
+    out.print(calls if calls.row_count else "no calls yet")
 
 
 def _refusal(error: dict[str, Any]) -> str:

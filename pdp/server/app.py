@@ -45,7 +45,8 @@ class App:
     ) -> None:
         """Raises ConfigError."""
         self.settings = settings
-        self.supervisor = Supervisor(settings, launch=launch)
+        proxy = settings.trusted_proxy
+        self.supervisor = Supervisor(settings, launch=launch, proxy_secret=None if proxy is None else proxy.value)
         self._observe = observe
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -103,9 +104,9 @@ class App:
 
     async def __aexit__(self, *exc: object) -> None:
         """Say NOT_SERVING, still answer for a while, refuse new calls, let those in flight end, and stop."""
-        logs.event(log, logging.INFO, "server.draining", "turning callers away")
         self._draining = True
         await self.supervisor.drain()
+        logs.event(log, logging.INFO, "server.draining", "turning callers away")
         await _either(self._hurry, asyncio.sleep(self.settings.drain_seconds))
         await self._close(self.settings.grace_seconds)
         logs.event(log, logging.INFO, "server.stopped", "stopped")

@@ -42,6 +42,7 @@ from pdp.server.metrics import BOUNDS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 READY = "ready"
+_ANSWERING = frozenset({READY, "draining"})
 
 
 @dataclass(slots=True)
@@ -180,7 +181,7 @@ def _workers(history: History, facts: Facts) -> Iterator[Metric]:
     memory = GaugeMetricFamily("pdp_worker_resident_bytes", "Memory of the worker's process.", labels=label)
     for number, worker in enumerate(facts["workers"]):
         name = (str(number),)
-        up.add_metric(name, worker["state"] == READY)
+        up.add_metric(name, worker["state"] in _ANSWERING)
         revision.add_metric(name, worker["revision"])
         restarts.add_metric(name, worker["restarts"])
         snapshot = history.of(worker["pid"])

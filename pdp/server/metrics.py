@@ -126,14 +126,15 @@ class WorkerMetrics:
         for (effect, level), count in sorted(totals.verdicts.items()):
             verdicts.setdefault(effect, {})[level] = count
         sums = {name: self._sum(name) for name in (*self._methods, OTHER)}
-        seen = {name: series for name, series in sums.items() if any(series.codes)}
+        # Methods without a call stand there with 0, so that the first one shows as a rise.
+        seen = {name: series for name, series in sums.items() if name != OTHER or any(series.codes)}
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return Snapshot(
             boot=self._boot,
             sequence=self._sequence,
             pid=os.getpid(),
             requests={
-                name: {_CODES[code]: count for code, count in enumerate(series.codes) if count}
+                name: {_CODES[code]: count for code, count in enumerate(series.codes) if count or code == code_pb2.OK}
                 for name, series in seen.items()
             },
             buckets={name: series.buckets for name, series in seen.items()},

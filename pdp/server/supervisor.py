@@ -71,11 +71,10 @@ class _Place:
 class Supervisor:
     """The workers of one server; a `folder.Sink`. `launch` starts one of them."""
 
-    def __init__(self, settings: Settings, *, launch: Launch = launch_process, proxy_secret: str | None = None) -> None:
+    def __init__(self, settings: Settings, *, launch: Launch = launch_process) -> None:
         """Raises ConfigError when several workers are to share a socket file."""
         self._settings = settings
         self._launch = launch
-        self._proxy_secret = proxy_secret
         self._count = _count(settings)
         self._places = [_Place(number) for number in range(self._count)]
         self._begun = time.monotonic_ns()
@@ -161,7 +160,13 @@ class Supervisor:
         for place in self._places:
             if place.state == "ready":
                 place.state = "draining"
-        await self._to_all(lambda place: self._send(place, Kind.DRAIN, b""))
+
+        async def tell(link: Link) -> None:
+            with contextlib.suppress(WorkerError):  # one that is gone takes no calls, one that is stuck is ended later
+                await link.request(Kind.DRAIN, within=_END_SECONDS)
+
+        # Without the places' locks: a drain does not wait for a version that is being compiled.
+        await asyncio.gather(*(tell(link) for link in self._links()))
 
     async def stop(self, grace: float) -> None:
         """Let calls in flight take `grace` seconds, end all workers and give the ports back.
@@ -170,10 +175,12 @@ class Supervisor:
         """
         self._draining = True
         self._stopping.set()
-        await asyncio.gather(*(self._end(place, grace) for place in self._places))
-        await asyncio.gather(*self._keepers, return_exceptions=True)
-        if self._reservation is not None:
-            self._reservation.release()
+        try:
+            await asyncio.gather(*(self._end(place, grace) for place in self._places))
+            await asyncio.gather(*self._keepers, return_exceptions=True)
+        finally:
+            if self._reservation is not None:
+                self._reservation.release()
 
     async def _end(self, place: _Place, grace: float) -> None:
         link, launched = place.link, place.launched
@@ -224,10 +231,14 @@ class Supervisor:
     async def _live(self, place: _Place, came: asyncio.Future[None]) -> str:
         """Start a worker, bring it up to date, and return how it ended once it has."""
         ours, theirs = socket.socketpair()
-        with theirs:
-            descriptors = () if self._cells is None or self._cells.fd is None else (self._cells.fd,)
-            launched = await self._launch(theirs, descriptors)
         reader, writer = await asyncio.open_unix_connection(sock=ours, limit=1 << 20)
+        try:
+            with theirs:
+                descriptors = () if self._cells is None or self._cells.fd is None else (self._cells.fd,)
+                launched = await self._launch(theirs, descriptors)
+        except BaseException:
+            writer.close()
+            raise
         link = Link(reader, writer)
         listening = asyncio.create_task(link.run())
         beating = asyncio.create_task(self._beat(link, launched))
@@ -238,7 +249,9 @@ class Supervisor:
                 place.link = link
             if not came.done():
                 came.set_result(None)
-            await listening
+            # A stop that began before the link was there did not see it.
+            if not self._stopping.is_set():
+                await listening
         finally:
             place.link = None
             link.close()
@@ -256,7 +269,7 @@ class Supervisor:
         """Bring a new worker to where the others are. It listens last, so that no caller finds it unready."""
         config = WorkerConfig(
             self._settings, place.number, self._listen(place), share=not self.address.path, begun=self._begun,
-            proxy_secret=self._proxy_secret, cells_fd=None if self._cells is None else self._cells.fd,
+            cells_fd=None if self._cells is None else self._cells.fd,
         )  # fmt: skip
         await link.request(Kind.CONFIGURE, pickle.dumps(config), within=_START_SECONDS)
         if self._callers is not None:

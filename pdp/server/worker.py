@@ -61,7 +61,6 @@ class WorkerConfig:
     addresses: tuple[Address, ...]
     share: bool
     begun: int
-    proxy_secret: str | None = None
     cells_fd: int | None = None
 
 
@@ -116,12 +115,13 @@ class Worker:
         if self._own_process:
             logs.configure(settings.log.format, settings.log.level, worker=config.number)
         tell = clock.machine_clock if settings.clock is None else clock.starting_at(settings.clock, config.begun)
+        proxy = settings.trusted_proxy
         core = DecisionCore(self._holder, tell)
         self._metrics = WorkerMetrics([*core.methods, STREAM])
         self._calls = Calls(
             core,
             self._metrics,
-            reader=PeerReader(proxy_secret=config.proxy_secret),
+            reader=PeerReader(proxy_secret=None if proxy is None else proxy.value),
             tracer=tracer_of(settings.tracing, SERVICE, config.number),
             reply_bytes=settings.limits.reply_bytes,
         )

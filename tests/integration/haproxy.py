@@ -110,9 +110,12 @@ class HAProxy:
 
     def stop(self) -> None:
         self._process.terminate()
-        with self._process:
+        try:
             self._process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
+        finally:
+            self._process.kill()
+            with self._process:
+                self._reader.join(PATIENCE)
         self._listener.close()
         self._admin.close()
         shutil.rmtree(self._folder)

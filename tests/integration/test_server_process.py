@@ -90,6 +90,7 @@ def test_a_whole_life(start: Callable[..., Process], policy_folder: Path, tmp_pa
     word, address, *rest = process.ready()
     assert (word, rest[:2]) == ("ready", ["revision", "1"])
     facts = json.loads(ready_file.read_text())
+    assert facts.pop("admin").startswith("127.0.0.1:")
     assert facts == {"address": address, "revision": 1, "hash": rest[2], "pid": process.popen.pid}
     with grpc.insecure_channel(address) as channel:
         assert decide(channel).policy_hash == rest[2]

@@ -246,6 +246,21 @@ CASES: dict[str, tuple[str, list[str]]] = {
         """,
         ["conflicting-rules b a", "unreachable-rule c"],
     ),
+    "a comparison that may fail is no cover": (
+        """
+        - {id: a, when: "dyn(resource.age) < dyn(resource.branch)", unmask: true, priority: 1}
+        - {id: b, when: "!(dyn(resource.age) < dyn(resource.branch))", unmask: true, priority: 1}
+        - {id: c, mask: {algorithm: full}}
+        """,
+        NOTHING,
+    ),
+    "a test keeps its grant": (
+        """
+        - {id: a, when: "grant.kind == 'supervisor' && !({'x': grant.approver}.all(k, grant.active))", unmask: true}
+        - {id: b, when: "grant.approver == subject.id", mask: {algorithm: full}}
+        """,
+        ["unproven-conflict b a"],
+    ),
     "an unmasking grant may leave out the field": (
         """
         - {id: a, when: "grant.active", unmask: true, priority: 5}

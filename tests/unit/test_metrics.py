@@ -73,7 +73,8 @@ def test_calls_are_counted_by_method_and_code() -> None:
     for method, code in (("Decide", 0), ("Decide", 0), ("Decide", 3), ("Forged", 0), ("Decide", 99), ("Decide", -4)):
         made.observe(method, code, 0.001)
     told = made.snapshot()
-    assert told["requests"] == {"Decide": {"OK": 2, "INVALID_ARGUMENT": 1, "UNKNOWN": 2}, OTHER: {"OK": 1}}
+    decide = {"OK": 2, "INVALID_ARGUMENT": 1, "UNKNOWN": 2}
+    assert told["requests"] == {"Decide": decide, "Explain": {"OK": 0}, OTHER: {"OK": 1}}
     assert told["seconds"]["Decide"] == pytest.approx(0.005)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pdp.lang.analyse.axes import Axes, Kind, points_of
+from pdp.lang.analyse.axes import ACTIVE, Axes, Kind, points_of
 from pdp.lang.analyse.clock import PLEASANT, Reading, moment
 from pdp.lang.analyse.cubes import Cube
 from pdp.lang.analyse.joint import Joint
@@ -73,7 +73,7 @@ class Witnesses:
 
     def _value(self, name: str, demands: Cube, active: bool) -> Any:
         attribute = self._attributes[name]
-        if name == "grant.active":
+        if name == ACTIVE:
             return active
         if attribute.type.is_list:
             return self._list(attribute, demands)
@@ -128,9 +128,8 @@ class Witnesses:
         for place, cube in [(-1, joint.request), *enumerate(joint.grants)]:
             for axis in cube:
                 if self._axes.all[axis].kind is Kind.TEST:
-                    slots = {
-                        (place if n.startswith("grant.") else -1, n) for n in self._axes.all[axis].attributes
-                    } & start.keys()
+                    names = [name for name in self._axes.all[axis].attributes if name != ACTIVE]
+                    slots = {(place if name.startswith("grant.") else -1, name) for name in names} & start.keys()
                     for slot in slots:
                         tests[slot].append(self._axes.all[axis].detail)
                         partners[slot] |= slots - {slot}

@@ -68,7 +68,7 @@ class NativeTransport:
         detailed = self._calls.is_guarded or self._calls.tracer.enabled
         try:
             core = self._native.NativeGrpcFront(
-                str(address), self._methods, io_threads=1, call_details=detailed,
+                str(address), self._methods, io_threads=1, call_details=True,
                 keepalive_time_ms=_KEEPALIVE_MS, keepalive_timeout_ms=_KEEPALIVE_TIMEOUT_MS,
                 max_concurrent_streams=limits.streams, max_metadata_size=limits.metadata_bytes,
                 reuse_port=self._options.share and not address.path,
@@ -124,6 +124,7 @@ class _Front:
         self._calls = calls
         self._health = health
         self._served = served
+        # Calls given up are told of only with `call_details`; to read the details besides costs, so only when wanted.
         self._receive = core.recv_batch_details if detailed else core.recv_batch
         self._lane: Lane = calls.lane()
         self._long_lane: Lane = calls.lane()
