@@ -45,8 +45,7 @@ class App:
     ) -> None:
         """Raises ConfigError."""
         self.settings = settings
-        proxy = settings.trusted_proxy
-        self.supervisor = Supervisor(settings, launch=launch, proxy_secret=None if proxy is None else proxy.value)
+        self.supervisor = Supervisor(settings, launch=launch)
         self._observe = observe
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()

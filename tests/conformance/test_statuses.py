@@ -126,9 +126,7 @@ def test_a_call_that_is_given_up(stub: Stub, slow: threading.Event) -> None:
     assert is_right(stub.Decide(request()))
 
 
-def test_long_calls_that_nobody_waits_for_any_more_are_not_made(
-    stub: Stub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_calls_that_nobody_waits_for_any_more_are_not_made(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, release, made = threading.Event(), threading.Event(), []
 
     def explain(_: Program, payload: bytes, *__: object) -> bytes:
@@ -138,9 +136,7 @@ def test_long_calls_that_nobody_waits_for_any_more_are_not_made(
         return b""
 
     monkeypatch.setattr(Program, "explain", explain)
-    questions = [
-        decision_service_pb2.ExplainRequest(request=request(request_id=f"r-{number}")) for number in range(3)
-    ]
+    questions = [decision_service_pb2.ExplainRequest(request=request(request_id=f"r-{number}")) for number in range(3)]
     first = stub.Explain.future(questions[0])
     assert begun.wait(PATIENCE)
     assert code_of(lambda: stub.Explain(questions[1], timeout=0.2)) == "DEADLINE_EXCEEDED"
@@ -162,7 +158,7 @@ callers:
     tokens: [{{id: b, sha256: "{slow}"}}]
     applications: ["*"]
     subjects: ["*"]
-    rate: {{per_second: 0.001, burst: 1}}
+    rate: {{per_second: 1, burst: 1}}
 """
 
 

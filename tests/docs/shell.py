@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -16,8 +17,9 @@ from pathlib import Path
 from tests.docs.pages import ROOT, Command
 
 PATIENCE = 60
-# Where pages say that the service listens. Tests run it on a port of their own.
+# Where pages say that the service and its admin port listen. Tests run it on ports of its own.
 ADDRESS = "127.0.0.1:7070"
+ADMIN = "127.0.0.1:7071"
 
 COPIED = ("policies", "docs/examples", "clients/python/examples", "Makefile")
 # Programs that a page may tell people to use and that a test cannot: not installed here, or not for a copy.
@@ -34,6 +36,7 @@ class Shell:
         self._code = 0
         self._services: list[subprocess.Popen[str]] = []
         self._address = ADDRESS
+        self._admin = ADMIN
         for name in COPIED:
             source, target = ROOT / name, folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -61,12 +64,17 @@ class Shell:
             output = self._serve(command.text)
         else:
             # So that `echo $?` tells what the command before it returned.
-            script = f"(exit {self._code}); {command.text.replace(ADDRESS, self._address)}"
+            text = command.text.replace(ADDRESS, self._address).replace(ADMIN, self._admin)
+            script = f"(exit {self._code}); {text}"
+            environ = _environment()
+            if words[:2] == ["pdp", "status"]:  # which asks at the default address
+                environ["PDP_ADMIN_LISTEN"] = self._admin
             done = subprocess.run(
-                ["bash", "-c", script], cwd=self.folder, env=_environment(), timeout=PATIENCE, check=False,
+                ["bash", "-c", script], cwd=self.folder, env=environ, timeout=PATIENCE, check=False,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
             )  # fmt: skip
-            self._code, output = done.returncode, done.stdout.replace(self._address, ADDRESS)
+            self._code = done.returncode
+            output = done.stdout.replace(self._address, ADDRESS).replace(self._admin, ADMIN)
         if command.output.strip():
             assert is_as_shown(command.output, output), (
                 f"`{command.text}` wrote\n{output}\ninstead of\n{command.output}"
@@ -76,7 +84,8 @@ class Shell:
     def _serve(self, text: str) -> str:
         """Start a service that stays until the page ends, and return its line of readiness."""
         assert "--listen" not in text, "a page shows the service at its default address"
-        arguments = [*shlex.split(text)[1:], "--listen", "127.0.0.1:0", "--drain", "0"]
+        ready = self.folder / "serve.json"
+        arguments = [*shlex.split(text)[1:], "--listen", "127.0.0.1:0", "--drain", "0", "--ready-file", str(ready)]
         command = [sys.executable, "-m", "pdp.cli", *arguments]
         with (self.folder / "serve.log").open("w", encoding="utf-8") as log:
             service = subprocess.Popen(
@@ -87,6 +96,7 @@ class Shell:
         line = service.stdout.readline()
         assert line.startswith("ready "), (self.folder / "serve.log").read_text(encoding="utf-8")
         self._address = line.split()[1]
+        self._admin = json.loads(ready.read_text(encoding="utf-8"))["admin"]
         return line.replace(self._address, ADDRESS)
 
     def stop(self) -> None:

@@ -79,8 +79,12 @@ class Service:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line.startswith("ready "), self.log
+        try:
+            line = self._process.stdout.readline()
+            assert line.startswith("ready "), self.log
+        except BaseException:
+            self._process.kill()
+            raise
         self.address = line.split()[1]
 
     def _read(self) -> None:
@@ -283,6 +287,39 @@ def test_the_callers_file_is_followed_and_forgives_nothing(start: Start, transpo
         service.callers.write_text(CALLERS.replace("subjects", "subject"))
         assert service.wait_for("callers.refused")["diagnostics"][0]["line"] == 4
         assert stub.Decide(request(), **bearer(new)).decision_id
+
+
+def test_a_stream_is_judged_request_by_request(start: Start) -> None:
+    service = start("grpc")
+    asked = [messages.DecideStreamRequest(request=request(subject)) for subject in ("T1", "X1", "T2")]
+    with grpc.insecure_channel(service.address) as channel:
+        answers = list(Stub(channel).DecideStream(iter(asked), **bearer(COUNTER)))
+        assert [answer.error.code for answer in answers] == [0, grpc.StatusCode.PERMISSION_DENIED.value[0], 0]
+        refused = Stub(channel).DecideStream(iter(asked), **bearer("jx_wrong"))
+        with pytest.raises(grpc.RpcError) as raised:
+            list(refused)
+        assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_mutual_tls_of_the_service_itself(start: Start, tmp_path: Path) -> None:
+    authority = Authority.make()
+    certificate, key = authority.server().write(tmp_path, "server")
+    (tmp_path / "clients.crt").write_bytes(authority.pem)
+    files = {"certificate": str(certificate), "key": str(key), "client_ca": str(tmp_path / "clients.crt")}
+    service = start("grpc", workers=2, tls=files | {"require_client_certificate": True})
+
+    def ask(name: str, subject: str = "T1") -> Any:
+        client = authority.issue(name)
+        credentials = grpc.ssl_channel_credentials(authority.pem, client.key, client.pem)
+        with grpc.secure_channel(service.address, credentials) as channel:
+            return Stub(channel).Decide(request(subject), timeout=PATIENCE)
+
+    assert ask("counter").decision_id
+    assert failure(lambda: ask("counter", "X1")).code is grpc.StatusCode.PERMISSION_DENIED
+    assert failure(lambda: ask("stranger")).code is grpc.StatusCode.UNAUTHENTICATED
+    authority.server().write(tmp_path, "server")
+    assert ask("counter").decision_id
+    assert service.wait_for("tls.replaced")
 
 
 def test_no_token_stands_in_the_log(start: Start, transport: str) -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import http.server
 import json
 import os
-import queue
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +19,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pdp.v1 import decision_service_pb2, decision_service_pb2_grpc, types_pb2
+from tests.integration.collector import collector
 
 PATIENCE = 60.0
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -221,36 +219,19 @@ def test_without_an_admin_port_there_is_none(tmp_path: Path, policy_folder: Path
 def test_spans_come_from_the_workers(operate: Callable[..., Operated]) -> None:
     # In the extra `otel`, which not everybody who runs the tests has installed.
     pytest.importorskip("opentelemetry.exporter.otlp.json.http")
-    received: queue.Queue[dict[str, Any]] = queue.Queue()
-
-    class Collector(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            received.put(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Collector) as collector:
-        thread = threading.Thread(target=collector.serve_forever)
-        thread.start()
-        endpoint = f"http://127.0.0.1:{collector.server_port}/v1/traces"
-        service = operate(
-            f"workers: 1\ndrain_seconds: 0\ntracing: {{enabled: true, ratio: 0, endpoint: '{endpoint}'}}\n"
-        )
+    with collector() as collecting:
+        tracing = f"{{enabled: true, ratio: 0, endpoint: '{collecting.endpoint}'}}"
+        service = operate(f"workers: 1\ndrain_seconds: 0\ntracing: {tracing}\n")
         with grpc.insecure_channel(service.address) as channel:
             metadata = (("traceparent", f"00-{TRACE}-{PARENT}-01"),)
             stub = decision_service_pb2_grpc.DecisionServiceStub(channel)
             decision = stub.Decide(SENIOR, timeout=30, metadata=metadata)
             stub.Decide(SENIOR, timeout=30)  # nobody asked for this one to be recorded
         assert service.end() == 0
-        body = received.get(timeout=PATIENCE)
-        collector.shutdown()
-        thread.join(PATIENCE)
+        _, _, body = collecting.received.get(timeout=PATIENCE)
     (span,) = body["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert (span["traceId"], span["parentSpanId"]) == (TRACE, PARENT)
     attributes = {item["key"]: next(iter(item["value"].values())) for item in span["attributes"]}
     assert attributes["pdp.decision_id"] == decision.decision_id
     assert (int(attributes["pdp.fields.masked"]), int(attributes["pdp.fields.unmasked"])) == (1, 2)
-    assert received.empty()
+    assert collecting.received.empty()

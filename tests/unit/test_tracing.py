@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import http.server
-import json
-import queue
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from google.rpc import code_pb2
@@ -25,6 +20,7 @@ from pdp.server.settings import Tracing
 from pdp.server.tracing import NO_TRACER, OtelTracer, parse_headers, tracer_of
 from pdp.v1 import types_pb2
 from pdp.v1.decision_service_pb2 import BatchResult, DecideBatchResponse, DecideResponse
+from tests.integration.collector import collector
 
 SERVICE = "pdp.v1.DecisionService"
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -171,31 +167,15 @@ def test_headers() -> None:
 def test_spans_reach_a_collector_as_they_are_configured_to() -> None:
     # In the extra `otel`, which not everybody who runs the tests has installed.
     pytest.importorskip("opentelemetry.exporter.otlp.json.http")
-    received: queue.Queue[tuple[str, str | None, dict[str, Any]]] = queue.Queue()
-
-    class Collector(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            received.put((self.path, self.headers["authorization"], json.loads(body)))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Collector) as collector:
-        thread = threading.Thread(target=collector.serve_forever)
-        thread.start()
-        endpoint = f"http://127.0.0.1:{collector.server_port}/v1/traces"
-        settings = Tracing(enabled=True, endpoint=endpoint, headers=Secret("authorization=Bearer x", ""), ratio=1.0)
+    with collector() as collecting:
+        headers = Secret("authorization=Bearer x", "")
+        settings = Tracing(enabled=True, endpoint=collecting.endpoint, headers=headers, ratio=1.0)
         tracer = tracer_of(settings, SERVICE)
         span = tracer.begin("Decide", [])
         assert span is not None
         span.end(code_pb2.OK, REPLY)
         tracer.close()
-        path, authorization, body = received.get(timeout=60)
-        collector.shutdown()
-        thread.join(60)
+        path, authorization, body = collecting.received.get(timeout=60)
     assert (path, authorization) == ("/v1/traces", "Bearer x")
     (found,) = body["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert found["name"] == f"{SERVICE}/Decide"

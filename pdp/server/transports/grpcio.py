@@ -35,6 +35,8 @@ def channel_options(options: TransportOptions) -> tuple[tuple[str, int], ...]:
         ("grpc.max_metadata_size", limits.metadata_bytes),
         ("grpc.absolute_max_metadata_size", limits.metadata_bytes),
         ("grpc.max_concurrent_streams", limits.streams),
+        # gzip and nothing else, as the native transport has it.
+        ("grpc.compression_enabled_algorithms_bitset", 0b101),
         ("grpc.max_allowed_incoming_connections", options.connections),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * 1000),
         ("grpc.so_reuseport", int(options.share)),
