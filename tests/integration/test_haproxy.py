@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -253,6 +254,28 @@ def test_giant_headers_end_one_call_and_no_other(connect: Connect) -> None:
         assert code(stub, *metadata) is not grpc.StatusCode.OK
         assert ask(other) == "counter"
     assert ask(connect()) == "loans"
+
+
+def test_a_flood_of_connections_is_cut_off_and_others_go_on(connect: Connect, proxy: HAProxy) -> None:
+    stub = connect()
+    assert ask(stub) == "loans"
+    with contextlib.ExitStack() as held:
+        flood = [held.enter_context(socket.create_connection(("127.0.0.1", proxy.port), PATIENCE)) for _ in range(150)]
+        # Those that are let in wait for this end to begin; the others are closed at once.
+        until(lambda: sum(is_closed(connection) for connection in flood) >= 150 - 100)
+        assert ask(stub) == "loans"
+        assert code(connect()) is grpc.StatusCode.UNAVAILABLE
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the other end hung up."""
+    connection.setblocking(False)
+    try:
+        return connection.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl command")
