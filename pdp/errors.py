@@ -18,7 +18,7 @@ PdpError                    code `internal`
 ├── LimitError              code `limit`           a request, a reply or the calls in flight exceed a bound of the server
 ├── StoppingError           code `stopping`        a call to a server that stops
 ├── WorkerError             code `worker`          a decision worker is gone or silent
-│   └── WorkerRefusedError  code `worker_refused`  a decision worker cannot do what it is told; `reason` is its error's code
+│   └── WorkerRefusedError  code `worker_refused`  a decision worker cannot do as told; `reason` is its error code
 ├── ConfigError             code `config`          a setting that the server cannot start with
 └── UndecidedError          code `undecided`       a CEL evaluation has no value (missing attribute, overflow…)
 """
