@@ -15,7 +15,7 @@ PdpError                    code `internal`
 ├── UnauthenticatedError    code `unauthenticated` a caller that nobody knows, or whose token no longer holds
 ├── AccessDeniedError       code `access_denied`   a known caller that asks for what it may not have
 ├── RateLimitedError        code `rate_limited`    a caller that asks too often; `retry_seconds` says when it may again
-├── LimitError              code `limit`           a request, a reply or the calls in flight exceed a bound of the server
+├── LimitError              code `limit`           a request, a reply or calls in flight exceed a bound of the server
 ├── StoppingError           code `stopping`        a call to a server that stops
 ├── WorkerError             code `worker`          a decision worker is gone or silent
 │   └── WorkerRefusedError  code `worker_refused`  a decision worker cannot do as told; `reason` is its error code
