@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -64,7 +65,7 @@ class Connection:
 
     def __init__(self, target: str, *, settings: bytes = b"", preface: bool = True) -> None:
         host, _, port = target.rpartition(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=60)
+        self.socket = socket.create_connection((host, int(port)), timeout=20)
         self._buffer = b""
         if preface:
             self.socket.sendall(PREFACE + frame(SETTINGS, 0, 0, settings))
@@ -82,7 +83,8 @@ class Connection:
             kind, flags, stream = struct.unpack("!BBI", head[3:])
             payload = self._read(size)
             if kind in {SETTINGS, PING} and not flags & ACK:
-                self.send(frame(kind, ACK, 0, payload if kind == PING else b""))
+                with suppress(OSError):  # the server may have closed it by now
+                    self.send(frame(kind, ACK, 0, payload if kind == PING else b""))
             yield Frame(kind, flags, stream & 0x7FFF_FFFF, payload)
 
     def wait_for(self, *kinds: int) -> Frame | None:

@@ -7,6 +7,7 @@ of each: this module asks grpc for calls with tags of its own. It is the only on
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,7 @@ Tag = Callable[[Any], Any]
 NOTHING: tuple[None, tuple[()]] = (None, ())
 """What a tag returns: no call of grpcio's own has ended."""
 # Calls that may arrive before the thread comes round to ask for more.
-_ASKED = 32
+_ASKED = 512
 _PLAIN = 0
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,9 @@ class CoreServer:
         self._server.stop(grace).wait()
 
     def _ask(self, path: str, tag: Tag) -> None:
-        self._core.request_registered_call(self._queue, self._queue, path, tag)
+        # A server that stops refuses, while its last calls still arrive.
+        with contextlib.suppress(ValueError):
+            self._core.request_registered_call(self._queue, self._queue, path, tag)
 
     def _tag(self, path: str, accept: Accept) -> Tag:
         def arrived(event: Any) -> Any:

@@ -38,6 +38,9 @@ def channel_options(options: TransportOptions) -> tuple[tuple[str, int], ...]:
         # gzip and nothing else, as the native transport has it.
         ("grpc.compression_enabled_algorithms_bitset", 0b101),
         ("grpc.max_allowed_incoming_connections", options.connections),
+        # Where grpc begins to refuse calls that wait for this process, as CANCELLED, which clients do not try again.
+        ("grpc.server.max_pending_requests", limits.calls),
+        ("grpc.server.max_pending_requests_hard_limit", 2 * limits.calls),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * 1000),
         ("grpc.so_reuseport", int(options.share)),
         # A peer that vanished is noticed, and a client may send pings as often as round-robin clients do.
