@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .support import Service, serving
+from client_support import Service, serving
 
 
 @pytest.fixture

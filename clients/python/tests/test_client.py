@@ -18,6 +18,7 @@ from google.protobuf import json_format
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 import jingxi_client
+from client_support import Service, abort, load, reply_of, serving
 from jingxi_client import (
     AccessDeniedError,
     Action,
@@ -40,8 +41,6 @@ from jingxi_client import client as client_module
 from jingxi_client._channel import SERVICE_CONFIG, is_local
 from jingxi_client._gen.pdp.v1 import bundle_pb2, types_pb2
 from jingxi_client._gen.pdp.v1 import decision_service_pb2 as api
-
-from .support import Service, abort, load, reply_of, serving
 
 TELLER = Subject("T1001", ["teller"], {"level": 2})
 PATIENT = 30.0

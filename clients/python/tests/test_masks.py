@@ -14,10 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from client_support import load
 from jingxi_client import KeyUnavailableError, MaskUnavailableError, masks
 from jingxi_client._figures import number_text
-
-from .support import load
 
 CASES = load("masking.json")["cases"]
 KEY = b"0123456789abcdef0123456789abcdef"

@@ -9,14 +9,13 @@ import jsonschema
 import pytest
 from google.protobuf import json_format
 
+from client_support import load, reply_of
 from jingxi_client import Action, JingxiError, MessageMismatchError, PathError, Resource, Subject, message_map
 from jingxi_client._gen.pdp.v1 import bundle_pb2, types_pb2
 from jingxi_client._gen.pdp.v1 import decision_service_pb2 as api
 from jingxi_client._replies import decision_of
 from jingxi_client.keys import no_keys
 from jingxi_client.paths import show
-
-from .support import load, reply_of
 
 TABLE = load("message_maps.json")
 CASES = TABLE["cases"]

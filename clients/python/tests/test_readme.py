@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import jingxi_client
+from client_support import Service, reply_of
 from jingxi_client import Client, JingxiError, errors
 from jingxi_client._gen.pdp.v1 import bundle_pb2
-
-from .support import Service, reply_of
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

@@ -27,7 +27,7 @@ Tag = Callable[[Any], Any]
 NOTHING: tuple[None, tuple[()]] = (None, ())
 """What a tag returns: no call of grpcio's own has ended."""
 # Calls that may arrive before the thread comes round to ask for more.
-_ASKED = 512
+_ASKED = 32
 _PLAIN = 0
 
 log = logging.getLogger(__name__)
@@ -81,8 +81,9 @@ class CoreServer:
 
     def _tag(self, path: str, accept: Accept) -> Tag:
         def arrived(event: Any) -> Any:
-            if event.success:  # otherwise the server stops
-                self._ask(path, arrived)
+            # INVARIANT: always, or each call that was given up before it came here would leave one place less.
+            self._ask(path, arrived)
+            if event.success:
                 guarded(accept, event)
             return NOTHING
 

@@ -1,1 +1,0 @@
-"""Tests of the client: against the shared tables and a service on a real socket."""
