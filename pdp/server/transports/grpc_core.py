@@ -27,7 +27,7 @@ Tag = Callable[[Any], Any]
 NOTHING: tuple[None, tuple[()]] = (None, ())
 """What a tag returns: no call of grpcio's own has ended."""
 # Calls that may arrive before the thread comes round to ask for more.
-_ASKED = 32
+_ASKED = 512
 _PLAIN = 0
 
 log = logging.getLogger(__name__)
