@@ -77,15 +77,16 @@ class Evaluator:
 
     def _settle(self, operands: Sequence[Callable[[], Any]], *, settled: bool) -> bool:
         """Kleene's connective: `settled` if any operand is, else undecided if any is, else the opposite."""
-        undecided: UndecidedError | None = None
+        undecided: str | None = None
         for operand in operands:
             try:
                 if bool(operand()) is settled:
                     return settled
             except UndecidedError as error:
-                undecided = error
+                # Its text alone: an exception kept by a frame of its own traceback keeps the whole stack of the call.
+                undecided = str(error)
         if undecided is not None:
-            raise undecided
+            raise UndecidedError(undecided)
         return not settled
 
     def _comprehension(self, node: Comprehension, local: Mapping[str, Any]) -> Any:

@@ -26,8 +26,6 @@ Tag = Callable[[Any], Any]
 
 NOTHING: tuple[None, tuple[()]] = (None, ())
 """What a tag returns: no call of grpcio's own has ended."""
-# Calls that may arrive before the thread comes round to ask for more.
-_ASKED = 512
 _PLAIN = 0
 
 log = logging.getLogger(__name__)
@@ -42,12 +40,15 @@ class CoreServer:
         state = self._server._state  # type: ignore[attr-defined]
         self._core = state.server
         self._queue = state.completion_queue
-        self._accept: dict[str, Accept] = {}
+        self._accept: dict[str, tuple[Accept, int]] = {}
 
-    def on(self, path: str, accept: Accept) -> None:
-        """Hand the calls of a method to `accept`. Before `start`."""
+    def on(self, path: str, accept: Accept, *, ahead: int = 16) -> None:
+        """Hand the calls of a method to `accept`. Before `start`.
+
+        So many calls may arrive `ahead`, before the thread comes round to ask for more.
+        """
         self._core.register_method(path)
-        self._accept[path] = accept
+        self._accept[path] = accept, ahead
 
     def listen(self, address: Address, credentials: grpc.ServerCredentials | None) -> Address:
         """Listen and return the address with its real port. Before `start`. Raises ConfigError."""
@@ -65,9 +66,9 @@ class CoreServer:
     def start(self) -> None:
         """Take calls."""
         self._server.start()
-        for path, accept in self._accept.items():
+        for path, (accept, ahead) in self._accept.items():
             tag = self._tag(path, accept)
-            for _ in range(_ASKED):
+            for _ in range(ahead):
                 self._ask(path, tag)
 
     def stop(self, grace: float) -> None:

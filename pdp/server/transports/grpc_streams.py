@@ -110,6 +110,8 @@ class _Call:
     def _closed(self, _event: Any) -> None:
         with self.lock:
             self.ended = True
+            # grpc counts the call as long as anybody holds it.
+            self.call = None
         self.streams.discard(self)
         self.over()
 
@@ -119,7 +121,7 @@ class _Call:
     def look(self, now: int) -> None:
         """End the call if it is stuck."""
         with self.lock:
-            if self.sending and now - self.moved > REQUEST_SECONDS:
+            if self.call is not None and self.sending and now - self.moved > REQUEST_SECONDS:
                 self.call.cancel()
 
     def stop(self, failure: Failure) -> None:

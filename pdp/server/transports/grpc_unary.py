@@ -109,6 +109,8 @@ class _Unary:
 
     def _sent(self, _event: Any) -> Any:
         self._desk.open.pop(self, None)
+        # grpc counts the call as long as anybody holds it, and a frame that an exception keeps may hold this object.
+        self._call = self._event = None
         return core.NOTHING
 
     def _put_off(self, payload: bytes) -> None:

@@ -22,6 +22,8 @@ from pdp.server.transports.grpc_core import CoreServer
 from pdp.server.transports.grpc_streams import Streams, ends_stream
 from pdp.server.transports.grpc_unary import MISSING, Desk
 
+# More calls than these are rare.
+_AHEAD = {"Decide": 512, "DecideBatch": 128}
 _REFLECT = f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"
 
 
@@ -66,7 +68,7 @@ class GrpcTransport:
         self._sweeper = threading.Thread(target=self._sweep, name="sweep", daemon=True)
         self._server = CoreServer(channel_options(options))
         for served in calls.unary.values():
-            self._server.on(served.path, partial(self._desk.accept, served))
+            self._server.on(served.path, partial(self._desk.accept, served), ahead=_AHEAD.get(served.name, 16))
         self._server.on(calls.stream.path, partial(self._streams.answer_each, self._decide_streamed))
         self._server.on(CHECK, self._check)
         self._server.on(WATCH, partial(self._watches.watch, health))
