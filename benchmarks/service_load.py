@@ -33,8 +33,6 @@ class Run:
     requests: int
     rate: float
     cpu_us: float
-    p50_ms: float
-    p99_ms: float
     load_cpu_us: float
     foreign: float
 
@@ -45,11 +43,11 @@ def run(server: Server, path: str, request: bytes, reply_bytes: int, load: Load,
     h2load takes an HTTP status of 200 for success, which gRPC errors have too. An error carries no message, so every
     reply is checked by its size. Raises BenchmarkError when a call failed.
     """
-    body, log = folder / "request.bin", folder / "h2load.tsv"
+    body = folder / "request.bin"
     body.write_bytes(b"\0" + len(request).to_bytes(4, "big") + request)
     command = [
         "h2load", f"--duration={round(load.seconds * 1000)}ms", f"--clients={load.connections}",
-        f"--max-concurrent-streams={load.streams}", f"--data={body}", f"--log-file={log}",
+        f"--max-concurrent-streams={load.streams}", f"--data={body}",
         "--header=content-type: application/grpc", "--header=te: trailers", f"http://{server.address}{path}",
     ]  # fmt: skip
     meter = service_usage.Meter(server.processes())
@@ -67,13 +65,10 @@ def run(server: Server, path: str, request: bytes, reply_bytes: int, load: Load,
             f"{server.address}{path}: of {requests} calls {succeeded} succeeded, with {data[1]} bytes of replies "
             f"instead of {wanted}"
         )
-    micros = sorted(int(line.rpartition("\t")[2]) for line in log.read_text(encoding="ascii").splitlines())
     return Run(
         requests=requests,
         rate=float(rate[1]),
         cpu_us=usage.cpu * 1e6 / requests,
-        p50_ms=quantile(micros, 0.5) / 1000,
-        p99_ms=quantile(micros, 0.99) / 1000,
         load_cpu_us=usage.own * 1e6 / requests,
         foreign=usage.foreign,
     )

@@ -50,7 +50,7 @@ def summarise(
     rows = [
         {"kind": kind, "connections": connections, "key": key, "label": labels[key]}
         | _figures(runs, ("rate", "cpu_us"), by_key[CERBOS])
-        | {name: _median(runs, name) for name in ("p50_ms", "p99_ms", "load_cpu_us", "foreign")}
+        | {name: _median(runs, name) for name in ("load_cpu_us", "foreign")}
         | {"runs": [_rounded(run) for run in runs]}
         for (kind, connections), by_key in groups.items()
         for key, runs in by_key.items()
@@ -116,8 +116,6 @@ def tables(result: Json) -> list[Table]:
             ("× Cerbos", "Cerbos 的倍数"),
             ("CPU µs/request", "每请求 CPU 微秒"),
             ("× Cerbos", "Cerbos 的倍数"),
-            ("p50 ms", "p50 毫秒"),
-            ("p99 ms", "p99 毫秒"),
             ("memory MiB", "内存 MiB"),
         ]
         rows: list[tuple[Words | str, ...]] = [
@@ -127,8 +125,6 @@ def tables(result: Json) -> list[Table]:
                 f"{row['rate_ratio']:.2f}",
                 f"{row['cpu_us']:,.1f}",
                 f"{row['cpu_us_ratio']:.3f}",
-                f"{row['p50_ms']:.2f}",
-                f"{row['p99_ms']:.2f}",
                 f"{memory[key]:,.0f}",
             )
             for key, row in judged.items()
@@ -201,7 +197,7 @@ def circumstances(result: Json) -> list[Words]:
 
 def show(console: Console, result: Json) -> None:
     """Print a result."""
-    console.width = max(console.width, 130)
+    console.width = max(console.width, 150)
     for sentence, _ in circumstances(result):
         console.print(sentence)
     for table in tables(result):

@@ -243,6 +243,7 @@ class Supervisor:
         listening = asyncio.create_task(link.run())
         beating = asyncio.create_task(self._beat(link, launched))
         place.launched = launched
+        failure: WorkerError | None = None
         try:
             async with place.lock:
                 await self._prepare(place, link)
@@ -252,6 +253,10 @@ class Supervisor:
             # A stop that began before the link was there did not see it.
             if not self._stopping.is_set():
                 await listening
+        except WorkerRefusedError:
+            raise
+        except WorkerError as error:
+            failure = error
         finally:
             place.link = None
             link.close()
@@ -263,6 +268,8 @@ class Supervisor:
                 how = await launched.wait()
             place.launched = None
             await asyncio.gather(listening, beating, return_exceptions=True)
+        if failure is not None:
+            raise WorkerError(f"{failure}: {how}") from failure
         return how
 
     async def _prepare(self, place: _Place, link: Link) -> None:

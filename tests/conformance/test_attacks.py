@@ -112,6 +112,8 @@ def test_headers_that_do_not_end(server: RunningServer, dial: Dial) -> None:
 
 def test_giant_headers(server: RunningServer, dial: Dial) -> None:
     connection = dial(server)
+    # A bound counts once the client has acknowledged it, which `frames` does.
+    assert connection.wait_for(SETTINGS) is not None
     more = headers([("x-more", "y" * 64_000)])
     pieces = [frame(CONTINUATION, 0, 1, more[at : at + 16_000]) for at in range(0, len(more), 16_000)]
     with suppress(OSError):  # it may be cut off on the way

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pdp.server.app import App
@@ -82,13 +82,16 @@ class RunningServer:
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.app = App(self._settings, self.loads.put, launch_thread)
+        self.app = self.make()
         try:
             async with self.app:
                 self._started.put(self.app)
                 await self.app.wait()
         except BaseException as error:  # the thread of the test raises it
             self._started.put(error)
+
+    def make(self) -> App:
+        return App(self._settings, self.loads.put, launch_thread)
 
     def begin(self) -> None:
         self._thread.start()
@@ -138,7 +141,7 @@ def start_server(policies: Path, *, wait: bool = True, **options: object) -> Run
 
 
 @contextlib.contextmanager
-def stopping(servers: list[RunningServer]) -> Iterator[None]:
+def stopping(servers: Sequence[RunningServer]) -> Iterator[None]:
     """Stop the servers of a list at the end."""
     try:
         yield
