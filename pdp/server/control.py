@@ -49,6 +49,9 @@ class Kind(enum.IntEnum):
     """Up: it is not, and everything is as before; `error` says why and `code` is that of the exception."""
 
 
+_KINDS = frozenset(Kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One frame."""
@@ -64,6 +67,8 @@ async def read_frame(reader: asyncio.StreamReader) -> Frame | None:
         kind, number, size = _HEADER.unpack(await reader.readexactly(_HEADER.size))
         if size > MAX_FRAME:
             raise WorkerError(f"a frame of {size} bytes on the control channel")
+        if kind not in _KINDS:
+            raise WorkerError(f"a frame of kind {kind} on the control channel")
         payload = await reader.readexactly(size)
     except (asyncio.IncompleteReadError, OSError):
         return None

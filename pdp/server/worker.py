@@ -123,6 +123,7 @@ class Worker:
             self._metrics,
             reader=PeerReader(proxy_secret=None if proxy is None else proxy.value),
             tracer=tracer_of(settings.tracing, SERVICE, config.number),
+            max_calls=settings.limits.calls,
             reply_bytes=settings.limits.reply_bytes,
         )
         self._cells = None if config.cells_fd is None else Cells.attach(config.cells_fd)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from pdp.engine.program import Program
 from pdp.v1 import decision_service_pb2
-from tests.conformance.asking import PATIENCE, SERVICE, Stub, batch, code_of, error_of, is_right, reason_of, request
+from tests.conformance.asking import PATIENCE, SERVICE, Stub, batch, code_of, is_right, request
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -121,27 +120,3 @@ def test_a_grace_that_ends_cuts_calls_off(
     assert call.code().name in {"UNAVAILABLE", "CANCELLED"}
     release.set()
     server.join()
-
-
-def test_too_many_long_calls_are_refused(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pdp.server.transports import calls
-
-    release = threading.Event()
-
-    def explain(*_: object) -> bytes:
-        assert release.wait(PATIENCE)
-        return b""
-
-    monkeypatch.setattr(Program, "explain", explain)
-    monkeypatch.setattr(calls, "MAX_WAITING", 2)
-    ended: queue.Queue[Any] = queue.Queue()
-    made = [stub.Explain.future(decision_service_pb2.ExplainRequest()) for _ in range(3)]
-    for call in made:
-        call.add_done_callback(ended.put)
-    refused = ended.get(timeout=PATIENCE)
-    error = error_of(refused.result)
-    assert (error.code().name, reason_of(error)) == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
-    assert is_right(stub.Decide(request()))
-    release.set()
-    others = [call for call in made if call is not refused]
-    assert [call.result(PATIENCE) for call in others] == [decision_service_pb2.ExplainResponse()] * 2

@@ -53,6 +53,7 @@ class Calls:
         *,
         reader: PeerReader | None = None,
         tracer: Tracer = NO_TRACER,
+        max_calls: int,
         reply_bytes: int,
     ) -> None:
         self.core = core
@@ -63,7 +64,7 @@ class Calls:
         self.reply_bytes = reply_bytes
         self.unary: Mapping[str, Served] = {name: Served(name, method) for name, method in core.methods.items()}
         self.stream = Served(STREAM, core.decide_streamed)
-        self.long = LongCalls()
+        self.long = LongCalls(min(MAX_WAITING, max_calls))
 
     @property
     def is_guarded(self) -> bool:
@@ -140,7 +141,8 @@ class LongCalls:
     Python runs one thread at a time, and short calls are to have every other turn.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = MAX_WAITING) -> None:
+        self._limit = limit
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="long")
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
@@ -151,7 +153,7 @@ class LongCalls:
     def submit(self, size: int, run: Callable[[], None]) -> None:
         """Run something for a request of `size` bytes later, in the order of coming. Raises LimitError."""
         with self._lock:
-            if self._count >= MAX_WAITING or self._bytes + size > MAX_WAITING_BYTES:
+            if self._count >= self._limit or self._bytes + size > MAX_WAITING_BYTES:
                 raise LimitError(f"{self._count} long calls wait already; send smaller batches, or try again later")
             self._count += 1
             self._bytes += size
