@@ -46,7 +46,8 @@ def test_streams_leave_room_for_calls(serve: Callable[..., Any], connect: Callab
     streams = [stub.DecideStream(iter(forever.wait, True)) for _ in range(3)]
     errors: queue.Queue[Any] = queue.Queue()
     for stream in streams:
-        stream.add_callback(lambda stream=stream: errors.put(stream))
+        if not stream.add_callback(lambda stream=stream: errors.put(stream)):
+            errors.put(stream)  # it has ended already
     assert errors.get(timeout=PATIENCE).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert is_right(stub.Decide(request(), timeout=PATIENCE))
     for stream in streams:

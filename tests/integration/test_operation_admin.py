@@ -283,7 +283,7 @@ def test_status_shows_workers_calls_and_what_was_refused(
         "file": "policy.yaml", "line": 9, "column": 12,
     }  # fmt: skip
     service.facts["policies_error"] = {"at": time.time() - 200, "errors": 3, "diagnostics": [finding]}
-    wait_for(lambda: counted(service) > 0)
+    wait_for(lambda: counted(service) == 1_501)
     code, out, err = status("--admin", service.address, "--interval", 0)
     assert (code, err) == (0, "")
     text = re.sub(" +", " ", out)

@@ -233,7 +233,8 @@ def test_versions_change_under_load_without_an_error_or_a_mixed_answer(
             shown[revision], hashes[revision] = revision % 2 == 1, server.app.supervisor.hash
             # All workers have it by now: whoever asks from here on is answered by it.
             with grpc.insecure_channel(server.target, RETRYING) as channel:
-                assert Stub(channel).Decide(request(), timeout=PATIENCE).revision == revision
+                answers.append(Stub(channel).Decide(request(), timeout=PATIENCE))
+            assert answers[-1].revision == revision
             answers += callers.next_answers(40)
     while not callers.answers.empty():
         answers.append(callers.answers.get())
