@@ -27,7 +27,19 @@ $(READY): requirements/dev.txt pyproject.toml clients/python/pyproject.toml
 demo: $(READY) ## start the service on the sample bank and show tellers' messages before and after masking
 	@$(BIN)/python clients/python/examples/demo.py
 
-test: $(READY) ## check style, types and layers, then run the test suite
+# What some tests talk to: Debian packages, installed where root allows; without them those tests skip and say why.
+DEBIAN := haproxy:haproxy h2load:nghttp2-client openssl:openssl
+
+.PHONY: debian
+debian:
+	@missing=; for pair in $(DEBIAN); do command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair#*:}"; done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $$missing >/dev/null || \
+	      echo "could not install:$$missing"; \
+	  else echo "missing, so some tests skip; on Debian: apt-get install$$missing"; fi; fi
+
+test: $(READY) debian ## check style, types and layers, then run the test suite
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
 
