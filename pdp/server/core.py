@@ -23,8 +23,8 @@ Method = Callable[[bytes, Check | None], bytes]
 SERVICE: str = decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"].full_name
 STREAM = "DecideStream"
 
-# About a hundred items: a millisecond.
-_SHORT_BATCH = 16_384
+# Some dozens of items: a millisecond or two.
+_SHORT_BATCH = 2_048
 
 
 class DecisionCore:

@@ -1,7 +1,7 @@
 """grpcio's server, with methods whose events are handled in the very thread that polls for them.
 
 grpcio's public ways hand each call to a thread of a pool or to an event loop, which costs two to four times what the
-call itself does (docs/adr/0008-grpc-server-shape.md). Below them grpc has a queue of events, and grpcio calls the tag
+call itself does (docs/adr/0010-grpc-server-shape.md). Below them grpc has a queue of events, and grpcio calls the tag
 of each: this module asks grpc for calls with tags of its own. It is the only one that knows grpcio's insides.
 """
 
