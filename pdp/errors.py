@@ -19,6 +19,13 @@ PdpError                    code `internal`
 ├── StoppingError           code `stopping`        a call to a server that stops
 ├── WorkerError             code `worker`          a decision worker is gone or silent
 │   └── WorkerRefusedError  code `worker_refused`  a decision worker cannot do as told; `reason` is its error code
+├── SpoolError              code `spool`           a record cannot be made durable on this node
+│   └── SpoolFullError      code `spool_full`      there is no room for it
+├── StoreError              code `store`           the store of records is away or refuses
+│   └── WatermarkError      code `watermark`       a stream has come further in the store than the writer knew
+├── EvidenceError           code `evidence`        a checkpoint, key, proof or exported file is damaged or does not fit
+├── FilterError             code `filter`          a filter over records is wrong; `column` tells where
+├── SnapshotNotFoundError   code `no_snapshot`     no record has this id
 ├── ConfigError             code `config`          a setting that the server cannot start with
 └── UndecidedError          code `undecided`       a CEL evaluation has no value (missing attribute, overflow…)
 """
@@ -177,6 +184,53 @@ class ConfigError(PdpError):
     def __init__(self, message: str, problems: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message)
         self.problems = tuple(problems)
+
+
+class SpoolError(PdpError):
+    """A record that cannot be made durable; whoever waits for it must not be answered with an unmask verdict."""
+
+    code = "spool"
+
+
+class SpoolFullError(SpoolError):
+    """A spool that has reached its bound or filled its disk."""
+
+    code = "spool_full"
+
+
+class StoreError(PdpError):
+    """A store of records that is away, damaged or refuses."""
+
+    code = "store"
+
+
+class WatermarkError(StoreError):
+    """A stream that has come further than the writer knew: somebody else writes for this node."""
+
+    code = "watermark"
+
+
+class EvidenceError(PdpError):
+    """A checkpoint, key, proof or exported file that is damaged or does not fit."""
+
+    code = "evidence"
+
+
+class FilterError(PdpError):
+    """A filter over records that is wrong; `column` counts from 1, and `hint` says how to mend it."""
+
+    code = "filter"
+
+    def __init__(self, message: str, column: int, hint: str = "") -> None:
+        super().__init__(message)
+        self.column = column
+        self.hint = hint
+
+
+class SnapshotNotFoundError(PdpError):
+    """An id that no record has."""
+
+    code = "no_snapshot"
 
 
 class UndecidedError(PdpError):

@@ -1,0 +1,1 @@
+"""Where records end up: SQLite on one machine, PostgreSQL in a cluster."""
