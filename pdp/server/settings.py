@@ -6,6 +6,8 @@ variables, the flags of `pdp serve`, the reference and the annotated example.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +17,7 @@ from pdp.engine.request import MAX_MESSAGE
 from pdp.errors import ConfigError
 from pdp.server import cpus
 from pdp.server.address import Address, parse_address
-from pdp.server.config.kinds import Choice, File, Flag, Listen, Moment, Number, Secret, SecretText, Whole
+from pdp.server.config.kinds import Choice, File, Flag, Listen, Moment, Number, Secret, SecretText, Text, Whole
 from pdp.server.config.meta import Group, Meta
 from pdp.server.config.sections import (
     AUTO,
@@ -25,15 +27,17 @@ from pdp.server.config.sections import (
     MAX_STREAMS,
     OFF,
     Admin,
+    Audit,
     Limits,
     Log,
+    Staff,
     Tls,
     Tracing,
 )
 
 __all__ = [
     "MAX_CALLS", "MAX_METADATA_BYTES", "MAX_REPLY_BYTES", "MAX_REQUEST_BYTES", "MAX_STREAMS",
-    "Address", "Admin", "Limits", "Log", "Settings", "Tls", "Tracing", "parse_address",
+    "Address", "Admin", "Audit", "Limits", "Log", "Settings", "Staff", "Tls", "Tracing", "parse_address",
 ]  # fmt: skip
 
 MAX_REQUEST_BYTES = MAX_MESSAGE
@@ -183,6 +187,32 @@ class Settings:
             sample="{file: secrets/proxy}",
         ),
     ] = None
+    node: Annotated[
+        str | None,
+        Meta(
+            Text("name", "a name"),
+            "本节点的名称，集群中唯一；缺省为主机名",
+            "the name of this node, unique in a cluster; the host's name by default",
+            flag="--node",
+            sample="node-1",
+        ),
+    ] = None
+    data: Annotated[
+        Path | None,
+        Meta(
+            File(folder=True, exists=False),
+            "须长久保存之物（快照、密钥）的文件夹；缺省为 `$STATE_DIRECTORY`、`$XDG_STATE_HOME/jingxi` 或 "
+            "`~/.local/state/jingxi`",
+            "the folder for what must last (snapshots, keys); `$STATE_DIRECTORY`, `$XDG_STATE_HOME/jingxi` or "
+            "`~/.local/state/jingxi` by default",
+            flag="--data",
+            sample="/var/lib/jingxi",
+        ),
+    ] = None
+    audit: Annotated[Audit, Group("每次裁决的快照", "The record of every decision")] = field(default_factory=Audit)
+    staff: Annotated[Staff, Group("管理、测试、审计人员的端口", "The port of administrators, testers and auditors")] = (
+        field(default_factory=Staff)
+    )
     tls: Annotated[
         Tls,
         Group("裁决端口的加密；无证书则为明文", "Encryption of the decision port; plain text without a certificate"),
@@ -214,6 +244,35 @@ class Settings:
             return _ADMIN.with_port(0)
         return _ADMIN.with_port(self.address.port + self.worker_count + 1) if self.worker_ports else _ADMIN
 
+    @property
+    def node_name(self) -> str:
+        """The node's name."""
+        return self.node or socket.gethostname()
+
+    @property
+    def data_folder(self) -> Path:
+        """The folder for what must last."""
+        if self.data is not None:
+            return self.data
+        if state := os.environ.get("STATE_DIRECTORY"):
+            return Path(state.partition(":")[0])
+        home = os.environ.get("XDG_STATE_HOME")
+        return Path(home, "jingxi") if home else Path.home() / ".local" / "state" / "jingxi"
+
+    @property
+    def store_url(self) -> str:
+        """Where snapshots end up."""
+        if self.audit.store is not None:
+            return self.audit.store.value
+        return f"sqlite:{self.data_folder / 'store' / 'snapshots.db'}"
+
+    @property
+    def staff_address(self) -> Address | None:
+        """Where the staff port listens; None when it is off."""
+        if isinstance(self.staff.address, Address):
+            return self.staff.address
+        return None if self.staff.address == OFF else Address("", 0, str(self.data_folder / "staff.sock"))
+
     def __post_init__(self) -> None:
         problems = list(self._problems())
         if problems:
@@ -223,6 +282,15 @@ class Settings:
         """Yield the settings that do not go with others, each with what to do."""
         yield from self._tls_problems()
         yield from self._proxy_problems()
+        staff = self.staff_address
+        if staff is not None and not staff.is_local:
+            yield (
+                "staff.listen",
+                (
+                    f"the staff address `{staff}` can be reached from other machines; listen on a loopback address or "
+                    "a socket file"
+                ),
+            )
         if not self.address.is_local:
             yield from self._open_problems()
         admin = self.admin_address

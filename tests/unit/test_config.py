@@ -18,7 +18,7 @@ from pdp.errors import ConfigError
 from pdp.lang.loader.nodes import MAX_DEPTH
 from pdp.server import cpus
 from pdp.server.config import show
-from pdp.server.config.kinds import File, Listen, Secret, SecretText, Whole
+from pdp.server.config.kinds import Choice, File, Listen, Secret, SecretText, Whole
 from pdp.server.config.load import FILE_VARIABLE, Loaded, load
 from pdp.server.config.options import BY_NAME, GROUPS, OPTIONS, assemble
 from pdp.server.config.reference import tables
@@ -284,7 +284,10 @@ def _sample(name: str, folder: Path) -> tuple[str, Any]:
             return "a=b" * 16, Secret("a=b" * 16, "environment")
         case Whole(low=low):
             return str(max(low, 7)), max(low, 7)
-    text = {"transport": "native", "log.format": "text", "log.level": "error", "tracing.endpoint": "http://x"}.get(name)
+        case Choice(words=words):
+            other = next(word for word in words if word != option.default)
+            return other, other
+    text = {"node": "n-1", "audit.checkpoint_command": "keep", "tracing.endpoint": "http://x"}.get(name)
     if text is not None:
         return text, text
     value = not option.default if isinstance(option.default, bool) else option.default / 2

@@ -170,3 +170,139 @@ class Tracing:
             "share of the calls without a parent span that is recorded; others follow their parent",
         ),
     ] = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The record of every decision."""
+
+    durability: Annotated[
+        str,
+        Meta(
+            Choice(("sync", "async", "off")),
+            "`sync`：应答发出前快照已落盘；`async`：随后落盘，断电可能丢失最后一瞬；`off`：不留快照",
+            "`sync`: no reply before its snapshot is on disk; `async`: soon after, so that a power failure may lose "
+            "the last moment; `off`: no snapshots",
+            flag="--audit",
+        ),
+    ] = "sync"
+    wait_from: Annotated[
+        str,
+        Meta(
+            Choice(("all", "C1", "C2", "C3")),
+            "`sync` 时哪些应答等待落盘：`all` 全部；否则只有明文显示了该级别或更高级别字段的应答",
+            "which replies wait with `sync`: `all`, or only those that show a field of this level or above in clear",
+        ),
+    ] = "all"
+    on_failure: Annotated[
+        str,
+        Meta(
+            Choice(("refuse", "answer")),
+            "快照无法落盘时：`refuse` 拒绝本应等待的应答；`answer` 照常应答，计数并告警",
+            "when a snapshot cannot be made durable: `refuse` the replies that would wait for it, or `answer` all the "
+            "same, counted and with an alarm",
+        ),
+    ] = "refuse"
+    wait_seconds: Annotated[
+        float,
+        Meta(
+            Number(0.01, 60),
+            "应答最多等待落盘多久",
+            "how long a reply waits for the disk at most",
+            unit="seconds",
+        ),
+    ] = 2.0
+    store: Annotated[
+        Secret | None,
+        Meta(
+            SecretText(),
+            "快照库：`sqlite:路径` 或 `postgresql://…`；缺省为数据文件夹中的 SQLite",
+            "where snapshots end up: `sqlite:PATH` or `postgresql://…`; SQLite in the data folder by default",
+            sample="{file: secrets/store-url}",
+        ),
+    ] = None
+    hash: Annotated[str, Meta(Choice(("sha256", "sm3")), "链和树的散列算法", "the hash of chains and trees")] = "sha256"
+    resource_keys: Annotated[
+        Path | None,
+        Meta(
+            File(),
+            "资源编号的散列密钥，一行一个 `编号 十六进制`，最后一行为现用；缺省自动生成于数据文件夹",
+            "keys for hashing resource ids, `id hex` a line, the last one in use; made in the data folder by default",
+            sample="secrets/resource-keys",
+        ),
+    ] = None
+    spool_bytes: Annotated[
+        int,
+        Meta(
+            Whole(16 * _MIB, 1 << 42),
+            "本机待运送快照的上限",
+            "bound of the snapshots that wait on this machine",
+            unit="bytes",
+        ),
+    ] = 4 << 30
+    second_spool: Annotated[
+        Path | None,
+        Meta(
+            File(folder=True, exists=False),
+            "第一处写不进时改写的文件夹，宜在另一块盘上",
+            "where to write when the first place fails or fills up; best on another disk",
+            sample="/mnt/second/spool",
+        ),
+    ] = None
+    checkpoint_seconds: Annotated[
+        float, Meta(Number(0.1, 3600), "多久签署一次检查点", "how often a checkpoint is signed", unit="seconds")
+    ] = 10.0
+    checkpoint_copy: Annotated[
+        Path | None,
+        Meta(
+            File(folder=True, exists=False),
+            "检查点的第二处存放，应在数据库管理员够不到的地方",
+            "a second place for checkpoints, out of reach of the database's administrator",
+            sample="/mnt/evidence",
+        ),
+    ] = None
+    checkpoint_command: Annotated[
+        str | None,
+        Meta(
+            Text("command", "a command"),
+            "每个检查点从标准输入传给此命令",
+            "a command that gets each checkpoint on its standard input",
+            sample="/usr/local/bin/keep-checkpoint",
+        ),
+    ] = None
+    retention_shown: Annotated[
+        str,
+        Meta(
+            Choice(("short", "medium", "long")),
+            "有字段明文显示的裁决的保存类别",
+            "how long decisions that show something in clear are kept",
+        ),
+    ] = "long"
+    retention_masked: Annotated[
+        str,
+        Meta(
+            Choice(("short", "medium", "long")),
+            "全部屏蔽的裁决的保存类别",
+            "how long decisions that show nothing in clear are kept",
+        ),
+    ] = "medium"
+    short_days: Annotated[int, Meta(Whole(1, 36500), "类别 `short`", "retention class `short`", unit="days")] = 90
+    medium_days: Annotated[int, Meta(Whole(1, 36500), "类别 `medium`", "retention class `medium`", unit="days")] = 183
+    long_days: Annotated[int, Meta(Whole(1, 36500), "类别 `long`", "retention class `long`", unit="days")] = 1827
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """The port of administrators, testers and auditors."""
+
+    address: Annotated[
+        Address | str,
+        Meta(
+            Listen((AUTO, OFF)),
+            "监听地址；`auto` 为数据文件夹中的套接字文件，只有同一用户可用；`off` 不开启",
+            "where it listens; `auto` is a socket file in the data folder, "
+            "which only the same user can use; `off` opens none",
+            key="listen",
+            flag="--staff",
+        ),
+    ] = AUTO
