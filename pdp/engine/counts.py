@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from pdp.engine.recording import OutcomeRecord
+
 # (effect: `mask` or `unmask`, level: `C1` … `C3`, or `unknown` for a field that the dictionary does not have)
 Tally = Counter[tuple[str, str]]
 
@@ -20,6 +22,7 @@ class Encoded:
 
     body: bytes
     tally: Tally
+    record: OutcomeRecord | None = None
     uses: int = 0
 
 

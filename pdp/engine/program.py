@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pdp.engine import trace
+from pdp.engine import batch, trace
 from pdp.engine.assemble import Schema
 from pdp.engine.bundle import parse
 from pdp.engine.counts import Counts, Encoded, Tally
@@ -21,10 +21,10 @@ from pdp.engine.decision_ids import DecisionIds
 from pdp.engine.evaluation import Evaluation, Undecided
 from pdp.engine.grants import NO_GRANTS, GrantSource, counting_grants
 from pdp.engine.outcome import Hit, Outcomes
+from pdp.engine.recording import MakeRecorder, Notes, Noteworthy, Recorded
 from pdp.engine.request import (
     MAX_FIELDS,
     MAX_GRANTS,
-    MAX_ITEMS,
     MAX_REQUEST_ID,
     SMALL,
     TYPES,
@@ -35,6 +35,7 @@ from pdp.engine.request import (
 )
 from pdp.engine.rules import CompiledRule, read_rules
 from pdp.engine.view import Parties
+from pdp.engine.wire import length_delimited
 from pdp.errors import RequestError, StaleRevisionError, UnknownMessageError, Violation
 from pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
 
@@ -61,7 +62,13 @@ _OWN = {
 class Program:
     """One revision of a policy set, ready to decide. Immutable but for its table of encodings; safe to share."""
 
-    def __init__(self, signed: bundle_pb2.SignedBundle, grants: GrantSource, ids: DecisionIds) -> None:
+    def __init__(
+        self,
+        signed: bundle_pb2.SignedBundle,
+        grants: GrantSource,
+        ids: DecisionIds,
+        recorder: MakeRecorder | None = None,
+    ) -> None:
         self.bundle = bundle = parse(signed)
         self.revision = signed.revision
         self.hash = signed.hash
@@ -76,18 +83,20 @@ class Program:
         self.schema = Schema(types, defaults)
         self.outcomes = Outcomes(bundle, self.rules)
         self.evaluation = Evaluation(self.rules, self.schema, f"policy set {signed.hash[:12]}")
-        self._ids = ids
+        self.ids = ids
+        levels = {field.id: field.level for field in bundle.fields}
+        self.recorder = None if recorder is None else recorder(Recorded(bundle, self.rules, self.schema, levels))
         # Encodings used lately, and those from before these filled up.
         # Two generations, so that a flood of odd field lists does not cost the usual ones their place.
         self._encoded: dict[tuple[tuple[str, ...], tuple[int, ...]], Encoded] = {}
         self._older: dict[tuple[tuple[str, ...], tuple[int, ...]], Encoded] = {}
         self._counts = Counts()
-        self._trailer = _Response(revision=self.revision, policy_hash=self.hash).SerializeToString()
+        self.trailer = _Response(revision=self.revision, policy_hash=self.hash).SerializeToString()
         self._names = {
             root: frozenset(n.partition(".")[2] for n in types if n.startswith(root + ".")) - _OWN[root]
             for root in _OWN
         }
-        self._declared = tuple(self._names[root].issuperset for root in ("context", "subject", "resource", "action"))
+        self.declared = tuple(self._names[root].issuperset for root in ("context", "subject", "resource", "action"))
         self._messages = {
             (m.application, m.name, part.name): tuple(f.field for f in part.fields)
             for m in bundle.message_maps
@@ -101,79 +110,76 @@ class Program:
 
     @classmethod
     def from_bundle(
-        cls, signed: bundle_pb2.SignedBundle, *, grants: GrantSource = NO_GRANTS, ids: DecisionIds | None = None
+        cls,
+        signed: bundle_pb2.SignedBundle,
+        *,
+        grants: GrantSource = NO_GRANTS,
+        ids: DecisionIds | None = None,
+        recorder: MakeRecorder | None = None,
     ) -> Program:
-        """Compile a bundle. Raises BundleError."""
-        return cls(signed, grants, ids or DecisionIds())
+        """Compile a bundle. With a recorder each call must bring the notes to keep records in. Raises BundleError."""
+        return cls(signed, grants, ids or DecisionIds(), recorder)
 
-    def decide(self, payload: bytes, now: int | None = None, check: Check | None = None) -> bytes:
+    def decide(
+        self, payload: bytes, now: int | None = None, check: Check | None = None, notes: Notes | None = None
+    ) -> bytes:
         """Answer a serialized DecideRequest with a serialized DecideResponse.
 
         `now` is in nanoseconds since 1970, the clock's time when None. `check` sees the decoded request before
-        anything is decided and may raise. Raises RequestError.
+        anything is decided and may raise. The record goes to `notes`. Raises RequestError.
         """
         request = decode(_Request.FromString, payload)
         if check is not None:
             check(request)
-        return self.answer(request, len(payload), time.time_ns() if now is None else now)
+        return self.answer(request, len(payload), time.time_ns() if now is None else now, notes)
 
-    def answer(self, request: decision_service_pb2.DecideRequest, size: int, now: int) -> bytes:
-        """Answer a decoded DecideRequest of `size` bytes. Raises RequestError."""
+    def answer(
+        self, request: decision_service_pb2.DecideRequest, size: int, now: int, notes: Notes | None = None
+    ) -> bytes:
+        """Answer a decoded DecideRequest of `size` bytes, which is changed if there are notes. Raises RequestError."""
         subject, request_id = request.subject, request.request_id
         grant_ids = request.grant_ids
         if size > SMALL or not subject.id or len(request_id) > SHORT_REQUEST_ID or len(grant_ids) > MAX_GRANTS:
             check_parties(request, size)
             check_resource(request.resource, "resource")
         if request.min_revision > self.revision:
-            raise self._stale(request.min_revision)
-        head = self._ids.head()
+            raise self.stale(request.min_revision)
+        head = self.ids.head()
         if request_id:
-            text = request_id.encode()
-            head += b"\x12%c%b" % (len(text), text) if len(text) < 128 else _tagged(b"\x12", text)
+            head += length_delimited(b"\x12", request_id.encode())
+        head += self.trailer
         fields = self.requested_fields(request)
-        body = self._decide(subject, request.action, request.resource, request.context, now, grant_ids, fields)
-        return head + self._trailer + body
-
-    def decide_batch(self, payload: bytes, now: int | None = None, check: Check | None = None) -> bytes:
-        """Answer a serialized DecideBatchRequest with a serialized DecideBatchResponse, as `decide` does."""
-        request = decode(decision_service_pb2.DecideBatchRequest.FromString, payload)
-        if check is not None:
-            check(request)
-        size = len(payload)
-        check_parties(request, size)
-        if request.min_revision > self.revision:
-            raise self._stale(request.min_revision)
-        if not 1 <= len(request.items) <= MAX_ITEMS:
-            raise RequestError(Violation("items", f"has {len(request.items)} entries, must have 1 to {MAX_ITEMS}"))
-        moment = time.time_ns() if now is None else now
-        response = decision_service_pb2.DecideBatchResponse(
-            request_id=request.request_id, revision=self.revision, policy_hash=self.hash
+        action, resource, context = request.action, request.resource, request.context
+        in_context, of_subject, of_resource, of_action = self.declared
+        declared = (
+            in_context(context)
+            and of_subject(subject.attributes)
+            and of_resource(resource.attributes)
+            and of_action(action.attributes)
         )
-        chunks = [response.SerializeToString()]
-        for position, item in enumerate(request.items):
-            chunks.append(_tagged(b"\x22", self._item(request, item, position, size, moment)))
-        return b"".join(chunks)
+        outcome, noteworthy = self.outcome(
+            subject, action, resource, context, now, grant_ids, fields, declared=declared
+        )
+        if notes is not None and self.recorder is not None and outcome.record is not None:
+            self.recorder.note(notes, head, self.recorder.facts(request), now, outcome.record, noteworthy)
+        if noteworthy is None:
+            return head + outcome.body
+        return head + outcome.body + noteworthy.serialized()
 
-    def _item(self, request: Any, item: Any, position: int, size: int, now: int) -> bytes:
-        """Return the serialized BatchResult of one item."""
-        place = f"items[{position}]"
-        try:
-            if size > SMALL:
-                check_resource(item.resource, f"{place}.resource")
-            fields = self.requested_fields(item, f"{place}.")
-        except RequestError as error:
-            failure = decision_service_pb2.ItemError(code=3, message=str(error), field=error.violations[0].field)
-            return decision_service_pb2.BatchResult(error=failure).SerializeToString()
-        subject, action, context = request.subject, request.action, request.context
-        body = self._decide(subject, action, item.resource, context, now, request.grant_ids, fields)
-        return _tagged(b"\x0a", self._ids.head() + body)
+    def decide_batch(
+        self, payload: bytes, now: int | None = None, check: Check | None = None, notes: Notes | None = None
+    ) -> bytes:
+        """Answer a serialized DecideBatchRequest with a serialized DecideBatchResponse, as `decide` does."""
+        return batch.decide(self, payload, time.time_ns() if now is None else now, check, notes)
 
-    def explain(self, payload: bytes, now: int | None = None, check: Check | None = None) -> bytes:
+    def explain(
+        self, payload: bytes, now: int | None = None, check: Check | None = None, notes: Notes | None = None
+    ) -> bytes:
         """Answer a serialized ExplainRequest with a serialized ExplainResponse. Raises RequestError.
 
         A time in the request wins over `now`.
         """
-        return trace.explain(self, payload, time.time_ns() if now is None else now, check)
+        return trace.explain(self, payload, time.time_ns() if now is None else now, check, notes)
 
     def requested_fields(self, request: Any, place: str = "") -> tuple[str, ...]:
         """Return the fields that a request or a batch item asks about. Raises RequestError."""
@@ -191,10 +197,11 @@ class Program:
             raise RequestError(Violation(f"{place}fields", f"has {len(fields)} entries, must have 1 to {MAX_FIELDS}"))
         return fields
 
-    def _stale(self, wanted: int) -> StaleRevisionError:
+    def stale(self, wanted: int) -> StaleRevisionError:
+        """Return the error for a request that demands a newer revision."""
         return StaleRevisionError(Violation("min_revision", f"is {wanted}, this node has revision {self.revision}"))
 
-    def _decide(
+    def outcome(
         self,
         subject: Any,
         action: Any,
@@ -203,30 +210,29 @@ class Program:
         now: int,
         grant_ids: Sequence[str],
         fields: tuple[str, ...],
-    ) -> bytes:
-        """Return the serialized verdicts, masks, reasons, obligations and diagnostics."""
-        in_context, of_subject, of_resource, of_action = self._declared
-        declared = (
-            in_context(context)
-            and of_subject(subject.attributes)
-            and of_resource(resource.attributes)
-            and of_action(action.attributes)
-        )
+        *,
+        declared: bool,
+    ) -> tuple[Encoded, Noteworthy | None]:
+        """Decide: return the outcome of these fields, and what is noteworthy about it, if anything is.
+
+        `declared` says whether the policy set declares all that the request holds.
+        """
         if grant_ids:
-            return self._decide_with_grants(Parties(subject, action, resource, context, now), fields, grant_ids)
+            return self._outcome_with_grants(Parties(subject, action, resource, context, now), fields, grant_ids)
         hits, undecided = self.evaluation.without_grants(subject, action, resource, context, now, fields)
         key = (fields, tuple(hits))
         outcome = self._encoded.get(key)
-        # What is in the table has only fields of the dictionary.
-        known = outcome is not None or all(map(self.outcomes.known, fields))
         if outcome is None:
+            # What is in the table has only fields of the dictionary.
+            known = all(map(self.outcomes.known, fields))
             outcome = self._encode(key, keep=known)
+        else:
+            known = True
         outcome.uses += 1
-        body = outcome.body
         if known and declared and not undecided:
-            return body
+            return outcome, None
         about_request = [] if declared else self._undeclared(Parties(subject, action, resource, context, now))
-        return body + self._diagnostics(fields, about_request, undecided)
+        return outcome, Noteworthy(self._diagnostics(fields, about_request, undecided))
 
     def _encode(self, key: tuple[tuple[str, ...], tuple[int, ...]], *, keep: bool) -> Encoded:
         """Return the encoded outcome of some hits; remember it within bounds if it is to be kept."""
@@ -236,7 +242,7 @@ class Program:
             response = _Response()
             found = [Hit(self.rules[h if h >= 0 else ~h], undecided=h < 0) for h in hits]
             self.outcomes.respond(fields, found, response)
-            outcome = Encoded(response.SerializeToString(deterministic=True), self.outcomes.tally(response))
+            outcome = self._encoding(response)
         if keep and len(fields) <= _TABLE_FIELDS:
             if len(self._encoded) >= _TABLE_SIZE:
                 # What is in use moves to the young table again; the rest goes with the next change.
@@ -259,21 +265,28 @@ class Program:
         counts.fold([*self._encoded.values(), *self._older.values()])
         return counts
 
-    def _decide_with_grants(self, parties: Parties, fields: tuple[str, ...], grant_ids: Sequence[str]) -> bytes:
-        hits, undecided, about_grants = self.evaluate(parties, fields, grant_ids)
+    def _encoding(self, response: decision_service_pb2.DecideResponse) -> Encoded:
+        record = None if self.recorder is None else self.recorder.outcome(response)
+        return Encoded(response.SerializeToString(deterministic=True), self.outcomes.tally(response), record)
+
+    def _outcome_with_grants(
+        self, parties: Parties, fields: tuple[str, ...], grant_ids: Sequence[str]
+    ) -> tuple[Encoded, Noteworthy]:
+        hits, undecided, about_grants, grants = self.evaluate(parties, fields, grant_ids)
         response = _Response()
         self.outcomes.respond(fields, hits, response)
-        self._count(self.outcomes.tally(response))
+        outcome = self._encoding(response)
+        self._count(outcome.tally)
         about_request = [*self._undeclared(parties), *about_grants]
-        return response.SerializeToString(deterministic=True) + self._diagnostics(fields, about_request, undecided)
+        return outcome, Noteworthy(self._diagnostics(fields, about_request, undecided), grants)
 
     def evaluate(
         self, parties: Parties, fields: Sequence[str], grant_ids: Sequence[str]
-    ) -> tuple[list[Hit], Undecided, list[types_pb2.Diagnostic]]:
-        """Return the hits in canonical order, the undecided rules, and diagnostics about grants."""
+    ) -> tuple[list[Hit], Undecided, list[types_pb2.Diagnostic], list[bundle_pb2.Grant]]:
+        """Return the hits in canonical order, the undecided rules, diagnostics about grants, and those that count."""
         grants, diagnostics = counting_grants(self.grants, grant_ids, parties.subject.id, parties.resource, parties.now)
         hits, undecided = self.evaluation.with_grants(parties, fields, grants, self.outcomes.level)
-        return hits, undecided, diagnostics
+        return hits, undecided, diagnostics, grants
 
     def _undeclared(self, parties: Parties) -> list[types_pb2.Diagnostic]:
         present = {
@@ -289,8 +302,8 @@ class Program:
 
     def _diagnostics(
         self, fields: Sequence[str], about_request: Sequence[types_pb2.Diagnostic], undecided: Undecided
-    ) -> bytes:
-        """Return the serialized diagnostics.
+    ) -> list[types_pb2.Diagnostic]:
+        """Return the diagnostics.
 
         Unknown fields come first, in request order, then undeclared attributes, grants and undecided rules.
         """
@@ -306,7 +319,7 @@ class Program:
             left = len(found) - MAX_DIAGNOSTICS + 1
             cut = types_pb2.Diagnostic(code=types_pb2.DIAGNOSTIC_CODE_TRUNCATED, message=f"{left} more diagnostics")
             found = [*found[: MAX_DIAGNOSTICS - 1], cut]
-        return _Response(diagnostics=found).SerializeToString()
+        return found
 
 
 def _undecided(rule: CompiledRule, attributes: frozenset[str]) -> types_pb2.Diagnostic:
@@ -314,13 +327,3 @@ def _undecided(rule: CompiledRule, attributes: frozenset[str]) -> types_pb2.Diag
     effect = "does not unmask" if rule.unmasks else "masks"
     message = f"the condition is undecided, so the rule {effect}"
     return types_pb2.Diagnostic(code=code, message=message, subject=rule.name, attributes=sorted(attributes))
-
-
-def _tagged(tag: bytes, body: bytes) -> bytes:
-    """Return a length-delimited protobuf field."""
-    size, prefix = len(body), bytearray(tag)
-    while size > 127:
-        prefix.append(size & 127 | 128)
-        size >>= 7
-    prefix.append(size)
-    return bytes(prefix) + body

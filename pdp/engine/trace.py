@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pdp.engine.exact import Evaluator
-from pdp.engine.grants import NO_GRANT, GrantFacts, counting_grants
+from pdp.engine.grants import NO_GRANT, GrantFacts
+from pdp.engine.recording import Notes
 from pdp.engine.request import decode
 from pdp.engine.rules import CompiledRule, Condition
 from pdp.engine.runtime import MISSING
@@ -33,7 +34,9 @@ _RULES = {
 }
 
 
-def explain(program: Program, payload: bytes, now: int, check: Check | None = None) -> bytes:
+def explain(
+    program: Program, payload: bytes, now: int, check: Check | None = None, notes: Notes | None = None
+) -> bytes:
     """Answer a serialized ExplainRequest, `now` where it says no time, with a serialized ExplainResponse.
 
     Raises RequestError.
@@ -46,20 +49,21 @@ def explain(program: Program, payload: bytes, now: int, check: Check | None = No
         now = question.now.seconds * NANOS + question.now.nanos
     if not 0 <= question.now.nanos < NANOS or not TIMESTAMP_MIN <= now <= TIMESTAMP_MAX:
         raise RequestError(Violation("now", "is not a time in the years 1 to 9999"))
-    decision = decision_service_pb2.DecideResponse.FromString(program.answer(request, len(payload), now))
+    # A decision that is recorded uses its request up.
+    asked = decision_service_pb2.DecideRequest.FromString(request.SerializeToString())
+    decision = decision_service_pb2.DecideResponse.FromString(program.answer(asked, len(payload), now, notes))
     response = decision_service_pb2.ExplainResponse(decision=decision)
     response.now.seconds, response.now.nanos = divmod(now, NANOS)
 
     parties = Parties(request.subject, request.action, request.resource, request.context, now)
     fields = program.requested_fields(request)
-    hits, _, _ = program.evaluate(parties, fields, request.grant_ids)
+    hits, _, _, grants = program.evaluate(parties, fields, request.grant_ids)
     winners = program.outcomes.respond(fields, hits, decision_service_pb2.DecideResponse())
     won: dict[tuple[str, str], list[str]] = {}
     for field, hit in dict(zip(fields, winners, strict=True)).items():
         if hit is not None:
             won.setdefault((hit.rule.name, hit.grant_id), []).append(field)
 
-    grants, _ = counting_grants(program.grants, request.grant_ids, request.subject.id, request.resource, now)
     wanted = [question.field] if question.field else list(dict.fromkeys(fields))
     for rule in program.rules:
         spoken = [field for field in wanted if field in rule.fields]

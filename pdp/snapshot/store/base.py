@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from pdp.snapshot.chain import SpooledRecord, StreamKey
 
@@ -25,6 +25,11 @@ class StreamState:
     chain: bytes
     tree: TreeState
     closed: bool = False
+    dropped: bool = False
+
+
+Place = tuple[int, str, str, str, int, int]
+"""(time, node, boot, retention, day, sequence): the order of lists, and the key of their pages."""
 
 
 class StoredRecord(NamedTuple):
@@ -39,9 +44,20 @@ class StoredRecord(NamedTuple):
     chain: bytes
     columns: Mapping[str, Any]
 
+    @property
+    def place(self) -> Place:
+        """Where it stands in lists."""
+        node, boot, retention, day = self.stream
+        return self.columns["time"], node, boot, retention, day, self.sequence
+
 
 class Sql(NamedTuple):
-    """A condition with `?`-less named parameters in the store's own style, and their values."""
+    """A condition over `columns.NAMES` with named parameters in the store's own style, and their values.
+
+    SQLite takes `:p0`, PostgreSQL `%(p0)s` (where a percent sign is written twice); names begin with `p`. `facts` is
+    JSON text in SQLite and jsonb in PostgreSQL. Only a condition that says `severity >= 2` literally meets the small
+    index of the flagged records.
+    """
 
     text: str
     parameters: Mapping[str, Any]
@@ -53,11 +69,15 @@ class Writer(Protocol):
     def states(self, node: str) -> Mapping[StreamKey, StreamState]:
         """Return the state of every stream of a node that is not closed. Raises StoreError."""
 
+    def state(self, key: StreamKey) -> StreamState | None:
+        """Return the state of one stream, closed or not; None for one that the store does not know."""
+
     def take(self, records: Sequence[SpooledRecord], states: Sequence[StreamState]) -> None:
         """Add records and set the states of their streams, in one transaction.
 
-        Raises StoreError when the store is away or refuses, and WatermarkError when a stream has meanwhile come further
-        than the records begin; then nothing has changed.
+        The records of a stream follow each other, and every stream that has records has a state; a state without
+        records closes a stream. Raises StoreError when the store is away or refuses, and WatermarkError when a stream
+        is not where the records begin or is closed already; then nothing has changed.
         """
 
     def add_checkpoint(self, node: str, number: int, signed: bytes) -> None:
@@ -77,7 +97,7 @@ class Reader(Protocol):
     """What queries and verification need. It cannot change anything."""
 
     def select(
-        self, where: Sql | None, *, after: tuple[int, str, str, str, int, int] | None, oldest_first: bool, limit: int
+        self, where: Sql | None, *, after: Place | None, oldest_first: bool, limit: int
     ) -> list[StoredRecord]:
         """Return records in the order of (time, node, boot, retention, day, sequence), newest or oldest first.
 
@@ -91,16 +111,41 @@ class Reader(Protocol):
         """Return the record of a decision or operation id."""
 
     def streams(self) -> list[StreamState]:
-        """Return every stream, sorted by key."""
+        """Return every stream, sorted by key, with those whose records were dropped."""
 
     def records(self, key: StreamKey, start: int = 0) -> Iterator[StoredRecord]:
         """Yield a stream's records in order from a sequence on."""
 
-    def checkpoints(self, node: str | None = None) -> Iterator[tuple[str, int, bytes]]:
-        """Yield (node, number, serialized SignedCheckpoint), by node and number."""
+    def strays(self) -> int:
+        """Return how many rows stand outside every known stream, where no list shows them: always 0 unless tampered."""
+
+    def checkpoints(self, node: str | None = None, since: int = 0) -> Iterator[tuple[str, int, bytes]]:
+        """Yield (node, number, serialized SignedCheckpoint), by node and number.
+
+        Only those made at `since` or later, in nanoseconds since 1970.
+        """
 
     def bundle(self, hash: str) -> bytes | None:  # noqa: A002 - the field's name
         """Return a serialized SignedBundle."""
+
+    @property
+    def dialect(self) -> Literal["sqlite", "postgres"]:
+        """The style of the conditions that it takes; `store.where` writes them.
+
+        A SQLite connection has the functions of `where_sqlite.install`.
+        """
+
+    def recent_streams(self, day: int) -> list[StreamState]:
+        """Return the streams that are not closed or were begun for this day or later, sorted by key."""
+
+    def group(self, where: Sql | None, by: Sql, *, limit: int, in_order: bool) -> list[tuple[Any, int, int]]:
+        """Return (key, records, records with a severity of 2 or more) of the records by the value of an expression.
+
+        The largest groups come first and then the least keys; by key when `in_order`. None is a key like any other.
+        """
+
+    def interrupt(self) -> None:
+        """Stop the statement that another thread runs on it now, which raises StoreError there; nothing otherwise."""
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -124,10 +169,11 @@ class Maintainer(Protocol):
     def parts(self) -> list[tuple[str, int]]:
         """Return the (retention, day) of every partition with records, sorted."""
 
-    def drop(self, retention: str, day: int) -> int:
+    def drop(self, retention: str, day: int, *, by: str = "system", at_nanos: int | None = None) -> int:
         """Drop all records of a partition at once and return how many; their stream states stay, marked as dropped.
 
-        Raises StoreError when a hold covers the day or a stream of the partition is not closed by a checkpoint.
+        The mark says by whom and when (nanoseconds since 1970, now by default). Raises StoreError when a hold covers
+        the day or a stream of the partition is not closed by a checkpoint.
         """
 
     def dropped(self) -> list[StreamState]:
