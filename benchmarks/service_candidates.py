@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -132,7 +133,11 @@ def _from_npm() -> Path:
 
 
 def _serve(transport: str, workers: int, policies: Path, logs: Path) -> Server:
-    options = {"policies": policies, "listen": "127.0.0.1:0", "transport": transport, "workers": workers, "drain": 0}
+    data = tempfile.mkdtemp(prefix="data-", dir=logs)
+    options = {
+        "policies": policies, "listen": "127.0.0.1:0", "transport": transport, "workers": workers, "drain": 0,
+        "data": data,
+    }  # fmt: skip
     flags = [f"--{name}={value}" for name, value in options.items()]
     command = [sys.executable, "-m", "pdp.cli", "serve", *flags]
     return _by_line(Server(command, logs / f"{transport}-{workers}.log"))

@@ -142,6 +142,11 @@ def _print(told: dict[str, Any], rates: dict[str, Any]) -> None:
     for what in FOLLOWED:
         if told.get(f"{what}_error"):
             facts.add_row(what, f"REFUSED {_refusal(told[f'{what}_error'])}; what was in force before goes on")
+    if (kept := told.get("snapshots")) is not None:
+        facts.add_row("snapshots", _snapshots(kept))
+        facts.add_row("checkpoint", _checkpoint(kept["shipper"]))
+        for alarm, words in sorted(kept["shipper"].get("alarms", {}).items()):
+            facts.add_row("alarm", f"{alarm}: {words}")
     out = console.console()
     out.print(facts)
     workers = console.table("worker", "pid", "state", "revision", "restarts", "calls/s", "cpu", "memory", "up")
@@ -166,6 +171,25 @@ def _print(told: dict[str, Any], rates: dict[str, Any]) -> None:
         )  # fmt: skip
     out.print()
     out.print(calls if calls.row_count else "no calls yet")
+
+
+def _snapshots(kept: dict[str, Any]) -> str:
+    """Return how records fare: on this machine, on their way, in the store."""
+    spools, shipper = kept["spools"], kept["shipper"]
+    words = [f"{spools.get('appended', 0):,.0f} recorded"]
+    words += [f"{count:,.0f} {name.upper()}" for name in ("refused", "unrecorded") if (count := spools.get(name, 0))]
+    if "shipped" not in shipper:
+        return ", ".join([*words, f"shipper {shipper['state']}"])
+    waiting = f"{shipper['lag_records']:,} waiting"
+    if shipper["lag_records"]:
+        waiting += f" for {_duration(shipper['lag_seconds'])}"
+    store = "store there" if shipper["store_up"] else f"STORE AWAY: {shipper['store_error']}"
+    return ", ".join([*words, f"{shipper['shipped']:,} shipped", waiting, store])
+
+
+def _checkpoint(shipper: dict[str, Any]) -> str:
+    age = shipper.get("checkpoint_age_seconds")
+    return "none yet" if age is None else f"{shipper['checkpoint']}, {_duration(age)} ago"
 
 
 def _refusal(error: dict[str, Any]) -> str:

@@ -89,7 +89,7 @@ class _Items:
         self._is_small = size <= SMALL
         self._notes = notes
         self._recorder = None if notes is None else program.recorder
-        self._shared = b"" if self._recorder is None else self._recorder.shared(request)
+        self._shared = b"" if self._recorder is None else self._recorder.shared(request, declared=self._declared)
         self._listed: list[str] = []
         self._fields: tuple[str, ...] = ()
 

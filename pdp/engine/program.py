@@ -161,7 +161,8 @@ class Program:
             subject, action, resource, context, now, grant_ids, fields, declared=declared
         )
         if notes is not None and self.recorder is not None and outcome.record is not None:
-            self.recorder.note(notes, head, self.recorder.facts(request), now, outcome.record, noteworthy)
+            facts = self.recorder.facts(request, declared=declared)
+            self.recorder.note(notes, head, facts, now, outcome.record, noteworthy)
         if noteworthy is None:
             return head + outcome.body
         return head + outcome.body + noteworthy.serialized()

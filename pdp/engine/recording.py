@@ -43,11 +43,14 @@ class Recorder(Protocol):
     def outcome(self, response: decision_service_pb2.DecideResponse) -> OutcomeRecord:
         """Return what a record says of verdicts and obligations."""
 
-    def facts(self, request: Any) -> bytes:
-        """Return what a record keeps of a DecideRequest, which is changed: nobody may need it afterwards."""
+    def facts(self, request: Any, *, declared: bool) -> bytes:
+        """Return what a record keeps of a DecideRequest, which is changed: nobody may need it afterwards.
 
-    def shared(self, request: Any) -> bytes:
-        """Return what the records of all items keep of a DecideBatchRequest."""
+        `declared` says whether the policy set declares all that the request holds.
+        """
+
+    def shared(self, request: Any, *, declared: bool) -> bytes:
+        """Return what the records of all items keep of a DecideBatchRequest; `declared` as for `facts`."""
 
     def item(self, shared: bytes, item: Any) -> bytes:
         """Return what a record keeps of one item, which is changed, and of what it shares."""

@@ -27,7 +27,7 @@ from pdp.errors import ConfigError
 from pdp.server import exposition, logs
 from pdp.server.address import Address
 from pdp.server.exposition import History, Totals
-from pdp.server.facts import FOLLOWED, Facts, Snapshot, WorkerFacts
+from pdp.server.facts import FOLLOWED, Facts, ShipperFacts, Snapshot, WorkerFacts
 from pdp.server.metrics import BOUNDS
 from pdp.server.status import frames
 
@@ -194,6 +194,7 @@ def status_of(history: History, facts: Facts) -> dict[str, Any]:
     now = time.time()
     totals = history.totals()
     optional = ("address", "transport", "loads", *(f"{what}_error" for what in FOLLOWED))
+    shipper = facts.get("shipper")
     return {
         "version": __version__,
         "ready": exposition.is_ready(facts),
@@ -214,6 +215,7 @@ def status_of(history: History, facts: Facts) -> dict[str, Any]:
             for (effect, level), count in sorted(totals.verdicts.items())
         ],
         "undecided": dict(sorted(totals.undecided.items())),
+        "snapshots": None if shipper is None else _snapshots(shipper, totals, now),
     }
 
 
@@ -232,7 +234,21 @@ def _worker(number: int, worker: WorkerFacts, history: History, now: float) -> d
         told["calls"] = sum(sum(codes.values()) for codes in snapshot["requests"].values())
         told["cpu_seconds"] = round(snapshot["cpu_seconds"], 3)
         told["rss_bytes"] = snapshot["rss_bytes"]
+        if "audit" in snapshot:
+            told["spool"] = dict(snapshot["audit"])
     return told
+
+
+def _snapshots(shipper: ShipperFacts, totals: Totals, now: float) -> dict[str, Any]:
+    """Return what is recorded: the sums over all spools, and how the shipper stands."""
+    facts: dict[str, Any] = {**shipper, "uptime_seconds": round(now - shipper["started_at"], 3)}
+    del facts["started_at"]
+    told = facts.pop("shipping", None)
+    if told is not None:
+        at = told["checkpoint_at"]
+        age = round(max(now - at, 0.0), 3) if at else None
+        facts |= {key: value for key, value in told.items() if key != "checkpoint_at"} | {"checkpoint_age_seconds": age}
+    return {"spools": dict(sorted(totals.audit.items())), "shipper": facts}
 
 
 def _text(code: int, words: str) -> _Answer:

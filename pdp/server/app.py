@@ -19,9 +19,10 @@ from typing import Any, Self
 
 from pdp.server import logs
 from pdp.server.admin import AdminServer
+from pdp.server.audit import AuditTrail, KeepingSink
 from pdp.server.facts import Facts, Refusal
 from pdp.server.folder import FolderSource, Load, Outcome, refusal_details
-from pdp.server.launch import Launch, launch_process
+from pdp.server.launch import Launch, launch_process, launch_shipper
 from pdp.server.settings import Settings
 from pdp.server.status import frames
 from pdp.server.supervisor import Supervisor
@@ -34,7 +35,8 @@ log = logging.getLogger(__name__)
 class App:
     """One server in folder mode: `async with App(settings) as app` serves until the block ends.
 
-    `observe` hears of every look at policies, grants and callers; `launch` starts a worker.
+    `observe` hears of every look at policies, grants and callers; `launch` starts a worker, `launch_shipping` the
+    shipper.
     """
 
     def __init__(
@@ -42,10 +44,12 @@ class App:
         settings: Settings,
         observe: Callable[[Load], None] = lambda load: None,
         launch: Launch = launch_process,
+        launch_shipping: Launch = launch_shipper,
     ) -> None:
         """Raises ConfigError."""
         self.settings = settings
         self.supervisor = Supervisor(settings, launch=launch)
+        self.audit = AuditTrail(settings, launch=launch_shipping)
         self._observe = observe
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -53,7 +57,7 @@ class App:
         # One thread, so that versions take force in the order in which they were read.
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._source = FolderSource(
-            settings.policies, settings.grants, self.supervisor,
+            settings.policies, settings.grants, KeepingSink(self.supervisor, self.audit),
             callers=settings.callers, executor=self._loader, observe=self._looked,
         )  # fmt: skip
         self._watchers: list[asyncio.Task[None]] = []
@@ -85,14 +89,16 @@ class App:
             transport=self.settings.transport,
             policies_error=self._errors.get("policies"),
             grants_error=self._errors.get("grants"),
+            shipper=self.audit.facts(),
             loads=self._loads,
         )
 
     async def __aenter__(self) -> Self:
         """Listen, load the first version and say that the server is ready.
 
-        Raises ConfigError when the address cannot be had; PolicyError, GrantFileError, CallersFileError or OSError
-        when the first version, the grants or the callers cannot be used; WorkerError when the workers do not start.
+        Raises ConfigError when the address or the data folder cannot be had, SpoolError when nothing can be written
+        there; PolicyError, GrantFileError, CallersFileError or OSError when the first version, the grants or the
+        callers cannot be used; WorkerError when the workers or the shipper do not start.
         """
         try:
             await self._start()
@@ -104,6 +110,7 @@ class App:
     async def __aexit__(self, *exc: object) -> None:
         """Say NOT_SERVING, still answer for a while, refuse new calls, let those in flight end, and stop."""
         self._draining = True
+        self.audit.stopping()
         await self.supervisor.drain()
         logs.event(log, logging.INFO, "server.draining", "turning callers away")
         await _either(self._hurry, asyncio.sleep(self.settings.drain_seconds))
@@ -125,9 +132,12 @@ class App:
         if settings.clock is not None:
             now = format_timestamp(settings.clock)
             logs.event(log, logging.WARNING, "clock.set", "deciding as if it were another time", now=now)
-        # Before the workers start: who may call must be known before anybody can.
+        # Before the workers start, which write there.
+        await self.audit.open()
+        # Likewise: who may call must be known before anybody can.
         await self._follow(settings.callers, self._source.load_callers)
         await self.supervisor.start()
+        await self.audit.start()
         if self._admin is not None:
             await self._admin.start()
         await self._follow(settings.grants, self._source.load_grants)
@@ -135,13 +145,15 @@ class App:
         facts = {"address": str(self.address), "revision": self.supervisor.revision, "hash": self.supervisor.hash}
         if self._admin is not None:
             facts["admin"] = str(self._admin.address)
+        self.audit.started(facts)
         logs.event(log, logging.INFO, "server.ready", "ready", workers=len(self.supervisor.workers()), **facts)
         if settings.ready_file is not None:
             text = json.dumps(facts | {"pid": os.getpid()}) + "\n"
             await asyncio.to_thread(_write, settings.ready_file, text)
 
     async def _collect(self) -> list[Any]:
-        return list(await self.supervisor.collect())
+        found, _ = await asyncio.gather(self.supervisor.collect(), self.audit.collect())
+        return list(found)
 
     def _looked(self, load: Load) -> None:
         counts = self._loads.setdefault(load.what, {outcome.value: 0 for outcome in Outcome})
@@ -152,6 +164,7 @@ class App:
             details = refusal_details(load.error)
             details.pop("traceback", None)
             self._errors[load.what] = Refusal(at=time.time(), **details)  # type: ignore[typeddict-item]
+        self.audit.looked(load, self.supervisor.revision, self.supervisor.hash)
         self._observe(load)
 
     async def _follow(self, path: Path | None, load: Callable[[], Awaitable[Load]]) -> None:
@@ -179,14 +192,19 @@ class App:
     async def _close(self, grace: float) -> None:
         self._unwatch.set()
         await asyncio.gather(*self._watchers, return_exceptions=True)
-        stopping = asyncio.create_task(self.supervisor.stop(grace))
-        await _either(self._hurry, _done(stopping))
-        if not stopping.done():
-            await self.supervisor.stop(0)
-        await stopping
+        await self._end(self.supervisor.stop, grace)
+        # Last, so that everything is shipped.
+        await self._end(self.audit.stop, grace)
         if self._admin is not None:
             await self._admin.stop()
         self._loader.shutdown(wait=False, cancel_futures=True)
+
+    async def _end(self, stop: Callable[[float], Coroutine[Any, Any, None]], grace: float) -> None:
+        stopping = asyncio.create_task(stop(grace))
+        await _either(self._hurry, _done(stopping))
+        if not stopping.done():
+            await stop(0)
+        await stopping
 
 
 def serve(settings: Settings, ready: Callable[[App], None]) -> None:

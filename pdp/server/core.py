@@ -10,7 +10,9 @@ from types import MappingProxyType
 
 from google.protobuf.message import DecodeError
 
+from pdp.engine import recording
 from pdp.engine.program import Check
+from pdp.engine.recording import Notes
 from pdp.engine.wire import length_delimited
 from pdp.errors import RequestError, Violation
 from pdp.server.clock import Clock, machine_clock
@@ -18,8 +20,9 @@ from pdp.server.holder import Holder
 from pdp.server.status import Failure, first_field
 from pdp.v1 import decision_service_pb2
 
-Method = Callable[[bytes, Check | None], bytes]
-"""Answers a request's bytes. The check sees the decoded request before it is answered and may raise."""
+Method = Callable[[bytes, Check | None, Notes | None], bytes]
+"""Answers a request's bytes. The check sees the decoded request before it is answered and may raise; the notes take
+the records of what was decided."""
 
 SERVICE: str = decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"].full_name
 STREAM = "DecideStream"
@@ -48,23 +51,29 @@ class DecisionCore:
         """Whether a call may take so long that others should not wait for it: a trace, or a batch of some size."""
         return name == "Explain" or (name == "DecideBatch" and len(payload) > _SHORT_BATCH)
 
-    def decide(self, payload: bytes, check: Check | None = None) -> bytes:
+    def decide(self, payload: bytes, check: Check | None = None, notes: Notes | None = None) -> bytes:
         """Decide one resource: DecideRequest to DecideResponse."""
-        return self._holder.require().program.decide(payload, self._clock(), check)
+        if notes is not None:
+            notes.source = recording.DECIDE
+        return self._holder.require().program.decide(payload, self._clock(), check, notes)
 
-    def decide_batch(self, payload: bytes, check: Check | None = None) -> bytes:
+    def decide_batch(self, payload: bytes, check: Check | None = None, notes: Notes | None = None) -> bytes:
         """Decide many resources: DecideBatchRequest to DecideBatchResponse."""
-        return self._holder.require().program.decide_batch(payload, self._clock(), check)
+        if notes is not None:
+            notes.source = recording.BATCH
+        return self._holder.require().program.decide_batch(payload, self._clock(), check, notes)
 
-    def explain(self, payload: bytes, check: Check | None = None) -> bytes:
+    def explain(self, payload: bytes, check: Check | None = None, notes: Notes | None = None) -> bytes:
         """Decide and tell why: ExplainRequest to ExplainResponse."""
-        return self._holder.require().program.explain(payload, self._clock(), check)
+        if notes is not None:
+            notes.source = recording.EXPLAIN
+        return self._holder.require().program.explain(payload, self._clock(), check, notes)
 
-    def get_message_map(self, payload: bytes, check: Check | None = None) -> bytes:
+    def get_message_map(self, payload: bytes, check: Check | None = None, notes: Notes | None = None) -> bytes:
         """Tell where fields and attributes sit in a message: GetMessageMapRequest to GetMessageMapResponse."""
         return self._holder.require().messages.get(payload, check)
 
-    def decide_streamed(self, payload: bytes, check: Check | None = None) -> bytes:
+    def decide_streamed(self, payload: bytes, check: Check | None = None, notes: Notes | None = None) -> bytes:
         """Decide one request of a stream: DecideStreamRequest to DecideStreamResponse with a decision."""
         try:
             wrapped = decision_service_pb2.DecideStreamRequest.FromString(payload)
@@ -72,7 +81,10 @@ class DecisionCore:
             raise RequestError(Violation("request", f"is not a valid protobuf message: {error}")) from None
         if not wrapped.HasField("request"):
             raise RequestError(Violation("request", "is required"))
-        decision = self.decide(wrapped.request.SerializeToString(), check)
+        if notes is not None:
+            notes.source = recording.STREAM
+        program = self._holder.require().program
+        decision = program.decide(wrapped.request.SerializeToString(), self._clock(), check, notes)
         # Field 1 of DecideStreamResponse holds the decision as it is.
         return length_delimited(b"\x0a", decision)
 

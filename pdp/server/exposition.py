@@ -20,7 +20,7 @@
 | pdp_start_time_seconds | gauge | |
 | pdp_build_info | gauge (1) | version, python |
 
-docs/guides/operation.md explains them; a test keeps both tables alike.
+What `exposition_audit` adds tells of records. docs/guides/operation.md explains all; a test keeps the tables alike.
 """
 
 from __future__ import annotations
@@ -37,11 +37,13 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from pdp import __version__
+from pdp.server import exposition_audit
 from pdp.server.facts import FOLLOWED, Facts, Snapshot
 from pdp.server.metrics import BOUNDS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 READY = "ready"
+_GAUGES = frozenset({"bytes", "level", "quarantined", "waiting"})
 _ANSWERING = frozenset({READY, "draining"})
 
 
@@ -55,6 +57,8 @@ class Totals:
     decisions: int = 0
     verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
     undecided: Counter[str] = field(default_factory=Counter)
+    audit: Counter[str] = field(default_factory=Counter)
+    """Of `facts.SpoolCounts`, what only grows."""
 
     def add(self, snapshot: Snapshot) -> None:
         """Add what one worker counted."""
@@ -70,12 +74,15 @@ class Totals:
             for level, count in levels.items():
                 self.verdicts[effect, level] += count
         self.undecided.update(snapshot["undecided"])
+        for name, value in snapshot.get("audit", {}).items():
+            if name not in _GAUGES:
+                self.audit[name] += value  # type: ignore[operator]
 
     def copy(self) -> Totals:
         """Return an independent copy."""
         return Totals(
             self.requests.copy(), dict(self.buckets), self.seconds.copy(), self.decisions,
-            self.verdicts.copy(), self.undecided.copy(),
+            self.verdicts.copy(), self.undecided.copy(), self.audit.copy(),
         )  # fmt: skip
 
 
@@ -119,7 +126,9 @@ def is_ready(facts: Facts) -> bool:
 def render(history: History, facts: Facts) -> bytes:
     """Return the metrics in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Snapshot([*_calls(history.totals()), *_policies(facts), *_workers(history, facts)]))
+    totals = history.totals()
+    audit = _audit(history, totals, facts)
+    registry.register(_Snapshot([*_calls(totals), *_policies(facts), *_workers(history, facts), *audit]))
     return generate_latest(registry)
 
 
@@ -194,3 +203,13 @@ def _workers(history: History, facts: Facts) -> Iterator[Metric]:
     build = GaugeMetricFamily("pdp_build_info", "Version of the service.", labels=("version", "python"))
     build.add_metric((__version__, platform.python_version()), 1)
     yield build
+
+
+def _audit(history: History, totals: Totals, facts: Facts) -> Iterator[Metric]:
+    shipper = facts.get("shipper")
+    if shipper is None:
+        return
+    found = [history.of(worker["pid"]) for worker in facts["workers"]]
+    spools = {number: told["audit"] for number, told in enumerate(found) if told is not None and "audit" in told}
+    yield from exposition_audit.of_spools(totals.audit, spools)
+    yield from exposition_audit.of_shipper(shipper)

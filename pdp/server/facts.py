@@ -8,6 +8,32 @@ from __future__ import annotations
 from typing import Any, NotRequired, TypedDict
 
 
+class SpoolCounts(TypedDict, total=False):
+    """What became of a worker's records. Numbers only grow but `waiting`, `bytes`, `level` and `quarantined`."""
+
+    appended: int
+    """Records made durable."""
+    commits: int
+    commit_seconds: float
+    """Transactions, and the time they took together."""
+    waiting: int
+    """Records that wait for the disk."""
+    bytes: int
+    """On this machine's disk, of all spools of the server."""
+    level: str
+    """How far disk pressure has come: the name of a `SpoolLevel`."""
+    failures: int
+    """Times that records could not be made durable."""
+    rotations: int
+    """Files that were begun after the first."""
+    quarantined: int
+    """Files set aside because they cannot be read, of all spools."""
+    refused: int
+    """Decisions that were not answered because their record could not be made durable."""
+    unrecorded: int
+    """Decisions that were answered all the same."""
+
+
 class Snapshot(TypedDict):
     """What one worker has counted since it started; every number only grows but those of `process`."""
 
@@ -31,6 +57,8 @@ class Snapshot(TypedDict):
     hash: str
     cpu_seconds: float
     rss_bytes: int
+    audit: NotRequired[SpoolCounts]
+    """Absent without snapshots."""
 
 
 class WorkerFacts(TypedDict):
@@ -48,6 +76,43 @@ class WorkerFacts(TypedDict):
     """Its own port, with `worker_ports`."""
     error: NotRequired[str]
     """Why it refused a revision or ended."""
+
+
+class Shipping(TypedDict):
+    """What the shipper tells. Numbers begin anew with its process."""
+
+    shipped: int
+    """Records that it brought into the store."""
+    lag_records: int
+    lag_bytes: int
+    """What waits on this machine."""
+    lag_seconds: float
+    """Age of the oldest record that waits."""
+    store_up: bool
+    store_error: str
+    """Why the store is away; empty while it is there."""
+    checkpoint: int
+    """Number of the last one; 0 before the first."""
+    checkpoint_at: float
+    """When it was made, in seconds since 1970; 0 before the first."""
+    quarantined: int
+    """Files that it cannot read."""
+    alarms: dict[str, str]
+    """What stands wrong now: the event, and in words why."""
+
+
+class ShipperFacts(TypedDict):
+    """The place of the shipper, as the supervisor sees it. `state` is starting, ready or down."""
+
+    pid: int
+    state: str
+    restarts: int
+    started_at: float
+    """Seconds since 1970."""
+    error: NotRequired[str]
+    """Why the one before ended."""
+    shipping: NotRequired[Shipping]
+    """What it told last."""
 
 
 class Refusal(TypedDict):
@@ -79,5 +144,7 @@ class Facts(TypedDict):
     """Of the last look at the policies; None when that was fine."""
     grants_error: NotRequired[Refusal | None]
     callers_error: NotRequired[Refusal | None]
+    shipper: NotRequired[ShipperFacts | None]
+    """None when nothing is recorded."""
     loads: NotRequired[dict[str, dict[str, int]]]
     """How often `policies`, `grants` and `callers` were looked at, by outcome (accepted, unchanged, refused)."""

@@ -1,4 +1,4 @@
-"""Starts workers as processes of their own: spawned, never forked, for grpc does not survive a fork."""
+"""Starts children as processes of their own: spawned, never forked, for grpc does not survive a fork."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class Launched(Protocol):
-    """A worker that was started."""
+    """A child that was started."""
 
     @property
     def pid(self) -> int:
@@ -25,15 +25,24 @@ class Launched(Protocol):
 
 
 Launch = Callable[[socket.socket, Sequence[int]], Awaitable[Launched]]
-"""Starts a worker on its end of the control channel; it inherits the descriptors besides."""
+"""Starts a child on its end of the control channel; it inherits the descriptors besides."""
 
 
 async def launch_process(channel: socket.socket, descriptors: Sequence[int] = ()) -> Launched:
-    """Start a worker process. Raises OSError."""
+    """Start a worker. Raises OSError."""
+    return await _run("pdp.server.worker", channel, descriptors)
+
+
+async def launch_shipper(channel: socket.socket, descriptors: Sequence[int] = ()) -> Launched:
+    """Start a shipper. Raises OSError."""
+    return await _run("pdp.server.shipping", channel, descriptors)
+
+
+async def _run(module: str, channel: socket.socket, descriptors: Sequence[int]) -> Launched:
     fd = channel.fileno()
     process = await asyncio.create_subprocess_exec(
         # -P: what lies in the working directory is not to be imported.
-        sys.executable, "-P", "-m", "pdp.server.worker", "--control-fd", str(fd),
+        sys.executable, "-P", "-m", module, "--control-fd", str(fd),
         pass_fds=(fd, *descriptors), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     return _Process(process)

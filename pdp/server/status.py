@@ -12,6 +12,7 @@
 | RateLimitedError | RESOURCE_EXHAUSTED | ERROR_REASON_RATE_LIMITED, with a RetryInfo |
 | LimitError | RESOURCE_EXHAUSTED | ERROR_REASON_LIMIT_EXCEEDED |
 | StoppingError | UNAVAILABLE | ERROR_REASON_STOPPING |
+| SpoolError | UNAVAILABLE | ERROR_REASON_NOT_RECORDED |
 | anything else | INTERNAL | ERROR_REASON_INTERNAL, with the id of the log entry |
 """
 
@@ -34,6 +35,7 @@ from pdp.errors import (
     NoPolicyError,
     RateLimitedError,
     RequestError,
+    SpoolError,
     StaleRevisionError,
     StoppingError,
     UnauthenticatedError,
@@ -87,6 +89,10 @@ def failure_of(error: BaseException, method: str) -> Failure:
             return _failure(code_pb2.RESOURCE_EXHAUSTED, str(error), [_info(types_pb2.ERROR_REASON_LIMIT_EXCEEDED)])
         case StoppingError():
             return _failure(code_pb2.UNAVAILABLE, str(error), [_info(types_pb2.ERROR_REASON_STOPPING)])
+        case SpoolError():
+            # What is wrong with this node's disk is not the caller's to know.
+            message = "the decision cannot be recorded, so it is not answered; ask another node"
+            return _failure(code_pb2.UNAVAILABLE, message, [_info(types_pb2.ERROR_REASON_NOT_RECORDED)])
     incident = secrets.token_hex(8)
     logs.event(
         log, logging.ERROR, "call.failed", "a call failed unexpectedly",

@@ -21,25 +21,31 @@ from pathlib import Path
 
 from pdp.engine.decision_ids import DecisionIds
 from pdp.engine.program import Program
+from pdp.engine.recording import MakeRecorder
 from pdp.errors import ConfigError, WorkerError
 from pdp.server import clock, control, logs
 from pdp.server.address import Address
 from pdp.server.callers import Registry
 from pdp.server.control import Data, Frame, Kind
 from pdp.server.core import SERVICE, STREAM, DecisionCore
+from pdp.server.data_folder import resource_keys
 from pdp.server.failures import Failures
 from pdp.server.grants import GrantTable
 from pdp.server.health import Health
 from pdp.server.holder import Holder, Version
+from pdp.server.journal import NEVER, Journal, JournalRules
 from pdp.server.messages import MessageMaps
 from pdp.server.metrics import WorkerMetrics
 from pdp.server.peers import PeerReader
 from pdp.server.rate import Cells
-from pdp.server.settings import Settings
+from pdp.server.settings import Audit, Settings
 from pdp.server.tls import TlsFiles, server_credentials
 from pdp.server.tracing import tracer_of
 from pdp.server.transports.base import Transport, TransportOptions
 from pdp.server.transports.calls import Calls
+from pdp.snapshot.recorder import recorder
+from pdp.snapshot.resource_keys import ResourceKeys
+from pdp.snapshot.spool import Spool, SpoolAlarm, SpoolLimits
 from pdp.v1 import bundle_pb2
 
 # How long a call waits for its turn while a version is compiled or a long call runs.
@@ -80,6 +86,9 @@ class Worker:
         self._metrics: WorkerMetrics | None = None
         self._transport: Transport | None = None
         self._cells: Cells | None = None
+        self._recorder: MakeRecorder | None = None
+        self._spool: Spool | None = None
+        self._journal: Journal | None = None
         self.stopped = asyncio.Event()
 
     async def handle(self, frame: Frame) -> Data:
@@ -99,7 +108,7 @@ class Worker:
                 bound = await asyncio.to_thread(self._require().start, self._addresses)
                 return {"addresses": [str(address) for address in bound]}
             case Kind.COLLECT:
-                return dict(self._metrics.snapshot()) if self._metrics is not None else {}
+                return await asyncio.to_thread(self._collect)
             case Kind.DRAIN:
                 self._health.drain()
             case Kind.STOP:
@@ -115,6 +124,10 @@ class Worker:
         tell = clock.machine_clock if settings.clock is None else clock.starting_at(settings.clock, config.begun)
         proxy = settings.trusted_proxy
         core = DecisionCore(self._holder, tell)
+        if settings.audit.durability != "off":
+            self._recorder = recorder(ResourceKeys.read(resource_keys(settings)))
+            self._spool = open_spool(settings)
+            self._journal = Journal(self._spool, journal_rules(settings.audit))
         self._metrics = WorkerMetrics([*core.methods, STREAM])
         self._calls = Calls(
             core,
@@ -123,10 +136,26 @@ class Worker:
             tracer=tracer_of(settings.tracing, SERVICE, config.number),
             max_calls=settings.limits.calls,
             reply_bytes=settings.limits.reply_bytes,
+            journal=self._journal,
         )
         self._cells = None if config.cells_fd is None else Cells.attach(config.cells_fd)
         self._config = config
         self._transport = make_transport(config, self._calls, self._health)
+
+    def _collect(self) -> Data:
+        if self._metrics is None:
+            return {}
+        found = dict(self._metrics.snapshot())
+        if self._journal is not None and self._spool is not None:
+            stats = self._spool.stats()
+            found["audit"] = {
+                **self._journal.facts(),
+                "bytes": stats.bytes,
+                "level": stats.level.name,
+                "rotations": stats.rotations,
+                "quarantined": stats.quarantined,
+            }
+        return found
 
     @property
     def _addresses(self) -> tuple[Address, ...]:
@@ -159,7 +188,7 @@ class Worker:
         current = self._holder.version
         if current is not None and (current.program.revision, current.program.hash) == (signed.revision, signed.hash):
             return None
-        program = Program.from_bundle(signed, grants=self._table, ids=self._ids)
+        program = Program.from_bundle(signed, grants=self._table, ids=self._ids, recorder=self._recorder)
         version = Version(program, MessageMaps(program))
         if self._own_process and current is None:
             # What is there now stays, so the collector need not look at it: a full collection takes 4 µs and not 11 ms.
@@ -176,6 +205,31 @@ class Worker:
             await asyncio.to_thread(self._calls.close)
         self._loader.shutdown(wait=False, cancel_futures=True)
         self.stopped.set()
+
+
+def open_spool(settings: Settings) -> Spool:
+    """Return a spool of this process in the data folder. Raises SpoolError."""
+    audit = settings.audit
+    limits = SpoolLimits(max_bytes=audit.spool_bytes, second_folder=audit.second_spool)
+    folder = settings.data_folder / "spool"
+    return Spool(folder, node=settings.node_name, algorithm=audit.hash, limits=limits, alarm=_tell_alarm)
+
+
+def _tell_alarm(alarm: SpoolAlarm) -> None:
+    level = logging.INFO if alarm.details.get("to") == "NORMAL" else logging.ERROR
+    logs.event(log, level, f"spool.{alarm.kind}", alarm.message, **alarm.details)
+
+
+def journal_rules(audit: Audit) -> JournalRules:
+    """Return which answers wait for the disk, and what happens when it fails."""
+    levels = {"all": 0, "C1": 1, "C2": 2, "C3": 3}
+    return JournalRules(
+        wait_from=levels[audit.wait_from] if audit.durability == "sync" else NEVER,
+        answer_unrecorded=audit.on_failure == "answer",
+        wait_seconds=audit.wait_seconds,
+        shown=audit.retention_shown,
+        masked=audit.retention_masked,
+    )
 
 
 def make_transport(config: WorkerConfig, calls: Calls, health: Health) -> Transport:

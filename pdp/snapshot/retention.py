@@ -46,10 +46,10 @@ class Streams(Protocol):
     """What retention reads: a part of `store.base.Reader`."""
 
     def streams(self) -> list[StreamState]:
-        """Return every stream, sorted by key."""
+        """Return every stream, sorted by key, with those whose records were dropped."""
 
-    def checkpoints(self, node: str | None = None) -> Iterator[tuple[str, int, bytes]]:
-        """Yield (node, number, serialized SignedCheckpoint), by node and number."""
+    def checkpoints(self, node: str | None = None, since: int = 0) -> Iterator[tuple[str, int, bytes]]:
+        """Yield (node, number, serialized SignedCheckpoint), by node and number, made at `since` or later."""
 
 
 Archiver = Callable[[str, int], Path]
@@ -168,7 +168,7 @@ def plan(maintainer: Maintainer, reader: Streams, policy: RetentionPolicy, today
     holds = maintainer.holds()
     streams: dict[tuple[str, int], list[StreamState]] = {part: [] for part in past}
     for state in reader.streams():
-        if (state.key.retention, state.key.day) in streams and state.count:
+        if (state.key.retention, state.key.day) in streams and state.count and not state.dropped:
             streams[state.key.retention, state.key.day].append(state)
     candidates = {
         state.key: state
@@ -210,8 +210,10 @@ def _covered(reader: Streams, wanted: Mapping[StreamKey, StreamState], verify: V
         boots.setdefault(key.node, set()).add(key.boot.encode())
     for node, names in boots.items():
         missing = sum(key.node == node for key in wanted)
-        for _, _, signed in reader.checkpoints(node):
-            # A node signs thousands of checkpoints a day, and years of them lie here: decode those of these streams.
+        # A clock that was put back a little does not matter; years of checkpoints before do.
+        since = (min(key.day for key in wanted if key.node == node) - 2) * _DAY_NANOS
+        for _, _, signed in reader.checkpoints(node, max(since, 0)):
+            # A node signs thousands a day: only those that name a stream of interest are decoded.
             if not any(name in signed for name in names):
                 continue
             fresh = {key: root for key, root in _ends(signed, wanted, verify) if key not in found}
@@ -295,9 +297,10 @@ def expire(
     for part in going:
         path = archive(part.retention, part.day) if archive is not None else None
         details = _details(part, policy, path)
-        record(operation("snapshot.expire", actor, clock(), details))
+        now = clock()
+        record(operation("snapshot.expire", actor, now, details))
         try:
-            count = maintainer.drop(part.retention, part.day)
+            count = maintainer.drop(part.retention, part.day, by=actor, at_nanos=now)
         except StoreError as error:
             record(operation("snapshot.expire", actor, clock(), details | {"error": str(error)}, success=False))
             raise

@@ -107,7 +107,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TrustedKeys:
-    """Public keys by id, as pairs of several so that a node's key can be replaced by another."""
+    """Public keys by id, several so that a node's key can be replaced by another."""
 
     keys: Mapping[str, Ed25519PublicKey]
 

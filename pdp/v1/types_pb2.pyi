@@ -48,6 +48,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_RATE_LIMITED: _ClassVar[ErrorReason]
     ERROR_REASON_LIMIT_EXCEEDED: _ClassVar[ErrorReason]
     ERROR_REASON_STOPPING: _ClassVar[ErrorReason]
+    ERROR_REASON_NOT_RECORDED: _ClassVar[ErrorReason]
 EFFECT_UNSPECIFIED: Effect
 EFFECT_UNMASK: Effect
 EFFECT_MASK: Effect
@@ -74,6 +75,7 @@ ERROR_REASON_ACCESS_DENIED: ErrorReason
 ERROR_REASON_RATE_LIMITED: ErrorReason
 ERROR_REASON_LIMIT_EXCEEDED: ErrorReason
 ERROR_REASON_STOPPING: ErrorReason
+ERROR_REASON_NOT_RECORDED: ErrorReason
 
 class StringList(_message.Message):
     __slots__ = ("values",)

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,7 +86,9 @@ class Shell:
         """Start a service that stays until the page ends, and return its line of readiness."""
         assert "--listen" not in text, "a page shows the service at its default address"
         ready = self.folder / "serve.json"
-        arguments = [*shlex.split(text)[1:], "--listen", "127.0.0.1:0", "--drain", "0", "--ready-file", str(ready)]
+        data = tempfile.mkdtemp(prefix="data-", dir=self.folder)
+        own = ["--listen", "127.0.0.1:0", "--drain", "0", "--ready-file", str(ready), "--data", data]
+        arguments = [*shlex.split(text)[1:], *own]
         command = [sys.executable, "-m", "pdp.cli", *arguments]
         with (self.folder / "serve.log").open("w", encoding="utf-8") as log:
             service = subprocess.Popen(

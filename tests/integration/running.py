@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import queue
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pdp.server.app import App
 from pdp.server.folder import Load
-from pdp.server.settings import Admin, Settings, parse_address
-from tests.integration.threads import launch_thread
+from pdp.server.settings import Admin, Settings, Staff, parse_address
+from tests.integration.threads import launch_shipper_thread, launch_thread
 
 # Long enough for a loaded machine; nothing waits that long when all is well.
 PATIENCE = 60.0
@@ -72,9 +74,15 @@ grants:
 
 
 class RunningServer:
-    """A server in a thread of its own; `loads` receives every look at policies and grants."""
+    """A server in a thread of its own; `loads` receives every look at policies and grants.
+
+    Without a data folder in its settings it has one for as long as it runs.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="pdp-data-") if settings.data is None else None
+        if self._folder is not None:
+            settings = dataclasses.replace(settings, data=Path(self._folder.name))
         self._settings = settings
         self._started: queue.Queue[App | BaseException] = queue.Queue()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
@@ -91,7 +99,7 @@ class RunningServer:
             self._started.put(error)
 
     def make(self) -> App:
-        return App(self._settings, self.loads.put, launch_thread)
+        return App(self._settings, self.loads.put, launch_thread, launch_shipper_thread)
 
     def begin(self) -> None:
         self._thread.start()
@@ -108,6 +116,8 @@ class RunningServer:
     def join(self) -> None:
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def next_load(self) -> Load:
         return self.loads.get(timeout=PATIENCE)
@@ -131,7 +141,7 @@ def start_server(policies: Path, *, wait: bool = True, **options: object) -> Run
     """Start a server on a folder with settings that suit tests; `options` are those of `Settings`."""
     defaults = {
         "address": parse_address("127.0.0.1:0"), "drain_seconds": 0.0, "poll_seconds": 0.2, "workers": 1,
-        "admin": Admin(address="off"),
+        "admin": Admin(address="off"), "staff": Staff(address="off"),
     }  # fmt: skip
     server = RunningServer(Settings(policies, **(defaults | options)))  # type: ignore[arg-type]
     server.begin()

@@ -67,6 +67,7 @@ class Service:
         configuration = {
             "policies": str(policies), "listen": "127.0.0.1:0", "admin": {"listen": "off"}, "callers": "callers.yaml",
             "transport": transport, "workers": 1, "drain_seconds": 0, "poll_seconds": 0.2, "ready_file": str(ready),
+            "data": "data",
         } | settings  # fmt: skip
         (folder / "pdp.yaml").write_text(json.dumps(configuration))
         self.log: list[dict[str, Any]] = []

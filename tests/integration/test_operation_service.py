@@ -30,7 +30,8 @@ class Operated:
 
     def __init__(self, folder: Path, config: str, **environ: str) -> None:
         self.config, self._ready_file = folder / "pdp.yaml", folder / "ready.json"
-        head = f"policies: policies\nlisten: 127.0.0.1:0\nready_file: {self._ready_file.name}\npoll_seconds: 0.2\n"
+        head = "policies: policies\ndata: data\nlisten: 127.0.0.1:0\npoll_seconds: 0.2\n"
+        head += f"ready_file: {self._ready_file.name}\n"
         self.config.write_text(head + config)
         command = [sys.executable, "-m", "pdp.cli", "serve", "--config", str(self.config)]
         self.log = (folder / "serve.log").open("w+")
@@ -206,7 +207,7 @@ def test_without_an_admin_port_there_is_none(tmp_path: Path, policy_folder: Path
     ready = tmp_path / "ready.json"
     command = [
         sys.executable, "-m", "pdp.cli", "serve", "--policies", str(policy_folder), "--listen", "127.0.0.1:0",
-        "--admin", "off", "--workers", "1", "--ready-file", str(ready),
+        "--admin", "off", "--workers", "1", "--ready-file", str(ready), "--data", str(tmp_path / "data"),
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None

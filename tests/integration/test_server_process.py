@@ -64,11 +64,11 @@ class Process:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., Process]]:
+def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
     started: list[Process] = []
 
     def run(*arguments: object) -> Process:
-        process = Process(*arguments)
+        process = Process(*arguments, "--data", tmp_path / f"data-{len(started)}")
         started.append(process)
         return process
 

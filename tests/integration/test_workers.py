@@ -25,10 +25,11 @@ from pdp.errors import BundleError, ConfigError, WorkerError
 from pdp.server.app import App
 from pdp.server.folder import Load, Outcome
 from pdp.server.launch import Launched, launch_process
-from pdp.server.settings import Admin, Settings, parse_address
+from pdp.server.settings import Admin, Settings, Staff, parse_address
 from pdp.server.worker import Worker
 from pdp.v1 import decision_service_pb2, decision_service_pb2_grpc, types_pb2
 from tests.integration.running import PATIENCE, RunningServer, stopping
+from tests.integration.threads import launch_shipper_thread
 
 Stub = decision_service_pb2_grpc.DecisionServiceStub
 Launch = Callable[[socket.socket, Sequence[int]], Any]
@@ -50,12 +51,13 @@ class Fleet(RunningServer):
 
     def __init__(self, policies: Path, launch: Launch = launch_process, **options: Any) -> None:
         defaults = {"address": parse_address("127.0.0.1:0"), "drain_seconds": 0.0, "poll_seconds": 0.2, "workers": 2}
-        super().__init__(Settings(policies, admin=Admin(address="off"), **(defaults | options)))
+        off = {"admin": Admin(address="off"), "staff": Staff(address="off")}
+        super().__init__(Settings(policies, **(off | defaults | options)))
         self._launch = launch
         self._news = threading.Condition()
 
     def make(self) -> App:
-        return App(self._settings, self.loads.put, self._launch)
+        return App(self._settings, self.loads.put, self._launch, launch_shipper_thread)
 
     def pids(self) -> list[int]:
         return [worker["pid"] for worker in self.app.supervisor.workers()]
@@ -350,7 +352,7 @@ def test_workers_end_when_the_supervisor_is_killed(policy_folder: Path, tmp_path
     ready = tmp_path / "ready.json"
     command = [
         sys.executable, "-m", "pdp.cli", "serve", "--policies", policy_folder, "--listen", "127.0.0.1:0",
-        "--admin", "off", "--workers", "2", "--ready-file", ready,
+        "--admin", "off", "--workers", "2", "--ready-file", ready, "--data", tmp_path / "data",
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

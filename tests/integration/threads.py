@@ -1,4 +1,4 @@
-"""Workers in threads of the test's process, so that a test can reach into them; all else is as it is in a process."""
+"""Children in threads of the test's process, so that a test can reach into them; all else is as it is in a process."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import contextlib
 import itertools
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from pdp.server.launch import Launched
+from pdp.server.shipping import ship
 from pdp.server.worker import work
 
 # Process ids begin with 1, so nobody takes these for some.
@@ -19,14 +21,22 @@ _NUMBERS = itertools.count(-2, -1)
 async def launch_thread(channel: socket.socket, descriptors: Sequence[int] = ()) -> Launched:
     """Start a worker in a thread; a `launch.Launch`."""
     del descriptors  # the thread has them anyway
-    return _Thread(channel.dup())
+    own = channel.dup()
+    return _Thread(own, work(own, own_process=False))
+
+
+async def launch_shipper_thread(channel: socket.socket, descriptors: Sequence[int] = ()) -> Launched:
+    """Start a shipper in a thread; a `launch.Launch`."""
+    del descriptors
+    own = channel.dup()
+    return _Thread(own, ship(own, own_process=False))
 
 
 class _Thread:
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, life: Coroutine[Any, Any, None]) -> None:
         self.pid = next(_NUMBERS)
         self._channel = channel
-        self._thread = threading.Thread(target=lambda: asyncio.run(work(channel, own_process=False)), daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(life), daemon=True)
         self._thread.start()
 
     async def wait(self) -> str:

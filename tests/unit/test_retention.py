@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdp.errors import ConfigError, EvidenceError, StoreError
+from pdp.errors import ConfigError, EvidenceError, SpoolFullError, StoreError
 from pdp.snapshot.chain import RETENTIONS, StreamKey
 from pdp.snapshot.retention import (
     MINIMUM,
@@ -28,7 +28,8 @@ from pdp.snapshot.store.base import Hold, StreamState, TreeState
 from pdp.v1 import snapshot_pb2
 
 TODAY = 20_000
-NOW = TODAY * 86_400 * 10**9
+DAY = 86_400 * 10**9
+NOW = TODAY * DAY
 OLD = TODAY - 100
 LATELY = (TODAY - 10, TODAY - 1, TODAY)
 
@@ -39,7 +40,8 @@ def stream(retention: str, day: int, *, node: str = "n1", count: int = 3, closed
 
 
 def checkpoint(*states: StreamState, number: int = 1, closed: bool = True, signature: bytes = b"good") -> bytes:
-    content = snapshot_pb2.Checkpoint(node=states[0].key.node, number=number)
+    made = max(state.key.day for state in states) * DAY
+    content = snapshot_pb2.Checkpoint(node=states[0].key.node, number=number, time_nanos=made)
     for state in states:
         content.heads.add(
             stream=snapshot_pb2.Stream(**state.key._asdict()),
@@ -69,6 +71,7 @@ class Memory:
     held: list[Hold] = field(default_factory=list)
     gone: list[tuple[str, int]] = field(default_factory=list)
     refuse: str = ""
+    marks: list[tuple[str, int | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.signed:
@@ -77,10 +80,11 @@ class Memory:
     def parts(self) -> list[tuple[str, int]]:
         return sorted({(s.key.retention, s.key.day) for s in self.states} - set(self.gone))
 
-    def drop(self, retention: str, day: int) -> int:
+    def drop(self, retention: str, day: int, *, by: str = "system", at_nanos: int | None = None) -> int:
         if self.refuse:
             raise StoreError(self.refuse)
         self.gone.append((retention, day))
+        self.marks.append((by, at_nanos))
         return sum(s.count for s in self.states if (s.key.retention, s.key.day) == (retention, day))
 
     def dropped(self) -> list[StreamState]:
@@ -101,13 +105,15 @@ class Memory:
         pass
 
     def streams(self) -> list[StreamState]:
-        return sorted((s for s in self.states if s not in self.dropped()), key=lambda s: s.key)
+        gone = {state.key for state in self.dropped()}
+        states = (dataclasses.replace(state, dropped=state.key in gone) for state in self.states)
+        return sorted(states, key=lambda state: state.key)
 
-    def checkpoints(self, node: str | None = None) -> Iterator[tuple[str, int, bytes]]:
+    def checkpoints(self, node: str | None = None, since: int = 0) -> Iterator[tuple[str, int, bytes]]:
         for number, signed in enumerate(self.signed, 1):
-            owner = snapshot_pb2.Checkpoint.FromString(snapshot_pb2.SignedCheckpoint.FromString(signed).checkpoint).node
-            if node in (None, owner):
-                yield owner, number, signed
+            told = snapshot_pb2.Checkpoint.FromString(snapshot_pb2.SignedCheckpoint.FromString(signed).checkpoint)
+            if node in (None, told.node) and told.time_nanos >= since:
+                yield told.node, number, signed
 
 
 def lately(*retentions: str) -> list[StreamState]:
@@ -169,6 +175,7 @@ def test_what_is_over_goes_and_is_recorded_with_counts_and_roots() -> None:
     done = run(store, log)
     assert [(d.part.retention, d.part.day, d.records) for d in done.dropped] == [("short", OLD, 8)]
     assert store.gone == [("short", OLD)]
+    assert store.marks == [("ops", NOW)]
     (entry,) = log
     assert (entry.kind, entry.actor, entry.success, entry.time_nanos) == ("snapshot.expire", "ops", True, NOW)
     boot = f"{OLD:016x}"
@@ -268,7 +275,7 @@ def test_a_damaged_checkpoint_stops_everything() -> None:
     state = stream("short", OLD)
     store = Memory([state, *lately()])
     damaged = b"\xff" + state.key.boot.encode()
-    store.checkpoints = lambda node=None: iter([("n1", 1, damaged)])  # type: ignore[method-assign]
+    store.checkpoints = lambda node=None, since=0: iter([("n1", 1, damaged)])  # type: ignore[method-assign]
     with pytest.raises(StoreError, match="pdp snapshot verify"):
         run(store, [])
     assert store.gone == []
@@ -326,9 +333,9 @@ def test_a_crash_in_the_middle_loses_no_record_of_a_drop(at: int) -> None:
 
     really = store.drop
 
-    def drop(retention: str, day: int) -> int:
+    def drop(retention: str, day: int, *, by: str = "system", at_nanos: int | None = None) -> int:
         step()
-        return really(retention, day)
+        return really(retention, day, by=by, at_nanos=at_nanos)
 
     def record(entry: snapshot_pb2.Operation) -> None:
         step()
@@ -364,11 +371,17 @@ def test_a_drop_that_fails_is_recorded_and_told() -> None:
 def test_nothing_is_dropped_that_could_not_be_recorded_or_archived(broken: str) -> None:
     store, log = Memory([stream("short", OLD), *lately()]), list[snapshot_pb2.Operation]()
 
-    def fail(*_: object) -> Path:
-        raise OSError(28, "no space left on device")
+    def record(entry: snapshot_pb2.Operation) -> None:
+        if broken == "record":
+            raise SpoolFullError("no room")
+        log.append(entry)
 
-    record, archive = (fail, None) if broken == "record" else (log.append, fail)
-    with pytest.raises(OSError, match="no space"):
+    def archive(retention: str, day: int) -> Path:
+        if broken == "archive":
+            raise OSError(28, "no room")
+        return Path("a")
+
+    with pytest.raises((SpoolFullError, OSError), match="no room"):
         expire(
             store, RetentionPolicy(), TODAY, record,
             reader=store, verify=verify, clock=lambda: NOW, archive=archive,

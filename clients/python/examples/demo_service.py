@@ -39,6 +39,7 @@ class Service:
         command = [
             sys.executable, "-m", "pdp.cli", "serve", "--policies", policies, "--grants", grants, "--clock", clock,
             "--listen", "127.0.0.1:0", "--ready-file", ready_file, "--drain", "0",
+            "--data", ready_file.with_suffix(".data"),
         ]  # fmt: skip
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"

@@ -15,7 +15,7 @@ def _builtin(name: str, kind: AttributeType, label: Label, allowed: tuple[Allowe
 
 def default_record(name: str, kind: AttributeType) -> RecordMode:
     """Return how much of an attribute a snapshot keeps when its declaration does not say."""
-    if not name.startswith("resource."):
+    if not name.startswith("resource.") or name == "resource.type":
         return RecordMode.FULL
     return RecordMode.BUCKET if kind in {AttributeType.INT, AttributeType.DOUBLE} else RecordMode.HASH
 

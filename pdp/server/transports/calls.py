@@ -12,11 +12,13 @@ from typing import NoReturn
 
 from google.rpc import code_pb2
 
+from pdp.engine.recording import Notes
 from pdp.engine.request import MAX_MESSAGE
-from pdp.errors import LimitError
+from pdp.errors import LimitError, SpoolError
 from pdp.server import logs
 from pdp.server.callers import OPEN, Registry
 from pdp.server.core import SERVICE, STREAM, DecisionCore, Method
+from pdp.server.journal import Journal
 from pdp.server.metrics import Recorder, WorkerMetrics
 from pdp.server.peers import Peer, PeerReader
 from pdp.server.status import Failure, failure_of
@@ -55,8 +57,10 @@ class Calls:
         tracer: Tracer = NO_TRACER,
         max_calls: int,
         reply_bytes: int,
+        journal: Journal | None = None,
     ) -> None:
         self.core = core
+        self.journal = journal
         self.metrics = metrics
         self.registry: Registry = OPEN
         self.reader = reader or PeerReader()
@@ -76,19 +80,25 @@ class Calls:
         return Lane(self, self.metrics.recorder())
 
     def close(self) -> None:
-        """Let go of threads and send the last spans."""
+        """Let go of threads, keep the last records and send the last spans."""
         self.long.close()
+        if self.journal is not None:
+            self.journal.close()
         self.tracer.close()
 
 
 class Lane:
-    """Answers calls in one thread."""
+    """Answers calls in one thread. What was decided is in `notes` until the transport takes it to the journal.
 
-    __slots__ = ("_calls", "_observe")
+    INVARIANT: an answer leaves only when the journal has said of its notes that it may.
+    """
+
+    __slots__ = ("_calls", "_observe", "notes")
 
     def __init__(self, calls: Calls, recorder: Recorder) -> None:
         self._calls = calls
         self._observe = recorder.observe
+        self.notes = Notes()
 
     def answer(
         self, served: Served, payload: bytes, peer: Peer | None, metadata: Metadata = (), start: float | None = None
@@ -98,19 +108,21 @@ class Lane:
         begun = time.perf_counter() if start is None else start
         span = calls.tracer.begin(served.name, metadata) if calls.tracer.enabled else None
         registry = calls.registry
-        caller = ""
+        notes = self.notes
+        notes.begun = begun
+        notes.caller = caller = ""
         code = 0
         reply: bytes | Failure
         try:
             if len(payload) > MAX_MESSAGE:
                 _too_large("request", payload, MAX_MESSAGE)
             if registry is OPEN:
-                reply = served.method(payload, None)
+                reply = served.method(payload, None, notes)
             else:
                 known = registry.identify(peer or Peer())
-                caller = known.name
+                notes.caller = caller = known.name
                 known.admit(served.name)
-                reply = served.method(payload, known.check)
+                reply = served.method(payload, known.check, notes)
             if len(reply) > calls.reply_bytes:
                 _too_large("reply", reply, calls.reply_bytes)
         except Exception as error:  # nothing that a client sends may stop the process
@@ -123,6 +135,27 @@ class Lane:
         if log.isEnabledFor(logging.DEBUG):
             _trace(served, code, seconds, caller, reply)
         return reply
+
+    def keep(self, served: Served, reply: bytes | Failure) -> bytes | Failure:
+        """Wait until the notes are durable, and return what may leave now: the reply or why there is none."""
+        notes = self.notes.take()
+        journal = self._calls.journal
+        if journal is None or not notes:
+            return reply
+        if not journal.must_wait(notes):
+            journal.submit(notes)
+            return reply
+        kept = threading.Event()
+        errors: list[SpoolError] = []
+
+        def done(error: SpoolError | None) -> None:
+            if error is not None:
+                errors.append(error)
+            kept.set()
+
+        journal.submit(notes, done)
+        kept.wait()
+        return failure_of(errors[0], served.path) if errors else reply
 
     def refuse(self, served: Served, error: Exception) -> Failure:
         """Turn a call away unread."""

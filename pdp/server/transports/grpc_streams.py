@@ -19,7 +19,9 @@ from pdp.server.transports import grpc_core as core
 from pdp.server.transports.base import REQUEST_SECONDS, STREAM_IDLE_SECONDS, STREAM_SECONDS
 from pdp.server.transports.grpc_unary import MISSING
 
-Converse = Callable[[bytes, Any], bytes | Failure]
+Deferred = Callable[[Callable[[bytes | Failure], None]], None]
+"""An answer that comes later: it takes what to do with it, and may do so at once."""
+Converse = Callable[[bytes, Any], bytes | Failure | Deferred]
 """Answers one message of a stream, whose request event is given; a Failure ends the stream."""
 
 _IDLE = Failure(code_pb2.DEADLINE_EXCEEDED, f"nothing came for {STREAM_IDLE_SECONDS} s; open another stream", b"")
@@ -154,7 +156,18 @@ class _Conversation(_Call):
             if payload is None:
                 self.end(None)
                 return
-            reply = self._converse(payload, self._event)
+            # A stream that is to end does so after this answer.
+            self.sending, self.moved = True, self.streams.ticks
+        reply = self._converse(payload, self._event)
+        if callable(reply):
+            reply(self._answer)
+        else:
+            self._answer(reply)
+
+    def _answer(self, reply: bytes | Failure) -> None:
+        with self.lock:
+            if self.ended:
+                return
             if isinstance(reply, Failure):
                 self.end(reply)
             else:

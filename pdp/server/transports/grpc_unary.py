@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import enum
 import time
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from google.rpc import code_pb2
 
-from pdp.errors import LimitError
+from pdp.errors import LimitError, SpoolError
 from pdp.server.callers import OPEN
+from pdp.server.journal import Note
 from pdp.server.peers import Peer, certificate_names
-from pdp.server.status import Failure
+from pdp.server.status import Failure, failure_of
 from pdp.server.transports import grpc_core as core
 from pdp.server.transports.base import REQUEST_SECONDS, TransportOptions
 from pdp.server.transports.calls import Calls, Lane, Served
@@ -98,7 +101,23 @@ class _Unary:
         elif desk.calls.core.is_long(served.name, payload):
             self._put_off(payload)
         else:
-            self._end(desk.lane.answer(served, payload, desk.peer(self._event), self._event.invocation_metadata))
+            result = desk.lane.answer(served, payload, desk.peer(self._event), self._event.invocation_metadata)
+            self._keep(result, desk.lane.notes.take())
+
+    def _keep(self, result: bytes | Failure, notes: Sequence[Note]) -> None:
+        """End with a result once its records are durable. This thread does not wait for the disk: others do calls."""
+        journal = self._desk.calls.journal
+        if journal is None or not notes:
+            self._end(result)
+        elif not journal.must_wait(notes):
+            self._end(result)
+            journal.submit(notes)
+        else:
+            self._state = _State.WORKING
+            journal.submit(notes, partial(self._kept, result))
+
+    def _kept(self, result: bytes | Failure, error: SpoolError | None) -> None:
+        self._end(result if error is None else failure_of(error, self._served.path))
 
     def _end(self, result: bytes | Failure, *, close: bool = True) -> None:
         self._state = _State.SENDING
@@ -132,6 +151,7 @@ class _Unary:
             return
         metadata = self._event.invocation_metadata
         result = desk.long_lane.answer(self._served, payload, peer, metadata, self._begun)
+        result = desk.long_lane.keep(self._served, result)
         desk.open.pop(self, None)
         desk.open[self] = desk.ticks
         self._end(result, close=False)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from pdp.engine.request import MAX_MESSAGE, decode
+from pdp.errors import SpoolError
 from pdp.server.address import Address
 from pdp.server.core import SERVICE, stream_error
 from pdp.server.health import CHECK, WATCH, Health
 from pdp.server.health import SERVICE as HEALTH
+from pdp.server.journal import Journal, Note
 from pdp.server.status import Failure, failure_of
 from pdp.server.transports import grpc_core as core
 from pdp.server.transports.base import HANDSHAKE_SECONDS, TransportOptions
 from pdp.server.transports.calls import Calls
 from pdp.server.transports.grpc_core import CoreServer
-from pdp.server.transports.grpc_streams import Streams, ends_stream
+from pdp.server.transports.grpc_streams import Deferred, Streams, ends_stream
 from pdp.server.transports.grpc_unary import MISSING, Desk
 
 # More calls than these are rare.
@@ -117,12 +119,30 @@ class GrpcTransport:
 
         core.receive(call, core.tag(received))
 
-    def _decide_streamed(self, payload: bytes, event: Any) -> bytes | Failure:
-        peer = self._desk.peer(event)
-        result = self._desk.lane.answer(self._calls.stream, payload, peer, event.invocation_metadata)
-        if isinstance(result, bytes) or ends_stream(result):
+    def _decide_streamed(self, payload: bytes, event: Any) -> bytes | Failure | Deferred:
+        lane, journal = self._desk.lane, self._calls.journal
+        result = lane.answer(self._calls.stream, payload, self._desk.peer(event), event.invocation_metadata)
+        if not isinstance(result, bytes) and not ends_stream(result):
+            result = stream_error(result)
+        notes = lane.notes.take()
+        if journal is None or not notes:
             return result
-        return stream_error(result)
+        if not journal.must_wait(notes):
+            journal.submit(notes)
+            return result
+        return partial(self._answer_kept, journal, notes, result)
+
+    def _answer_kept(
+        self,
+        journal: Journal,
+        notes: Sequence[Note],
+        result: bytes | Failure,
+        answer: Callable[[bytes | Failure], None],
+    ) -> None:
+        def done(error: SpoolError | None) -> None:
+            answer(result if error is None else stream_error(failure_of(error, self._calls.stream.path)))
+
+        journal.submit(notes, done)
 
     def _reflect(self, payload: bytes, event: Any) -> bytes | Failure:
         try:

@@ -15,13 +15,13 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from pdp.errors import ConfigError, LimitError, StoppingError
+from pdp.errors import ConfigError, LimitError, SpoolError, StoppingError
 from pdp.server.address import Address
 from pdp.server.health import CHECK, Health
 from pdp.server.peers import Peer
-from pdp.server.status import Failure
+from pdp.server.status import Failure, failure_of
 from pdp.server.transports.base import TransportOptions
 from pdp.server.transports.calls import Calls, Lane, Metadata, Served
 from pdp.server.transports.grpcio import GrpcTransport
@@ -105,6 +105,29 @@ class NativeTransport:
         self._folder.cleanup()
 
 
+class _Answer(NamedTuple):
+    """What a call is to be answered, and whether it left a record."""
+
+    call_id: int
+    result: bytes | Failure
+    recorded: bool
+
+
+class _Pending:
+    """Answers that wait for the disk: they leave once, when their records are there or when that takes too long."""
+
+    def __init__(self, front: _Front, answers: Sequence[_Answer]) -> None:
+        self._front = front
+        self._answers = answers
+        self._lock = threading.Lock()
+
+    def settle(self, error: SpoolError | None) -> None:
+        """Answer, unless that was done."""
+        with self._lock:
+            answers, self._answers = self._answers, ()
+        self._front.reply_all(answers, error)
+
+
 class _Front:
     """One listening address with the thread that answers its calls."""
 
@@ -141,20 +164,34 @@ class _Front:
         self._thread.join()
 
     def _run(self) -> None:
-        answers: list[tuple[int, bytes | Failure]] = []
         while (events := self._receive(_BATCH)) is not None:
-            # All are decided before the first is answered, so that they can be recorded together.
+            # All are decided before the first is answered, so that they are recorded together.
+            answers: list[_Answer] = []
+            notes = self._lane.notes
             for event in events:
                 call_id = event[1]
                 if event[3] is None:
                     self._waiting.discard(call_id)
                     continue
+                begun = len(notes.records)
                 result = self._answer(event)
                 if result is not None:
-                    answers.append((call_id, result))
-            for call_id, result in answers:
-                self._reply(call_id, result)
-            answers.clear()
+                    answers.append(_Answer(call_id, result, len(notes.records) > begun))
+            records = notes.take()
+            if not records or self._calls.journal is None:
+                self.reply_all(answers, None)
+            elif not self._calls.journal.must_wait(records):
+                self.reply_all(answers, None)
+                self._calls.journal.submit(records)
+            else:
+                pending = _Pending(self, answers)
+                pending.settle(self._calls.journal.keep(records, pending.settle))
+
+    def reply_all(self, answers: Sequence[_Answer], error: SpoolError | None) -> None:
+        """Answer; with an error, those that left a record are refused."""
+        refusal = None if error is None else failure_of(error, "Decide")
+        for call_id, result, recorded in answers:
+            self._reply(call_id, refusal if refusal is not None and recorded else result)
 
     def _answer(self, event: Any) -> bytes | Failure | None:
         """Answer a call, or put it off and return None."""
@@ -189,7 +226,7 @@ class _Front:
     ) -> None:
         if call_id not in self._waiting:
             return
-        result = self._long_lane.answer(served, payload, peer, metadata, begun)
+        result = self._long_lane.keep(served, self._long_lane.answer(served, payload, peer, metadata, begun))
         self._waiting.discard(call_id)
         self._reply(call_id, result)
 

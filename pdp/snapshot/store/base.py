@@ -10,7 +10,7 @@ from pdp.snapshot.chain import SpooledRecord, StreamKey
 
 
 class TreeState(NamedTuple):
-    """The Merkle tree over a stream's chain values, as far as needed to go on: its size and its peaks, left to right."""
+    """The Merkle tree over a stream's chain values, as far as needed to go on: its size and peaks, left to right."""
 
     size: int
     peaks: tuple[bytes, ...]
@@ -67,7 +67,7 @@ class Writer(Protocol):
     """What the shipper needs. One writer a node; several nodes may write at the same time."""
 
     def states(self, node: str) -> Mapping[StreamKey, StreamState]:
-        """Return the state of every stream of a node that is not closed. Raises StoreError."""
+        """Return the state of every stream of a node that no stored checkpoint has closed. Raises StoreError."""
 
     def state(self, key: StreamKey) -> StreamState | None:
         """Return the state of one stream, closed or not; None for one that the store does not know."""
@@ -96,9 +96,7 @@ class Writer(Protocol):
 class Reader(Protocol):
     """What queries and verification need. It cannot change anything."""
 
-    def select(
-        self, where: Sql | None, *, after: Place | None, oldest_first: bool, limit: int
-    ) -> list[StoredRecord]:
+    def select(self, where: Sql | None, *, after: Place | None, oldest_first: bool, limit: int) -> list[StoredRecord]:
         """Return records in the order of (time, node, boot, retention, day, sequence), newest or oldest first.
 
         `after` is the key of the last record of the page before.

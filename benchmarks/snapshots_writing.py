@@ -1,0 +1,104 @@
+"""The way of a record from a decision to the store: what the spool and the store take a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snapshots_rows import FIRST_DAY, Bodies, make, stream_of
+
+from pdp.snapshot import columns
+from pdp.snapshot.spool.writer import Spool
+from pdp.snapshot.store import open_writer
+
+_MODELS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How much was done: operations, and seconds by the wall clock and of this process's CPU time."""
+
+    operations: int
+    wall: float
+    cpu: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "operations": self.operations,
+            "per_second": round(self.operations / self.wall, 1),
+            "cpu_us": round(self.cpu / self.operations * 1e6, 2),
+        }
+
+
+class Watch:
+    """Takes the time from its making on."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been."""
+        return time.perf_counter() - self._wall
+
+    def stop(self, operations: int) -> Rate:
+        """Return the rate of a number of operations."""
+        return Rate(operations, time.perf_counter() - self._wall, time.process_time() - self._cpu)
+
+
+def bodies() -> list[bytes]:
+    """Return serialized records of decisions."""
+    made = Bodies("writing")
+    return [made.next(FIRST_DAY * 86_400 * 10**9 + number, shown=made.shown()) for number in range(_MODELS)]
+
+
+def spool(folder: str, batches: Sequence[int], seconds: float) -> dict[str, Any]:
+    """Return the rate of appending by the size of a batch; each returns once it is on the disk."""
+    models = [("medium", body) for body in bodies()]
+    found = {}
+    for size in batches:
+        written = Spool(Path(folder) / str(size), node="node-1")
+        pieces = [[models[(at + n) % _MODELS] for n in range(size)] for at in range(0, _MODELS, max(size, 20))]
+        written.append(pieces[0])
+        count, watch = 0, Watch()
+        while watch.seconds < seconds:
+            written.append(pieces[count % len(pieces)])
+            count += 1
+        found[str(size)] = watch.stop(count * size).to_json()
+        written.close()
+    return found
+
+
+def draw_columns(seconds: float) -> dict[str, Any]:
+    """Return the rate of drawing out of records what stores search by."""
+    models = bodies()
+    count, watch = 0, Watch()
+    while watch.seconds < seconds:
+        for body in models:
+            columns.extract(body)
+        count += len(models)
+    return watch.stop(count).to_json()
+
+
+def take(url: str, seconds: float, batch: int) -> dict[str, Any]:
+    """Return the rate at which a store takes records whose chain and tree are known; their columns are drawn here."""
+    source = Bodies("take")
+    writer = open_writer(url)
+    rates: list[Rate] = []
+    number = 0
+    while sum(rate.wall for rate in rates) < seconds:
+        made = make(stream_of("medium", FIRST_DAY, number), batch, source, closed=False)
+        watch = Watch()
+        writer.take(made.records, [made.state])
+        rate = watch.stop(batch)
+        if number:  # the first one creates the partition
+            rates.append(rate)
+        number += 1
+    writer.close()
+    return Rate(
+        sum(rate.operations for rate in rates), sum(rate.wall for rate in rates), sum(rate.cpu for rate in rates)
+    ).to_json()

@@ -1,0 +1,213 @@
+"""Going through one file of a spool in the order in which it was written, and checking it on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from pdp.errors import SpoolError
+from pdp.snapshot.chain import SpooledRecord, StreamKey, hasher
+from pdp.snapshot.spool.segment import Header, Start, open_to_read, read_header, read_starts
+
+_CHUNK = 1024
+Bounds = Mapping[StreamKey, int]
+"""For each stream the sequence from which a later file takes it on: records from there on do not count."""
+
+
+class DamageError(Exception):
+    """A file that cannot be read on as it is; `reason` is for the alarm."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Reached(NamedTuple):
+    next: int
+    chain: bytes
+
+
+@dataclass(slots=True)
+class _Cursor:
+    """All rows up to `place` have been passed; `reached` says by stream id how far that is."""
+
+    place: int = 0
+    reached: dict[int, _Reached] = field(default_factory=dict)
+
+    def copy(self) -> _Cursor:
+        return _Cursor(self.place, dict(self.reached))
+
+
+class SegmentScan:
+    """A file that is read, with two marks: up to `_base` all is shipped, up to `_ahead` all was handed out."""
+
+    def __init__(self, path: Path, number: int) -> None:
+        self.path = path
+        self.number = number
+        self.header: Header | None = None
+        self.starts: dict[int, Start] = {}
+        self._db: sqlite3.Connection | None = None
+        self._base = _Cursor()
+        self._ahead = _Cursor()
+
+    def is_ready(self) -> bool:
+        """Whether the file's creation was finished. Raises DamageError."""
+        if self.header is None:
+            with self._reading() as db:
+                self.header = read_header(db)
+            if self.header is None:
+                self.close()
+                return False
+            self._load_starts()
+        return True
+
+    def streams(self) -> list[Start]:
+        """Return where every stream begins in this file, as it is now. Raises DamageError."""
+        self._load_starts()
+        return list(self.starts.values())
+
+    def read(self, expected: dict[StreamKey, int], bounds: Bounds, limit: int) -> tuple[list[SpooledRecord], bool]:
+        """Return up to `limit` records from the expected sequences on, which are moved on, and whether that was all.
+
+        Raises DamageError at the first record that does not fit; `expected` then stands at it.
+        """
+        if self._ahead.place > self._base.place and self._is_passed(self._ahead, expected):
+            self._base = self._ahead
+        if not self._is_passed(self._base, expected):
+            self._base = _Cursor()
+        cursor = self._ahead = self._base.copy()
+        found: list[SpooledRecord] = []
+        while len(found) < limit:
+            rows = self._rows(cursor.place, min(_CHUNK, limit - len(found)), body=True)
+            for row in rows:
+                record = self._check(cursor, row, expected, bounds)
+                if record is not None:
+                    found.append(record)
+            if not rows:
+                return found, True
+        return found, False
+
+    def advance(self, positions: Mapping[StreamKey, int], bounds: Bounds) -> bool:
+        """Move on over records that are below the positions; return whether there are no others. Raises DamageError."""
+        for cursor in (self._ahead, self._base):
+            if self._is_passed(cursor, positions):
+                break
+        else:
+            cursor = _Cursor()
+        cursor = self._base = cursor.copy()
+        while rows := self._rows(cursor.place, _CHUNK, body=False):
+            for place, stream, sequence, _, chain in rows:
+                key = self._start(stream).key
+                if sequence < bounds.get(key, sequence + 1):
+                    if sequence >= positions.get(key, 0):
+                        return False
+                    cursor.reached[stream] = _Reached(sequence + 1, chain)
+                cursor.place = place
+        return True
+
+    def forget(self) -> None:
+        """Take back what was handed out last."""
+        self._ahead = self._base.copy()
+
+    def reached(self, stream: int) -> int:
+        """Return the sequence after the last record of a stream that was handed out or passed."""
+        known = self._ahead.reached.get(stream)
+        return known.next if known is not None else self.starts[stream].first if stream in self.starts else 0
+
+    def pending(self) -> tuple[int, bytes | None]:
+        """Return how many records are not shipped yet, and the oldest one's body. Raises DamageError."""
+        with self._reading() as db:
+            last = db.execute("SELECT coalesce(max(place), 0) FROM records").fetchone()[0]
+        rows = self._rows(self._base.place, 1, body=True)
+        return max(0, last - self._base.place), rows[0][3] if rows else None
+
+    def close(self) -> None:
+        """Let go of the file; it is opened again when needed."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _check(
+        self, cursor: _Cursor, row: tuple[int, int, int, bytes, bytes], expected: dict[StreamKey, int], bounds: Bounds
+    ) -> SpooledRecord | None:
+        place, stream, sequence, body, chain = row
+        start = self._start(stream)
+        key = start.key
+        bound = bounds.get(key)
+        if bound is not None and sequence >= bound:
+            cursor.place = place
+            return None
+        before = cursor.reached.get(stream) or _Reached(start.first, start.chain)
+        if sequence != before.next:
+            raise DamageError(f"record {sequence} of {_name(key)} follows record {before.next - 1}")
+        position = expected.get(key, 0)
+        record = None
+        if sequence >= position:
+            if sequence > position:
+                raise DamageError(f"records {position} to {sequence - 1} of {_name(key)} are missing")
+            # As `chain.link` does it.
+            if self._hash(before.chain + sequence.to_bytes(8, "big") + body).digest() != chain:
+                raise DamageError(f"record {sequence} of {_name(key)} does not fit its chain value")
+            record = SpooledRecord(key, sequence, body, chain)
+            expected[key] = sequence + 1
+        cursor.reached[stream] = _Reached(sequence + 1, chain)
+        cursor.place = place
+        return record
+
+    def _is_passed(self, cursor: _Cursor, positions: Mapping[StreamKey, int]) -> bool:
+        return all(
+            positions.get(self.starts[stream].key, 0) >= reached.next for stream, reached in cursor.reached.items()
+        )
+
+    def _start(self, stream: int) -> Start:
+        if stream not in self.starts:
+            self._load_starts()
+            if stream not in self.starts:
+                raise DamageError(f"nothing says what stream {stream} is")
+        return self.starts[stream]
+
+    def _load_starts(self) -> None:
+        if self.header is None:
+            return
+        with self._reading() as db:
+            self.starts = read_starts(db, self.header)
+        try:
+            self._hash = hasher(self.header.algorithm)
+        except ValueError as error:
+            raise DamageError(str(error)) from None
+
+    def _rows(self, place: int, limit: int, *, body: bool) -> list[tuple[int, int, int, bytes, bytes]]:
+        column = "body" if body else "NULL"
+        query = f"SELECT place, stream, sequence, {column}, chain FROM records WHERE place > ? ORDER BY place LIMIT ?"  # noqa: S608
+        with self._reading() as db:
+            return db.execute(query, (place, limit)).fetchall()
+
+    @contextlib.contextmanager
+    def _reading(self):  # type: ignore[no-untyped-def]
+        try:
+            if self._db is None:
+                self._db = open_to_read(self.path)
+            yield self._db
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", None) in _PASSING:
+                raise SpoolError(f"cannot read `{self.path}` now: {error}") from error
+            raise DamageError(str(error)) from error
+        except sqlite3.DatabaseError as error:
+            raise DamageError(str(error)) from error
+
+
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PROTOCOL,
+}
+
+
+def _name(key: StreamKey) -> str:
+    return f"`{key.boot}/{key.retention}/{key.day}`"
