@@ -9,12 +9,14 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString, cast
 
+import psycopg
 from snapshots_rows import CUSTOMERS, DAY_NANOS, FIRST_DAY, OPEN_NANOS, OPENS, SUBJECTS, Bodies, make, stream_of
 
 from pdp.snapshot.store.base import Writer
-from pdp.snapshot.store.sqlite_schema import SEQUENCE_BITS, records_table
+from pdp.snapshot.store.merge import SEQUENCE_BITS
+from pdp.snapshot.store.sqlite_schema import records_table
 
 MODELS = 400
 """Records made for each partition."""
@@ -107,3 +109,54 @@ def fill_sqlite(path: Path, wanted: list[Part]) -> None:
     connection.execute("PRAGMA optimize")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
+
+
+_POSTGRES_MODELS = """
+CREATE TEMP TABLE models ON COMMIT DROP AS
+SELECT row_number() OVER (ORDER BY position) - 1 AS n, kind, severity, caller, facts, body FROM {table}
+"""
+_POSTGRES = """
+INSERT INTO {table}
+  (retention, day, position, time, id, kind, severity, subject_id, caller, resource_key, facts, body, chain)
+SELECT
+  %(retention)s, %(day)s, %(first)s + {models} + g.i, %(start)s + %(span)s::bigint / %(count)s * g.i,
+  md5(%(first)s::text || g.i), m.kind, m.severity, 'T' || lpad(floor({subjects} * u * u)::text, 4, '0'), m.caller,
+  lpad(to_hex(floor({customers} * v)::bigint), 32, '0'), m.facts, m.body, sha256(g.i::text::bytea)
+FROM (SELECT i, random() AS u, random() AS v FROM generate_series(0, %(count)s - 1) AS i) AS g
+JOIN models AS m ON m.n = g.i * 7919 %% {models}
+"""
+
+
+def fill_postgres(url: str, wanted: list[Part]) -> None:
+    """Multiply the models of a PostgreSQL store; the URL is that of its owner."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        # A store that is lost when the machine fails is made again.
+        connection.execute("SET synchronous_commit = off")
+        numbers = {
+            (retention, day): number
+            for retention, day, number in connection.execute("SELECT retention, day, number FROM jingxi.streams")
+        }
+        for part in wanted:
+            count = part.rows - MODELS
+            if not count:
+                continue
+            table = f"jingxi.records_{part.retention}_{part.day}"
+            values: dict[str, Any] = {
+                "retention": part.retention, "day": part.day, "count": count, "start": part.start, "span": OPEN_NANOS,
+                "first": numbers[part.retention, part.day] << SEQUENCE_BITS,
+            }  # fmt: skip
+            fill = _POSTGRES.format(table=table, models=MODELS, subjects=SUBJECTS, customers=CUSTOMERS)
+            with connection.transaction():
+                connection.execute(_own(_POSTGRES_MODELS.format(table=table)))
+                connection.execute("ANALYZE models")
+                connection.execute(_own(fill), values)
+                connection.execute(
+                    "UPDATE jingxi.parts SET records = %s, high = greatest(high, %s) WHERE retention = %s AND day = %s",
+                    (part.rows, part.start + OPEN_NANOS, part.retention, part.day),
+                )
+        connection.execute("VACUUM (ANALYZE)")
+        connection.execute("CHECKPOINT")
+
+
+def _own(text: str) -> LiteralString:
+    return cast("LiteralString", text)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import click
 
 from pdp import __version__
 from pdp.cli.exits import ExitCode
+from pdp.cli.lazy import Entry, LazyGroup
 from pdp.errors import PdpError
 
 EPILOG = """\b
@@ -36,15 +34,6 @@ Exit codes:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A command before its module is imported, so that `pdp --help` does not wait for all of them."""
-
-    section: str
-    target: str
-    help: str
-
-
 COMMANDS: dict[str, Entry] = {
     "check": Entry("Write policies", "pdp.cli.check:check", "Find everything that is wrong with a policy set."),
     "test": Entry("Write policies", "pdp.cli.test:test", "Run the scenarios of a policy set and show what they cover."),
@@ -59,42 +48,10 @@ COMMANDS: dict[str, Entry] = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command when it is called and lists commands by section."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of the help."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command by name."""
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
-            return None
-        module, _, name = entry.target.partition(":")
-        command = getattr(importlib.import_module(module), name)
-        assert isinstance(command, click.Command)  # noqa: S101 - COMMANDS is ours
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that a command line names. Raises UsageError that suggests a near one."""
-        near = difflib.get_close_matches(args[0], COMMANDS, 1)
-        if args[0] not in COMMANDS and near:
-            ctx.fail(f"no command `{args[0]}`; did you mean `{near[0]}`?")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands of each section."""
-        for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
-            with formatter.section(section):
-                formatter.write_dl([(name, e.help) for name, e in COMMANDS.items() if e.section == section])
-
-
 @click.group(
-    cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
-)
+    cls=LazyGroup, entries=COMMANDS, epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)  # fmt: skip
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(__version__, "-V", "--version", prog_name="pdp", message="%(prog)s %(version)s")
 def cli(*, debug: bool) -> None:

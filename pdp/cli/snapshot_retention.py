@@ -16,7 +16,9 @@ from pdp.cli import console
 from pdp.cli.exits import CommandError, ExitCode
 from pdp.cli.policies import clock, plural
 from pdp.cli.settings import load_settings, require
+from pdp.errors import EvidenceError
 from pdp.server.settings import Settings
+from pdp.server.spools import open_spool
 from pdp.snapshot.archive import Archived, write_archive
 from pdp.snapshot.chain import RETENTIONS
 from pdp.snapshot.checkpoint import parse_checkpoint
@@ -32,8 +34,8 @@ from pdp.snapshot.retention import (
     operation,
     remove_hold,
 )
-from pdp.snapshot.signing import TrustedKeys
-from pdp.snapshot.spool import Spool, SpoolLimits
+from pdp.snapshot.signing import TrustedKeys, Verdict
+from pdp.snapshot.spool.writer import Spool
 from pdp.snapshot.store import open_maintainer, open_reader
 from pdp.snapshot.store.base import Hold, Maintainer, Reader
 from pdp.v1 import snapshot_pb2
@@ -79,6 +81,8 @@ _WORDS: Final = {
         "doubt": "不会删除任何记录",
     },
 }  # fmt: skip
+_RETENTION: Final = "long"
+"""What becomes of records is told for as long as any of them is kept."""
 _DAY = click.DateTime(["%Y-%m-%d"])
 _JSON = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 _LANG = click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="The language.")
@@ -114,19 +118,13 @@ class Place:
     @contextmanager
     def record(self) -> Iterator[Callable[[snapshot_pb2.Operation], None]]:
         """Give what makes an operation durable: this node's spool, from where its service ships it."""
-        audit = self.settings.audit
         spool: Spool | None = None
 
         def append(entry: snapshot_pb2.Operation) -> None:
             nonlocal spool
             if spool is None:
-                spool = Spool(
-                    self.settings.data_folder / "spool",
-                    node=self.settings.node_name,
-                    algorithm=audit.hash,
-                    limits=SpoolLimits(max_bytes=audit.spool_bytes, second_folder=audit.second_spool),
-                )
-            spool.append([("long", snapshot_pb2.Record(operation=entry).SerializeToString())], last=True)
+                spool = open_spool(self.settings)
+            spool.append([(_RETENTION, snapshot_pb2.Record(operation=entry).SerializeToString())], last=True)
 
         try:
             yield append
@@ -208,7 +206,10 @@ def expire_(
 def verified(signed: bytes, keys: TrustedKeys) -> snapshot_pb2.Checkpoint:
     """Return what a checkpoint holds. Raises EvidenceError when its signature is not one of the keys'."""
     outer, inner = parse_checkpoint(signed)
-    keys.require(outer)
+    verdict = keys.verify(outer.key_id, outer.signature, outer.checkpoint)
+    if verdict is not Verdict.GOOD:
+        why = f"the key `{outer.key_id}` is not trusted" if verdict is Verdict.UNKNOWN_KEY else "its signature is wrong"
+        raise EvidenceError(f"checkpoint {inner.number} of node `{inner.node}`: {why}; nothing goes by it")
     return inner
 
 

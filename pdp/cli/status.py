@@ -143,8 +143,8 @@ def _print(told: dict[str, Any], rates: dict[str, Any]) -> None:
         if told.get(f"{what}_error"):
             facts.add_row(what, f"REFUSED {_refusal(told[f'{what}_error'])}; what was in force before goes on")
     if (kept := told.get("snapshots")) is not None:
-        facts.add_row("snapshots", _snapshots(kept))
-        facts.add_row("checkpoint", _checkpoint(kept["shipper"]))
+        facts.add_row("records", _records(kept))
+        facts.add_row("evidence", _checkpoint(kept["shipper"]))
         for alarm, words in sorted(kept["shipper"].get("alarms", {}).items()):
             facts.add_row("alarm", f"{alarm}: {words}")
     out = console.console()
@@ -173,10 +173,10 @@ def _print(told: dict[str, Any], rates: dict[str, Any]) -> None:
     out.print(calls if calls.row_count else "no calls yet")
 
 
-def _snapshots(kept: dict[str, Any]) -> str:
+def _records(kept: dict[str, Any]) -> str:
     """Return how records fare: on this machine, on their way, in the store."""
     spools, shipper = kept["spools"], kept["shipper"]
-    words = [f"{spools.get('appended', 0):,.0f} recorded"]
+    words = [f"{spools.get('appended', 0):,.0f} written"]
     words += [f"{count:,.0f} {name.upper()}" for name in ("refused", "unrecorded") if (count := spools.get(name, 0))]
     if "shipped" not in shipper:
         return ", ".join([*words, f"shipper {shipper['state']}"])
@@ -189,7 +189,7 @@ def _snapshots(kept: dict[str, Any]) -> str:
 
 def _checkpoint(shipper: dict[str, Any]) -> str:
     age = shipper.get("checkpoint_age_seconds")
-    return "none yet" if age is None else f"{shipper['checkpoint']}, {_duration(age)} ago"
+    return "no checkpoint yet" if age is None else f"checkpoint {shipper['checkpoint']}, {_duration(age)} ago"
 
 
 def _refusal(error: dict[str, Any]) -> str:

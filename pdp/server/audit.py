@@ -109,7 +109,8 @@ class AuditTrail:
         link = self._place.link
         if link is not None:
             with contextlib.suppress(WorkerError):  # it is gone, and the next one will tell
-                self._told = cast("Shipping", await link.request(Kind.COLLECT, within=_COLLECT_SECONDS))
+                told = await link.request(Kind.COLLECT, within=_COLLECT_SECONDS)
+                self._told = cast("Shipping", told) if told else None
 
     def facts(self) -> ShipperFacts | None:
         """Return how the shipper does; None when nothing is kept."""

@@ -29,10 +29,13 @@ _NONE = bytes(chain.DIGEST_BYTES)
 class Head(NamedTuple):
     """What a checkpoint says of a stream."""
 
-    count: int
+    size: int
     checkpoint: int
     chain: bytes
     root: bytes
+
+
+_NO_HEAD = Head(0, 0, b"", b"")
 
 
 @dataclass(slots=True)
@@ -41,16 +44,16 @@ class StreamHeads:
 
     algorithm: str
     packed: bytearray = field(default_factory=bytearray)
-    last: Head = Head(0, 0, b"", b"")
+    last: Head = _NO_HEAD
     closed_at: int | None = None
 
     def add(self, head: Head, *, closed: bool) -> None:
         """Add a head of a later checkpoint."""
         self.packed += _HEAD.pack(*head)
-        if head.count >= self.last.count:
+        if head.size >= self.last.size:
             self.last = head
         if closed:
-            self.closed_at = head.count
+            self.closed_at = head.size
         if len(self.packed) > MOST_HEADS * _HEAD.size:
             kept = list(_HEAD.iter_unpack(self.packed))
             # From the end, so that the last one stays.
@@ -191,9 +194,7 @@ class _Reading:
             self._missing(self._expected, number - 1)
             self._before = None
         elif number < self._expected:
-            self._find(
-                Kind.CHECKPOINT_ALTERED, number, Label("编号出现不止一次", "its number stands there more than once")
-            )
+            self._find(Kind.CHECKPOINT_ALTERED, number, Label("编号出现不止一次", "its number stands there twice"))
             return
         self._expected = number + 1
         self.heads.checkpoints += 1
@@ -251,9 +252,7 @@ class _Reading:
         for told in message.heads:
             key = stream_key(told.stream)
             if key.node != self._node or len(told.chain) != len(told.root) or len(told.root) != chain.DIGEST_BYTES:
-                self._find(
-                    Kind.CHECKPOINT_ALTERED, number, Label("含有无效的链头", "it holds a head that is not valid")
-                )
+                self._find(Kind.CHECKPOINT_ALTERED, number, Label("含有无效的链头", "a head in it is not valid"))
                 continue
             known = self.heads.streams.get(key)
             if known is None:

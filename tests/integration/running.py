@@ -107,6 +107,7 @@ class RunningServer:
     def wait_until_ready(self) -> None:
         outcome = self._started.get(timeout=PATIENCE)
         if isinstance(outcome, BaseException):
+            self.join()
             raise outcome
 
     def request_stop(self) -> None:

@@ -21,7 +21,7 @@ from pdp.errors import ConfigError
 from pdp.server import admin
 from pdp.server.address import Address
 from pdp.server.admin import MAX_CONNECTIONS, MAX_REQUEST, AdminServer
-from pdp.server.facts import Facts, Snapshot, WorkerFacts
+from pdp.server.facts import Facts, ShipperFacts, Shipping, Snapshot, SpoolCounts, WorkerFacts
 from pdp.server.metrics import WorkerMetrics
 
 PATIENCE = 60.0
@@ -40,6 +40,7 @@ class Service:
             workers=self.workers, revision=3, hash="abc", started_at=time.time() - 100, address="127.0.0.1:7070",
             transport="grpc", policies_error=None,
         )  # fmt: skip
+        self.spool: SpoolCounts | None = None
         self.collect: Callable[[], Any] = self._collect
         self.broken: Exception | None = None
         self._started: queue.Queue[Address | BaseException] = queue.Queue()
@@ -52,7 +53,8 @@ class Service:
 
     async def _collect(self) -> list[Snapshot]:
         pairs = zip(self.metrics, self.workers, strict=True)
-        return [made.snapshot() | {"pid": worker["pid"]} for made, worker in pairs]  # type: ignore[misc,operator]
+        audit = {} if self.spool is None else {"audit": self.spool}
+        return [made.snapshot() | {"pid": worker["pid"]} | audit for made, worker in pairs]  # type: ignore[misc,operator]
 
     def _facts(self) -> Facts:
         if self.broken is not None:
@@ -294,6 +296,31 @@ def test_status_shows_workers_calls_and_what_was_refused(
     assert "(and 2 more)" in text
     assert re.search(r"^0 101 ready 3 0 .* 1 min [3-5][0-9] s", text, re.MULTILINE)
     assert re.search(r"^Decide 1,501 75 µs 95 µs 100 µs since start", text, re.MULTILINE)
+
+
+def test_status_shows_how_records_fare(service: Service, status: Callable[..., tuple[int, str, str]]) -> None:
+    assert json.loads(service.get("/status")[1])["snapshots"] is None
+    service.spool = SpoolCounts(appended=1_500, refused=2, unrecorded=0, level="ALARM", bytes=4096)
+    shipping = Shipping(
+        shipped=2_990, lag_records=10, lag_bytes=900, lag_seconds=75.0, store_up=False, store_error="no such host",
+        checkpoint=8, checkpoint_at=time.time() - 70, quarantined=0, alarms={"store.away": "no such host"},
+    )  # fmt: skip
+    shipper = ShipperFacts(pid=7, state="ready", restarts=1, started_at=time.time() - 30, shipping=shipping)
+    service.facts["shipper"] = shipper
+    wait_for(lambda: json.loads(service.get("/status")[1])["snapshots"]["spools"].get("appended") == 3_000)
+    told = json.loads(service.get("/status")[1])
+    assert told["ready"]
+    assert told["workers"][0]["spool"]["level"] == "ALARM"
+    kept = told["snapshots"]["shipper"]
+    assert (kept["pid"], kept["restarts"], kept["lag_records"], kept["store_up"]) == (7, 1, 10, False)
+    assert 70 <= kept["checkpoint_age_seconds"] < 70 + PATIENCE
+    code, out, _ = status("--admin", service.address, "--interval", 0)
+    text = re.sub(" +", " ", out)
+    assert code == 0
+    waiting = "10 waiting for 1 min 15 s, STORE AWAY: no such host"
+    assert f"records 3,000 written, 4 REFUSED, 2,990 shipped, {waiting}" in text
+    assert re.search(r"^evidence checkpoint 8, 1 min [1-5][0-9] s ago", text, re.MULTILINE)
+    assert "alarm store.away: no such host" in text
 
 
 def test_status_tells_rates_between_two_readings(service: Service, status: Callable[..., tuple[int, str, str]]) -> None:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from pdp.engine.counts import Counts
-from pdp.server import exposition, metrics
+from pdp.server import exposition, exposition_audit, metrics
 from pdp.server.exposition import History, is_ready, render
-from pdp.server.facts import Facts, Snapshot, WorkerFacts
+from pdp.server.facts import Facts, ShipperFacts, Shipping, Snapshot, SpoolCounts, WorkerFacts
 from pdp.server.latency import quantile
 from pdp.server.metrics import BOUNDS, MAX_ATTRIBUTES, OTHER, WorkerMetrics
 
@@ -46,6 +46,14 @@ class FakeProgram:
 def worker(pid: int, state: str = "ready", **more: Any) -> WorkerFacts:
     facts = WorkerFacts(pid=pid, state=state, revision=1, hash="h", restarts=0, started_at=time.time())
     return facts | more  # type: ignore[return-value,operator]
+
+
+def shipper(**more: Any) -> ShipperFacts:
+    told = Shipping(
+        shipped=12, lag_records=6, lag_bytes=600, lag_seconds=1.5, store_up=False, store_error="it is away",
+        checkpoint=8, checkpoint_at=time.time() - 60, quarantined=7, alarms={"store.away": "it is away"},
+    )  # fmt: skip
+    return ShipperFacts(pid=13, state="ready", restarts=2, started_at=time.time(), shipping=told) | more  # type: ignore[return-value,operator]
 
 
 def facts_of(*workers: WorkerFacts, **more: Any) -> Facts:
@@ -224,13 +232,17 @@ def text() -> bytes:
     made.observe("Decide", 0, 0.00006)
     made.observe("Decide", 13, 30.0)
     history = History()
-    history.update([snapshot_of(made, pid=11)], [11])
+    counts = SpoolCounts(
+        appended=9, commits=4, commit_seconds=0.25, failures=2, rotations=1, refused=3, unrecorded=5, bytes=4096,
+        level="SHED", quarantined=7, waiting=1,
+    )  # fmt: skip
+    history.update([snapshot_of(made, pid=11, audit=counts)], [11])
     refused = {"at": 1.0, "reason": "x"}
     return render(
         history,
         facts_of(
             worker(11, revision=7), worker(12, "down", restarts=3), revision=7, hash="abc", policies_error=refused,
-            loads={"policies": {"accepted": 2, "refused": 1}},
+            loads={"policies": {"accepted": 2, "refused": 1}}, shipper=shipper(),
         ),
     )  # fmt: skip
 
@@ -259,8 +271,57 @@ def test_the_text_says_what_was_counted(text: bytes) -> None:
         ("pdp_worker_revision", (("worker", "0"),)): 7,
         ("pdp_worker_restarts_total", (("worker", "1"),)): 3,
         ("pdp_ready", ()): 1,
+        ("pdp_snapshots_total", ()): 9,
+        ("pdp_snapshot_commit_seconds_count", ()): 4,
+        ("pdp_snapshot_commit_seconds_sum", ()): 0.25,
+        ("pdp_snapshots_refused_total", ()): 3,
+        ("pdp_snapshots_unrecorded_total", ()): 5,
+        ("pdp_spool_failures_total", ()): 2,
+        ("pdp_spool_rotations_total", ()): 1,
+        ("pdp_spool_bytes", ()): 4096,
+        ("pdp_spool_level", (("worker", "0"),)): 2,
+        ("pdp_spool_quarantined", ()): 7,
+        ("pdp_shipper_up", ()): 1,
+        ("pdp_shipper_restarts_total", ()): 2,
+        ("pdp_shipper_lag_records", ()): 6,
+        ("pdp_shipper_lag_bytes", ()): 600,
+        ("pdp_shipper_lag_seconds", ()): 1.5,
+        ("pdp_snapshots_shipped_total", ()): 12,
+        ("pdp_store_up", ()): 0,
+        ("pdp_checkpoint_number", ()): 8,
+        ("pdp_snapshot_alarm", (("alarm", "store.away"),)): 1,
     }
     assert {key: told[key] for key in expected} == expected
+
+
+def test_a_store_that_is_away_makes_no_service_unready(text: bytes) -> None:
+    told = samples(text)
+    assert (told["pdp_store_up", ()], told["pdp_ready", ()]) == (0, 1)
+    assert 60 <= told["pdp_checkpoint_age_seconds", ()] < 120
+
+
+def test_the_spools_of_workers_that_are_gone_still_count() -> None:
+    first, second = WorkerMetrics(["Decide"]), WorkerMetrics(["Decide"])
+    counts = SpoolCounts(appended=5, commits=2, bytes=100, level="FULL")
+    history = History()
+    history.update([snapshot_of(first, pid=1, audit=counts)], [1])
+    history.update([snapshot_of(second, pid=2, audit=counts | {"appended": 1, "level": "NORMAL"})], [2])
+    told = samples(render(history, facts_of(worker(2), shipper=shipper())))
+    assert (told["pdp_snapshots_total", ()], told["pdp_snapshot_commit_seconds_count", ()]) == (6, 4)
+    assert (told["pdp_spool_bytes", ()], told["pdp_spool_level", (("worker", "0"),)]) == (100, 0)
+
+
+def test_without_records_nothing_is_told_of_them() -> None:
+    names = {name for name, _ in samples(render(History(), facts_of(worker(1), shipper=None)))}
+    assert not any("spool" in name or "snapshot" in name or "shipper" in name for name in names)
+
+
+def test_a_shipper_that_has_told_nothing_yet_is_only_up_or_down() -> None:
+    facts = shipper(state="starting")
+    del facts["shipping"]
+    told = samples(render(History(), facts_of(worker(1), shipper=facts)))
+    assert told["pdp_shipper_up", ()] == 0
+    assert ("pdp_store_up", ()) not in told
 
 
 def test_hostile_labels_stay_labels() -> None:
@@ -282,7 +343,8 @@ def test_the_guide_and_the_module_list_what_is_told(text: bytes) -> None:
         for family in text_string_to_metric_families(text.decode())
     }
     assert documented() == told
-    in_module = set(re.findall(r"^\| (pdp_\w+) \|", exposition.__doc__ or "", re.MULTILINE))
+    listed = f"{exposition.__doc__}\n{exposition_audit.__doc__}"
+    in_module = set(re.findall(r"^\| (pdp_\w+) \|", listed, re.MULTILINE))
     assert in_module == set(told)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -70,7 +70,7 @@ class Schema:
     """
 
     attributes: Mapping[str, AttributeType] = field(default_factory=dict)
-    key_of: Callable[[str, str], list[str]] = _no_keys
+    key_of: Callable[[str, str], Sequence[str]] = _no_keys
     resource_types: tuple[str, ...] = ()
 
     def term(self, name: str) -> Term | None:

@@ -31,7 +31,11 @@ _SCHEMA = (
     """CREATE TABLE records(place INTEGER PRIMARY KEY, stream INTEGER NOT NULL, sequence INTEGER NOT NULL,
     body BLOB NOT NULL, chain BLOB NOT NULL)""",
 )
-_INSERT = "INSERT INTO records(stream, sequence, body, chain) VALUES (?, ?, ?, ?)"
+_INSERT = "INSERT INTO records(stream, sequence, body, chain) VALUES "
+# INVARIANT: one statement for many rows. Each statement lets other threads run and may wait a whole switch interval
+# for its next turn: 64 statements beside a busy thread took 46 ms, one takes 1 ms.
+_ROWS = 64
+_INSERTS = tuple(_INSERT + ", ".join(["(?, ?, ?, ?)"] * count) for count in range(_ROWS + 1))
 
 Row = tuple[int, int, bytes, bytes]
 """stream id, sequence, body, chain value"""
@@ -105,7 +109,9 @@ class SegmentWriter:
         execute("BEGIN IMMEDIATE")
         if new := [start for start in starts if start.id not in self._declared]:
             self._declare(new)
-        self._db.executemany(_INSERT, rows)
+        for at in range(0, len(rows), _ROWS):
+            part = rows[at : at + _ROWS]
+            execute(_INSERTS[len(part)], [value for row in part for value in row])
         execute("COMMIT")
         added = 0
         for row in rows:

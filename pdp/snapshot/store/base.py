@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -142,8 +143,11 @@ class Reader(Protocol):
         The largest groups come first and then the least keys; by key when `in_order`. None is a key like any other.
         """
 
-    def interrupt(self) -> None:
-        """Stop the statement that another thread runs on it now, which raises StoreError there; nothing otherwise."""
+    def interruptible(self) -> AbstractContextManager[Callable[[], None]]:
+        """Give a function that any thread may call to stop what the thread that entered is asking, now or later.
+
+        What is stopped raises StoreError; questions of other threads go on. Called after the end, it does nothing.
+        """
 
     def close(self) -> None:
         """Let go of the connection."""

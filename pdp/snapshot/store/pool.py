@@ -19,7 +19,7 @@ C = TypeVar("C", bound=Closable)
 
 
 class Pool(Generic[C]):
-    """Connections that are opened when they are first needed, at most `size` at a time; one that failed is not reused."""
+    """Connections opened when they are first needed, at most `size` at a time; one that failed is not used again."""
 
     def __init__(self, connect: Callable[[], C], size: int) -> None:
         self._connect = connect

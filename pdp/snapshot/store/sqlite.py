@@ -18,9 +18,9 @@ from pdp.snapshot import columns
 from pdp.snapshot.chain import SpooledRecord, StreamKey
 from pdp.snapshot.store import intake, sqlite_path
 from pdp.snapshot.store.base import Hold, StreamState
+from pdp.snapshot.store.merge import SEQUENCE_BITS
 from pdp.snapshot.store.sqlite_connection import STATE, SqliteStore, held_state, one, parts, to_state
 from pdp.snapshot.store.sqlite_reader import SqliteReader
-from pdp.snapshot.store.merge import SEQUENCE_BITS
 from pdp.snapshot.store.sqlite_schema import create_part, records_table
 
 _MARKS = ", ".join("?" * (len(columns.NAMES) + 3))

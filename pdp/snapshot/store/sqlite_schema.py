@@ -1,8 +1,8 @@
 """Tables of the SQLite store.
 
 Records stand in one table for each partition (retention, day), so that a partition ends with DROP TABLE. A row's key
-is its stream's number and its sequence in one: records lie in the order of their chains, doubles are refused without an index of
-their own, and node and boot stand in `streams` once.
+is its stream's number and its sequence in one: records lie in the order of their chains, doubles are refused without
+an index of their own, and node and boot stand in `streams` once.
 """
 
 from __future__ import annotations

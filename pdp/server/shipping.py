@@ -1,0 +1,94 @@
+"""The shipper: a process that brings records from this machine into the store and signs checkpoints over them.
+
+`python -m pdp.server.shipping --control-fd N` is started by the supervisor and does what comes over the control
+channel. When the supervisor is gone it ends itself; what it has not shipped stays on the disk for the next one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import pickle
+import signal
+import socket
+from pathlib import Path
+
+from pdp.errors import WorkerError
+from pdp.server import control, logs
+from pdp.server.control import Data, Frame, Kind
+from pdp.server.settings import Settings
+
+# Without a supervisor its successor waits for the lock.
+_ORPHAN_SECONDS = 2.0
+_NICE = 10
+
+log = logging.getLogger(__name__)
+
+
+class Shipping:
+    """What a shipper process holds. `handle` does what the supervisor asks for."""
+
+    def __init__(self, *, own_process: bool) -> None:
+        self._own_process = own_process
+        self.stopped = asyncio.Event()
+
+    async def handle(self, frame: Frame) -> Data:
+        """Do what a frame says. Raises PdpError when it cannot be done."""
+        match frame.kind:
+            case Kind.CONFIGURE:
+                # The only one at the other end is the supervisor, which started this process.
+                await self._configure(pickle.loads(frame.payload))  # noqa: S301 - as said
+            case Kind.COLLECT:
+                return {}
+            case Kind.STOP:
+                await self.stop(json.loads(frame.payload)["grace"])
+            case _:
+                raise WorkerError(f"{frame.kind.name} is no request")
+        return {}
+
+    async def _configure(self, settings: Settings) -> None:
+        if self._own_process:
+            logs.configure(settings.log.format, settings.log.level)
+            os.umask(0o077)
+            # Decisions come first.
+            os.nice(_NICE)
+
+    async def stop(self, grace: float) -> None:
+        """Ship what there is, at the latest after `grace` seconds, and sign a last checkpoint."""
+        del grace
+        self.stopped.set()
+
+
+async def ship(channel: socket.socket, *, own_process: bool) -> None:
+    """Do what comes over the channel until told to stop, or until the supervisor is gone."""
+    reader, writer = await asyncio.open_unix_connection(sock=channel, limit=1 << 20)
+    shipping = Shipping(own_process=own_process)
+    answering = asyncio.create_task(control.answer(reader, writer, shipping.handle))
+    stopping = asyncio.create_task(shipping.stopped.wait())
+    await asyncio.wait((answering, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if not shipping.stopped.is_set():
+        logs.event(log, logging.WARNING, "shipper.orphaned", "the supervisor is gone; stopping")
+        await shipping.stop(0)
+    stopping.cancel()
+    await asyncio.wait((answering,), timeout=_ORPHAN_SECONDS)  # the supervisor hangs up once it has the reply
+    answering.cancel()
+    writer.close()
+    await asyncio.gather(answering, stopping, return_exceptions=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run as a process."""
+    parser = argparse.ArgumentParser(prog=Path(__file__).stem, description=__doc__)
+    parser.add_argument("--control-fd", type=int, required=True)
+    channel = socket.socket(fileno=parser.parse_args(arguments).control_fd)
+    # A terminal or a service manager signals all processes at once; the supervisor alone leads the way out.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    asyncio.run(ship(channel, own_process=True))
+
+
+if __name__ == "__main__":
+    main()

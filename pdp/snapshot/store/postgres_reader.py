@@ -1,0 +1,185 @@
+"""Questions to the PostgreSQL store: partition by partition, in the order of their times."""
+
+# ruff: noqa: D102, S608 - `base` tells what methods do; only our own names stand in the texts of SQL
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+
+from pdp.snapshot import columns
+from pdp.snapshot.chain import StreamKey
+from pdp.snapshot.store.base import Place, Sql, StoredRecord, StreamState
+from pdp.snapshot.store.merge import SEQUENCE_BITS, SEQUENCE_MASK, Page, Part, merged
+from pdp.snapshot.store.pool import Pool
+from pdp.snapshot.store.postgres_connection import (
+    STATE,
+    Connection,
+    PostgresConnection,
+    held_states,
+    records_table,
+    to_state,
+)
+
+READ_SECONDS: Final = 30.0
+"""How long one question may take."""
+CONNECTIONS: Final = 4
+"""How many questions are answered at the same time."""
+COUNT_AT_MOST: Final = 10_000
+COUNT_MILLISECONDS: Final = 250
+"""How far an estimate really counts before it takes the planner's word."""
+_CHUNK = 1_000
+_PARTS_AT_ONCE = 32
+
+_SETTINGS: Final = {
+    "default_transaction_read_only": "on",
+    "lock_timeout": "10000",
+    # The few streams are looked up for each record, which keeps the order of time: no sorting of all that match.
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+_COLUMNS = ", ".join(f"r.{name}::text" if name == "facts" else f"r.{name}" for name in columns.NAMES)
+_ROW = f"s.node, s.boot, s.retention, s.day, r.position & {SEQUENCE_MASK}, r.body, r.chain, {_COLUMNS}"
+
+
+class PostgresReader:
+    """See `base.Reader`."""
+
+    def __init__(self, url: str, seconds: float = READ_SECONDS) -> None:
+        self._pool = Pool(lambda: PostgresConnection(url, "reader", seconds, _SETTINGS), CONNECTIONS)
+        # What is wrong with the URL is told now.
+        PostgresConnection(url, "reader", seconds, _SETTINGS).close()
+
+    def close(self) -> None:
+        self._pool.close()
+
+    @contextmanager
+    def _at_once(self) -> Iterator[Connection]:
+        """Give a connection that sees one state of the store throughout."""
+        with self._pool.use() as held, held.transaction() as connection:
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield connection
+
+    @contextmanager
+    def _any(self) -> Iterator[Connection]:
+        with self._pool.use() as held, held.use() as connection:
+            yield connection
+
+    def select(self, where: Sql | None, *, after: Place | None, oldest_first: bool, limit: int) -> list[StoredRecord]:
+        page = Page(where, after, oldest_first, limit, lambda name: f"%({name})s")
+        with self._at_once() as connection:
+
+            def ask(due: Sequence[Part]) -> list[StoredRecord]:
+                texts = (page.statement(part, records_table(*part[:2]), "jingxi.streams", _ROW) for part in due)
+                text = " UNION ALL ".join(f"({text})" for text in texts)
+                return [_record(row) for row in connection.execute(text, page.parameters, binary=True)]
+
+            rows = connection.execute("SELECT retention, day, low, high FROM jingxi.parts WHERE records > 0").fetchall()
+            return merged(page, [Part(*row) for row in rows], ask, _PARTS_AT_ONCE)
+
+    def count(self, where: Sql | None, *, exact: bool) -> tuple[int, bool]:
+        if where is None and not exact:
+            with self._any() as connection:
+                row = connection.execute("SELECT coalesce(sum(records), 0)::bigint FROM jingxi.parts").fetchone()
+            return _number(row), True
+        source = f"jingxi.records{f' WHERE {where.text}' if where else ''}"
+        parameters: dict[str, Any] = dict(where.parameters) if where else {}
+        with self._any() as connection:
+            if exact:
+                return _number(connection.execute(f"SELECT count(*) FROM {source}", parameters).fetchone()), True
+            return self._estimate(connection, source, parameters)
+
+    @staticmethod
+    def _estimate(connection: Connection, source: str, parameters: dict[str, Any]) -> tuple[int, bool]:
+        plan = connection.execute(f"EXPLAIN (FORMAT JSON) SELECT 1 FROM {source}", parameters).fetchone()
+        expected = int(plan[0][0]["Plan"]["Plan Rows"]) if plan else -1
+        counting = f"SELECT count(*) FROM (SELECT 1 FROM {source} LIMIT {COUNT_AT_MOST + 1}) AS found"
+        try:
+            with connection.transaction():
+                connection.execute(f"SET LOCAL statement_timeout = {COUNT_MILLISECONDS}")
+                total = _number(connection.execute(counting, parameters).fetchone())
+        except psycopg.errors.QueryCanceled:
+            return expected, False
+        return (max(expected, total), False) if total > COUNT_AT_MOST else (total, True)
+
+    def find(self, record_id: str) -> StoredRecord | None:
+        with self._at_once() as connection:
+            parts = connection.execute("SELECT retention, day FROM jingxi.parts ORDER BY high DESC").fetchall()
+            for at in range(0, len(parts), _PARTS_AT_ONCE):
+                text = " UNION ALL ".join(
+                    f"(SELECT {_ROW} FROM {records_table(*part)} AS r JOIN jingxi.streams AS s "
+                    f"ON s.number = r.position >> {SEQUENCE_BITS} WHERE r.id = %(id)s ORDER BY r.position LIMIT 1)"
+                    for part in parts[at : at + _PARTS_AT_ONCE]
+                )
+                row = connection.execute(text, {"id": record_id}, binary=True).fetchone()
+                if row is not None:
+                    return _record(row)
+        return None
+
+    def streams(self) -> list[StreamState]:
+        text = f"SELECT {STATE} FROM jingxi.streams ORDER BY node, boot, retention, day"
+        with self._any() as connection:
+            return [to_state(row) for row in connection.execute(text, binary=True)]
+
+    def records(self, key: StreamKey, start: int = 0) -> Iterator[StoredRecord]:
+        while page := self._chunk(key, start):
+            yield from page
+            start = page[-1].sequence + 1
+
+    def _chunk(self, key: StreamKey, start: int) -> list[StoredRecord]:
+        with self._at_once() as connection:
+            held = held_states(connection, [key], lock=False).get(key)
+            part = connection.execute("SELECT FROM jingxi.parts WHERE retention = %s AND day = %s", key[2:])
+            if held is None or not part.rowcount:
+                return []
+            first = held[0] << SEQUENCE_BITS
+            text = (
+                f"SELECT {_ROW} FROM {records_table(*key[2:])} AS r CROSS JOIN jingxi.streams AS s "
+                "WHERE s.number = %s AND r.position BETWEEN %s AND %s ORDER BY r.position LIMIT %s"
+            )
+            bounds = (held[0], first | start, first | SEQUENCE_MASK, _CHUNK)
+            return [_record(row) for row in connection.execute(text, bounds, binary=True)]
+
+    def strays(self) -> int:
+        with self._at_once() as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM jingxi.records AS r WHERE NOT EXISTS (SELECT FROM jingxi.streams AS s WHERE "
+                f"s.number = r.position >> {SEQUENCE_BITS} AND s.retention = r.retention AND s.day = r.day)"
+            ).fetchone()
+        return _number(row)
+
+    def checkpoints(self, node: str | None = None, since: int = 0) -> Iterator[tuple[str, int, bytes]]:
+        last = ("" if node is None else node, -1)
+        condition = "(node, number) > (%s, %s)" if node is None else "node = %s AND number > %s"
+        text = (
+            f"SELECT node, number, signed FROM jingxi.checkpoints WHERE {condition} AND time >= %s "
+            "ORDER BY node, number LIMIT %s"
+        )
+        while True:
+            with self._any() as connection:
+                page = connection.execute(text, (*last, since, _CHUNK), binary=True).fetchall()
+            yield from page
+            if len(page) < _CHUNK:
+                return
+            last = page[-1][:2]
+
+    def bundle(self, hash: str) -> bytes | None:  # noqa: A002 - the field's name
+        with self._any() as connection:
+            text = "SELECT signed FROM jingxi.bundles WHERE hash = %s"
+            row = connection.execute(text, (hash,), binary=True).fetchone()
+        return row[0] if row else None
+
+
+def _number(row: tuple[Any, ...] | None) -> int:
+    return int(row[0]) if row else 0
+
+
+def _record(row: tuple[Any, ...]) -> StoredRecord:
+    node, boot, retention, day, sequence, body, chain, *drawn = row
+    return StoredRecord(
+        StreamKey(node, boot, retention, day), sequence, body, chain, dict(zip(columns.NAMES, drawn, strict=True))
+    )
