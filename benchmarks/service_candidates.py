@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from policy_sets import RuleSet
-from service_dialects import BATCH, UNARY, Cerbos, Dialect, Jingxi, cerbos_command, write_cerbos_policies
+from service_dialects import BATCH, BATCH_ITEMS, UNARY, Cerbos, Dialect, Jingxi, cerbos_command, write_cerbos_policies
+from service_records import Records, count_cerbos, count_ours
 from service_servers import BenchmarkError, Server
 
 _HERE = Path(__file__).resolve().parent
@@ -23,7 +24,7 @@ _CACHE = _HERE / ".cache" / "cerbos"
 _PACKAGES = {"x86_64": "@cerbos/cerbos-linux-x64", "aarch64": "@cerbos/cerbos-linux-arm64"}
 _NPM_SECONDS = 300.0
 
-CERBOS = "cerbos"
+CERBOS, CERBOS_AUDIT = "cerbos", "cerbos-audit"
 TRANSPORTS = ("grpc", "native")
 _TRANSPORT_LABELS = {"grpc": "grpcio", "native": "native"}
 
@@ -34,34 +35,54 @@ class MissingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A server to start; `key` is stable, for programs. A floor decides nothing."""
+    """A server to start; `key` is stable, for programs. A floor decides nothing; with `records` it keeps them."""
 
     key: str
     label: str
     dialect: Dialect
     start: Callable[[], Server]
     is_floor: bool = False
+    records: Records | None = None
 
 
-def ours(workers: tuple[int, ...], policies: Path, logs: Path) -> list[Candidate]:
-    """Return `pdp serve` on each transport with each number of workers."""
-    return [
-        Candidate(
-            f"{transport}-{count}",
-            f"Jingxi {_TRANSPORT_LABELS[transport]} ×{count}",
-            Jingxi(),
-            partial(_serve, transport, count, policies, logs),
-        )
-        for transport in TRANSPORTS
-        for count in workers
-    ]
+def ours(workers: tuple[int, ...], policies: Path, folder: Path, *, records: bool) -> list[Candidate]:
+    """Return `pdp serve` on each transport with each number of workers, with `records` or without.
+
+    Logs and what must last go into the folder.
+    """
+    found = []
+    for transport in TRANSPORTS:
+        for count in workers:
+            key, label = f"{transport}-{count}", f"Jingxi {_TRANSPORT_LABELS[transport]} ×{count}"
+            if records:
+                key, label = f"{key}-sync", f"{label}, snapshots"
+            data = Path(tempfile.mkdtemp(prefix="data-", dir=folder))
+            options = {
+                "policies": policies, "listen": "127.0.0.1:0", "transport": transport, "workers": count, "drain": 0,
+                "data": data, "audit": "sync" if records else "off",
+            }  # fmt: skip
+            start = partial(_serve, options, folder / f"{key}.log", records)
+            kept = Records(data, partial(count_ours, data), BATCH_ITEMS) if records else None
+            found.append(Candidate(key, label, Jingxi(), start, records=kept))
+    return found
 
 
-def cerbos(binary: Path, rule_set: RuleSet, folder: Path, logs: Path) -> Candidate:
-    """Return Cerbos with the same rules."""
-    folder.mkdir()
-    write_cerbos_policies(rule_set, folder)
-    return Candidate(CERBOS, "Cerbos", Cerbos(), partial(_serve_cerbos, binary, folder, logs))
+def cerbos(binary: Path, rule_set: RuleSet, folder: Path, *, records: bool) -> Candidate:
+    """Return Cerbos with the same rules, with its decision log or without. Its files go into the folder."""
+    key = CERBOS_AUDIT if records else CERBOS
+    policies = folder / key
+    policies.mkdir()
+    write_cerbos_policies(rule_set, policies)
+    log = folder / f"{key}.log"
+    if not records:
+        return Candidate(CERBOS, "Cerbos", Cerbos(), partial(_serve_cerbos, binary, policies, log, {}))
+    audit = Path(tempfile.mkdtemp(prefix="audit-", dir=folder))
+    settings = {"audit.enabled": "true", "audit.local.storagePath": str(audit)}
+    start = partial(_serve_cerbos, binary, policies, log, settings)
+    to_count = settings | {"server.adminAPI.enabled": "true"}
+    count = partial(count_cerbos, partial(_serve_cerbos, binary, policies, folder / f"{key}-count.log", to_count))
+    # One entry a request, with all that it asked and was told.
+    return Candidate(CERBOS_AUDIT, "Cerbos, audit log", Cerbos(), start, records=Records(audit, count, 1))
 
 
 def echoes(replies: dict[str, bytes], folder: Path, logs: Path) -> list[Candidate]:
@@ -132,15 +153,10 @@ def _from_npm() -> Path:
     return binary
 
 
-def _serve(transport: str, workers: int, policies: Path, logs: Path) -> Server:
-    data = tempfile.mkdtemp(prefix="data-", dir=logs)
-    options = {
-        "policies": policies, "listen": "127.0.0.1:0", "transport": transport, "workers": workers, "drain": 0,
-        "data": data,
-    }  # fmt: skip
+def _serve(options: Mapping[str, object], log: Path, settles: bool) -> Server:
     flags = [f"--{name}={value}" for name, value in options.items()]
     command = [sys.executable, "-m", "pdp.cli", "serve", *flags]
-    return _by_line(Server(command, logs / f"{transport}-{workers}.log"))
+    return _by_line(Server(command, log, settles=settles))
 
 
 def _serve_echo(transport: str, files: dict[str, Path], logs: Path) -> Server:
@@ -149,10 +165,10 @@ def _serve_echo(transport: str, files: dict[str, Path], logs: Path) -> Server:
     return _by_line(Server(command, logs / f"echo-{transport}.log"))
 
 
-def _serve_cerbos(binary: Path, policies: Path, logs: Path) -> Server:
+def _serve_cerbos(binary: Path, policies: Path, log: Path, settings: Mapping[str, str]) -> Server:
     address, http_address = _free_addresses()
-    command, environment = cerbos_command(binary, policies, address, http_address)
-    server = Server(command, logs / "cerbos.log", environment)
+    command, environment = cerbos_command(binary, policies, address, http_address, settings)
+    server = Server(command, log, environment, settles="audit.enabled" in settings)
     try:
         server.wait_for_port(address)
     except BenchmarkError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -119,13 +119,16 @@ def write_cerbos_policies(rule_set: RuleSet, folder: Path) -> None:
         (folder / f"{policy.id}.yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 
-def cerbos_command(binary: Path, policies: Path, address: str, http_address: str) -> tuple[list[str], dict[str, str]]:
-    """Return how to start Cerbos, as arguments and environment."""
+def cerbos_command(
+    binary: Path, policies: Path, address: str, http_address: str, more: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    """Return how to start Cerbos, as arguments and environment; `more` settings come before those of its file."""
     config = Path(__file__).resolve().parent / "cerbos" / "config.yaml"
     settings = {
         "server.grpcListenAddr": address,
         "server.httpListenAddr": http_address,
         "storage.disk.directory": str(policies),
+        **more,
     }
     flags = [f"--set={name}={value}" for name, value in settings.items()]
     command = [str(binary), "server", f"--config={config}", "--log-level=error", *flags]

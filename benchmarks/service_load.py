@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,11 +29,18 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one turn of a server showed. `foreign` is how many cores everything but server and load used."""
+    """What one turn of a server showed. `foreign` is how many cores everything but server and load used.
+
+    Times are those of calls that wait for each other: they tell how long the queue is. `behind_s` is for how long the
+    server worked on after its last answer.
+    """
 
     requests: int
     rate: float
+    p50_ms: float
+    p99_ms: float
     cpu_us: float
+    behind_s: float
     load_cpu_us: float
     foreign: float
 
@@ -45,14 +53,18 @@ def run(server: Server, path: str, request: bytes, reply_bytes: int, load: Load,
     """
     body = folder / "request.bin"
     body.write_bytes(b"\0" + len(request).to_bytes(4, "big") + request)
-    command = [
-        "h2load", f"--duration={round(load.seconds * 1000)}ms", f"--clients={load.connections}",
-        f"--max-concurrent-streams={load.streams}", f"--data={body}",
-        "--header=content-type: application/grpc", "--header=te: trailers", f"http://{server.address}{path}",
-    ]  # fmt: skip
-    meter = service_usage.Meter(server.processes())
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    usage = meter.stop()
+    # h2load adds to a log that is there already: each turn has its own.
+    with tempfile.TemporaryDirectory(prefix="turn-", dir=folder) as own:
+        log = Path(own) / "h2load.log"
+        command = [
+            "h2load", f"--duration={round(load.seconds * 1000)}ms", f"--clients={load.connections}",
+            f"--max-concurrent-streams={load.streams}", f"--data={body}", f"--log-file={log}",
+            "--header=content-type: application/grpc", "--header=te: trailers", f"http://{server.address}{path}",
+        ]  # fmt: skip
+        meter = service_usage.Meter(server.processes())
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        usage = meter.stop(settle=server.settles)
+        times = _times(log)
     counts, rate, data = (pattern.search(done.stdout) for pattern in (_DONE, _RATE, _DATA))
     if done.returncode or not (counts and rate and data):
         raise BenchmarkError(f"h2load failed against {server.address}{path}:\n{done.stdout}{done.stderr}")
@@ -65,10 +77,15 @@ def run(server: Server, path: str, request: bytes, reply_bytes: int, load: Load,
             f"{server.address}{path}: of {requests} calls {succeeded} succeeded, with {data[1]} bytes of replies "
             f"instead of {wanted}"
         )
+    if len(times) < requests:
+        raise BenchmarkError(f"h2load told the times of {len(times)} of {requests} calls to {server.address}{path}")
     return Run(
         requests=requests,
         rate=float(rate[1]),
+        p50_ms=quantile(times, 0.5) / 1e3,
+        p99_ms=quantile(times, 0.99) / 1e3,
         cpu_us=usage.cpu * 1e6 / requests,
+        behind_s=usage.behind,
         load_cpu_us=usage.own * 1e6 / requests,
         foreign=usage.foreign,
     )
@@ -77,3 +94,11 @@ def run(server: Server, path: str, request: bytes, reply_bytes: int, load: Load,
 def quantile(ordered: list[int], share: float) -> int:
     """Return the value that this share of the ordered values does not exceed."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def _times(log: Path) -> list[int]:
+    """Return the microseconds that each call took, in order, from the log: start, HTTP status, time a line."""
+    if not log.exists():
+        return []
+    with log.open(encoding="ascii") as lines:
+        return sorted(int(line.rpartition("\t")[2]) for line in lines)

@@ -44,11 +44,15 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class PacedRun:
-    """What one turn showed. `late_ms` is how far behind its schedule the load itself was."""
+    """What one turn showed. `late_p99_ms` is how far behind its schedule the load itself was.
+
+    `behind_s` is for how long the server worked on after its last answer.
+    """
 
     requests: int
     rate: float
     cpu_us: float
+    behind_s: float
     p50_ms: float
     p99_ms: float
     p999_ms: float
@@ -71,7 +75,7 @@ def run_paced(
     try:
         meter = service_usage.Meter(server.processes())
         asked = _drive(connections, requests, pace)
-        usage = meter.stop()
+        usage = meter.stop(settle=server.settles)
     finally:
         for connection in connections:
             connection.close()
@@ -84,6 +88,7 @@ def run_paced(
         requests=len(asked),
         rate=len(asked) / pace.seconds,
         cpu_us=usage.cpu * 1e6 / len(asked),
+        behind_s=usage.behind,
         p50_ms=quantile(waits, 0.5) / 1e6,
         p99_ms=quantile(waits, 0.99) / 1e6,
         p999_ms=quantile(waits, 0.999) / 1e6,

@@ -7,9 +7,11 @@ from html import escape
 from typing import Any
 
 from service_dialects import UNARY
-from service_report import CONNECTIONS
+from service_figures import CONNECTIONS, by_key
+from service_plan import PLAIN, RECORDS
 
-_LABELS, _BARS, _WIDTH = 150, 440, 680
+_BOOKS = {PLAIN: "without records", RECORDS: "with records"}
+_LABELS, _BARS, _WIDTH = 190, 420, 700
 _ROW, _BAR, _GAP, _TITLE = 22, 14, 18, 26
 _STYLE = """\
   text { font: 12px system-ui, sans-serif; fill: #24292f }
@@ -21,13 +23,16 @@ _STYLE = """\
 
 def plot(result: dict[str, Any]) -> str:
     """Return the picture of a result as SVG."""
-    unary = [row for row in result["rows"] if (row["kind"], row["connections"]) == (UNARY, CONNECTIONS)]
     rate = f"{result['plan']['pace']['rate']:,}"
-    panels = [
-        (f"requests/s, {CONNECTIONS} connections: more is better", unary, "rate", ",.0f"),
-        ("CPU µs a request: less is better", unary, "cpu_us", ",.1f"),
-        (f"p99 in ms at {rate} requests/s: less is better", result["paced"], "p99_ms", ",.2f"),
-    ]
+    panels = []
+    for key, book in result["books"].items():
+        unary = list(by_key(book, UNARY).values())
+        name = _BOOKS[key]
+        panels += [
+            (f"{name}: requests/s, {CONNECTIONS} connections; more is better", unary, "rate", ",.0f"),
+            (f"{name}: CPU µs a request; less is better", unary, "cpu_us", ",.1f"),
+            (f"{name}: p99 in ms at {rate} requests/s; less is better", book["paced"], "p99_ms", ",.2f"),
+        ]
     parts: list[str] = []
     top = 0
     for title, rows, name, form in panels:
@@ -43,7 +48,7 @@ def _panel(top: int, title: str, rows: Sequence[dict[str, Any]], name: str, form
     for number, row in enumerate(rows):
         y = top + _TITLE + number * _ROW
         width = max(1.0, _BARS * row[name] / most)
-        kind = "floor" if row["key"].startswith("echo-") else "ours" if "-" in row["key"] else "peer"
+        kind = "floor" if row["key"].startswith("echo-") else "peer" if row["key"].startswith("cerbos") else "ours"
         parts += [
             f'<text x="0" y="{y + 11}">{escape(row["label"])}</text>',
             f'<rect class="{kind}" x="{_LABELS}" y="{y}" width="{width:.1f}" height="{_BAR}"/>',

@@ -1,32 +1,38 @@
-"""What a run leaves behind: figures as plain data, judged by the aims, and as tables on a terminal and in pages."""
+"""A result as tables on a terminal and in the pages of two languages."""
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
-from service_candidates import CERBOS
 from service_dialects import BATCH, BATCH_ITEMS, UNARY
-from service_load import Run
-from service_paced import PacedRun
+from service_figures import CONNECTIONS, Json, by_key
+from service_plan import PLAIN, RECORDS
 
 _GUIDES = Path(__file__).resolve().parent.parent / "docs" / "guides"
 # The pages that hold the tables, by language, between these marks.
 PAGES = {"en": _GUIDES / "performance.md", "zh": _GUIDES / "performance.zh-CN.md"}
 _BEGIN, _END = "<!-- measured -->\n", "<!-- /measured -->\n"
-# What aims are judged at.
-CONNECTIONS = 8
 
-Json = dict[str, Any]
 # English and Chinese.
 Words = tuple[str, str]
+
+_SERVER: Words = ("server", "服务")
+# What a book is called, and what its ratios are to.
+_BOOKS: dict[str, tuple[Words, Words]] = {
+    PLAIN: (("Without records", "无记录"), ("× Cerbos", "Cerbos 的倍数")),
+    RECORDS: (("With records", "有记录"), ("× Cerbos, audit log", "带审计日志的 Cerbos 的倍数")),
+}
+_KINDS: dict[str, Words] = {
+    UNARY: ("one decision a request, 12 fields, 15 attributes", "每请求一次裁决，12 个字段、15 个属性"),
+    BATCH: (f"batches of {BATCH_ITEMS} customers", f"每批 {BATCH_ITEMS} 位客户"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,113 +44,89 @@ class Table:
     rows: list[tuple[Words | str, ...]]
 
 
-def summarise(
-    closed: Iterable[tuple[str, int, str, Run]],
-    paced: Mapping[str, Sequence[PacedRun]],
-    labels: Mapping[str, str],
-) -> tuple[list[Json], list[Json]]:
-    """Return a row for each (kind, connections, server), and one for each server at a steady rate."""
-    groups: dict[tuple[str, int], dict[str, list[Run]]] = {}
-    for kind, connections, key, run in closed:
-        groups.setdefault((kind, connections), {}).setdefault(key, []).append(run)
-    rows = [
-        {"kind": kind, "connections": connections, "key": key, "label": labels[key]}
-        | _figures(runs, ("rate", "cpu_us"), by_key[CERBOS])
-        | {name: _median(runs, name) for name in ("load_cpu_us", "foreign")}
-        | {"runs": [_rounded(run) for run in runs]}
-        for (kind, connections), by_key in groups.items()
-        for key, runs in by_key.items()
-    ]
-    names = ("rate", "p50_ms", "p999_ms", "max_ms", "late_p99_ms", "load_cpu_us", "foreign")
-    paced_rows = [
-        {"key": key, "label": labels[key]}
-        | _figures(runs, ("cpu_us", "p99_ms"), paced[CERBOS])
-        | {name: _median(runs, name) for name in names}
-        | {"runs": [_rounded(run) for run in runs]}
-        for key, runs in paced.items()
-    ]
-    return rows, paced_rows
-
-
-def judge(result: Json) -> list[Json]:
-    """Return the aims with what was measured. A transport is judged with as many workers as gave it the most."""
-    unary, batch, paced = _by_key(result, UNARY), _by_key(result, BATCH), {r["key"]: r for r in result["paced"]}
-    native, grpc = (_best(unary, transport) for transport in ("native", "grpc"))
-    rate, ours = f"{result['plan']['pace']['rate']:,}", (("native", native), ("grpcio", grpc))
-    wanted: list[tuple[str, str, float, str, float]] = [
-        ("native: requests/s", "native：每秒请求数", native["rate_ratio"], "≥", 6),
-        ("native: CPU a request", "native：每请求 CPU", native["cpu_us_ratio"], "≤", 1 / 7),
-        ("grpcio: requests/s", "grpcio：每秒请求数", grpc["rate_ratio"], "≥", 1.2),
-        ("grpcio: CPU a request", "grpcio：每请求 CPU", grpc["cpu_us_ratio"], "≤", 0.75),
-        (
-            f"native: batches of {BATCH_ITEMS} a second", f"native：每秒 {BATCH_ITEMS} 项批次数",
-            batch[native["key"]]["rate_ratio"], "≥", 12,
-        ),
-        *(
-            (f"{name}: p99 at {rate}/s", f"{name}：每秒 {rate} 次时 p99", paced[row["key"]]["p99_ms_ratio"], "≤", 1)
-            for name, row in ours
-        ),
-        (
-            "native ×1: requests/s, against its echo", "native ×1：每秒请求数，与其回声服务相比",
-            _ratio(unary["native-1"], unary["echo-native"], "rate"), "≥", 0.6,
-        ),
-    ]  # fmt: skip
-    return [
-        {
-            "en": en, "zh": zh, "value": round(value, 3), "sense": sense, "limit": round(limit, 3),
-            "met": value >= limit if sense == "≥" else value <= limit,
-        }
-        for en, zh, value, sense, limit in wanted
-    ]  # fmt: skip
-
-
 def tables(result: Json) -> list[Table]:
     """Return the figures as tables."""
-    plan, memory = result["plan"], {s["key"]: s["resident_bytes"] / 2**20 for s in result["servers"]}
-    pace = plan["pace"]
-    server: Words = ("server", "服务")
     found = []
-    for kind, title in (
-        (UNARY, ("One decision a request: 12 fields, 15 attributes", "每请求一次裁决：12 个字段、15 个属性")),
-        (BATCH, (f"Batches of {BATCH_ITEMS} customers", f"每批 {BATCH_ITEMS} 位客户")),
-    ):
-        wide = {count: _by_key(result, kind, count) for count in plan["connections"]}
-        judged = wide[CONNECTIONS]
-        columns: list[Words] = [
-            server,
-            *((f"requests/s, {count} conn.", f"每秒请求数，{count} 连接") for count in plan["connections"]),
-            ("× Cerbos", "Cerbos 的倍数"),
-            ("CPU µs/request", "每请求 CPU 微秒"),
-            ("× Cerbos", "Cerbos 的倍数"),
-            ("memory MiB", "内存 MiB"),
-        ]
-        rows: list[tuple[Words | str, ...]] = [
-            (
-                row["label"],
-                *(f"{wide[count][key]['rate']:,.0f}" for count in plan["connections"]),
-                f"{row['rate_ratio']:.2f}",
-                f"{row['cpu_us']:,.1f}",
-                f"{row['cpu_us_ratio']:.3f}",
-                f"{memory[key]:,.0f}",
-            )
-            for key, row in judged.items()
-        ]
-        found.append(Table(title, tuple(columns), rows))
-    steady = Table(
-        (f"A steady {pace['rate']:,} requests a second", f"每秒稳定 {pace['rate']:,} 次请求"),
+    for key, book in result["books"].items():
+        name, base = _BOOKS[key]
+        kinds = dict.fromkeys(row["kind"] for row in book["rows"])
+        found += [_closed(book, kind, name, base) for kind in kinds]
+        found.append(_steady(book, result["plan"]["pace"]["rate"], name, base))
+        if book["records"]:
+            found.append(_recorded(book, name))
+    return [*found, _aims(result)]
+
+
+def _closed(book: Json, kind: str, name: Words, base: Words) -> Table:
+    """Return the table of one kind of request: as many as the server takes."""
+    memory = {server["key"]: server["resident_bytes"] / 2**20 for server in book["servers"]}
+    widths = sorted({row["connections"] for row in book["rows"] if row["kind"] == kind})
+    wide = {count: by_key(book, kind, count) for count in widths}
+    columns: list[Words] = [
+        _SERVER,
+        *((f"requests/s, {count} conn.", f"每秒请求数，{count} 连接") for count in widths),
+        base,
+        ("p50 ms", "p50 毫秒"),
+        ("p99 ms", "p99 毫秒"),
+        ("CPU µs/request", "每请求 CPU 微秒"),
+        base,
+        ("memory MiB", "内存 MiB"),
+    ]
+    rows: list[tuple[Words | str, ...]] = [
         (
-            server, ("p50 ms", "p50 毫秒"), ("p99 ms", "p99 毫秒"), ("× Cerbos", "Cerbos 的倍数"),
-            ("p99.9 ms", "p99.9 毫秒"), ("CPU µs/request", "每请求 CPU 微秒"), ("× Cerbos", "Cerbos 的倍数"),
+            row["label"],
+            *(f"{wide[count][key]['rate']:,.0f}" for count in widths),
+            f"{row['rate_ratio']:.2f}",
+            _measured(row["p50_ms"]),
+            _measured(row["p99_ms"]),
+            f"{row['cpu_us']:,.1f}",
+            f"{row['cpu_us_ratio']:.3f}",
+            f"{memory[key]:,.0f}",
+        )
+        for key, row in wide[CONNECTIONS].items()
+    ]
+    return Table(_titled(name, _KINDS[kind]), tuple(columns), rows)
+
+
+def _steady(book: Json, rate: int, name: Words, base: Words) -> Table:
+    """Return the table of the open loop."""
+    return Table(
+        _titled(name, (f"a steady {rate:,} requests a second", f"每秒稳定 {rate:,} 次请求")),
+        (
+            _SERVER, ("p50 ms", "p50 毫秒"), ("p99 ms", "p99 毫秒"), base, ("p99.9 ms", "p99.9 毫秒"),
+            ("CPU µs/request", "每请求 CPU 微秒"), base,
         ),
         [
             (
                 row["label"], f"{row['p50_ms']:.2f}", f"{row['p99_ms']:.2f}", f"{row['p99_ms_ratio']:.2f}",
                 f"{row['p999_ms']:.2f}", f"{row['cpu_us']:,.1f}", f"{row['cpu_us_ratio']:.3f}",
             )
-            for row in result["paced"]
+            for row in book["paced"]
         ],
     )  # fmt: skip
-    aims = Table(
+
+
+def _recorded(book: Json, name: Words) -> Table:
+    """Return the table of what was counted on the disk after the servers had stopped."""
+    behind = {key: max(row["behind_s"] for row in book["rows"] if row["key"] == key) for key in _keys(book)}
+    return Table(
+        _titled(name, ("what lay on the disk afterwards", "停止后磁盘上的内容")),
+        (
+            _SERVER, ("records due", "应有记录"), ("records found", "实有记录"), ("of them in the store", "其中已入库"),
+            ("bytes a record", "每条记录字节数"), ("worked on for s", "负载后继续工作秒数"),
+        ),
+        [
+            (
+                each["label"], f"{each['due']:,}", f"{each['records']:,}", f"{each['stored']:,}",
+                f"{each['disk_bytes'] / each['records']:,.0f}", f"{behind[each['key']]:.1f}",
+            )
+            for each in book["records"]
+        ],
+    )  # fmt: skip
+
+
+def _aims(result: Json) -> Table:
+    return Table(
         ("Aims", "目标"),
         (("", ""), ("measured", "实测"), ("aim", "目标"), ("", "")),
         [
@@ -155,24 +137,26 @@ def tables(result: Json) -> list[Table]:
             for aim in result["aims"]
         ],
     )  # fmt: skip
-    return [*found, steady, aims]
 
 
 def circumstances(result: Json) -> list[Words]:
     """Return what the figures depend on, a sentence each."""
     info, tools, equal = result["machine"], result["tools"], result["equal"]
-    foreign = [run["foreign"] for row in (*result["rows"], *result["paced"]) for run in row["runs"]]
+    rows, paced, servers = (
+        [each for book in result["books"].values() for each in book[name]] for name in ("rows", "paced", "servers")
+    )
+    foreign = [run["foreign"] for row in (*rows, *paced) for run in row["runs"]]
     usual, worst = statistics.median(foreign), max(foreign)
-    h2load = statistics.median(row["load_cpu_us"] for row in result["rows"] if row["kind"] == UNARY)
-    late = max(row["late_p99_ms"] for row in result["paced"])
-    idle = max(server["idle_cores"] for server in result["servers"])
+    h2load = statistics.median(row["load_cpu_us"] for row in rows if row["kind"] == UNARY)
+    late = max(row["late_p99_ms"] for row in paced)
+    idle = max(server["idle_cores"] for server in servers)
     before, after = info["load_before"][0], info["load_after"][0]
     requests, batches = equal[UNARY], equal[BATCH]["requests"]
     on = (info["date"][:10], info["cpu"], info["system"], f"Python {info['python']}", f"Cerbos {tools['cerbos']}")
     return [
         _both(
-            f"{', '.join(on)}, {tools['h2load']}; {info['cores']} cores.",
-            f"{'，'.join(on)}，{tools['h2load']}；{info['cores']} 核。",
+            f"{', '.join(on)}, {tools['h2load']}; {info['cores']} cores; {result['disk']}.",
+            f"{'，'.join(on)}，{tools['h2load']}；{info['cores']} 核；{result['disk']}。",
         ),
         _both(
             f"Load average {before} before and {after} after. While a server had its turn, everything else on the "
@@ -197,7 +181,7 @@ def circumstances(result: Json) -> list[Words]:
 
 def show(console: Console, result: Json) -> None:
     """Print a result."""
-    console.width = max(console.width, 150)
+    console.width = max(console.width, 170)
     for sentence, _ in circumstances(result):
         console.print(sentence)
     for table in tables(result):
@@ -242,32 +226,14 @@ def _in(words: Words | str, at: int) -> str:
     return words if isinstance(words, str) else words[at]
 
 
-def _figures(runs: Sequence[Run | PacedRun], names: Sequence[str], base: Sequence[Run | PacedRun]) -> Json:
-    """Return the median of each figure, and of its ratio to the base's, taken round by round."""
-    found: Json = {}
-    for name in names:
-        found[name] = _median(runs, name)
-        pairs = zip(runs, base, strict=True)
-        found[f"{name}_ratio"] = round(statistics.median(getattr(a, name) / getattr(b, name) for a, b in pairs), 4)
-    return found
+def _titled(name: Words, title: Words) -> Words:
+    return f"{name[0]}: {title[0]}", f"{name[1]}：{title[1]}"
 
 
-def _ratio(row: Json, base: Json, name: str) -> float:
-    return statistics.median(float(a[name]) / float(b[name]) for a, b in zip(row["runs"], base["runs"], strict=True))
+def _keys(book: Json) -> list[str]:
+    return [server["key"] for server in book["servers"]]
 
 
-def _median(runs: Sequence[Run | PacedRun], name: str) -> float:
-    return round(statistics.median(float(getattr(run, name)) for run in runs), 4)
-
-
-def _rounded(run: Run | PacedRun) -> Json:
-    return {name: round(getattr(run, name), 4) for name in type(run).__slots__}
-
-
-def _by_key(result: Json, kind: str, connections: int = CONNECTIONS) -> dict[str, Json]:
-    rows = (row for row in result["rows"] if (row["kind"], row["connections"]) == (kind, connections))
-    return {row["key"]: row for row in rows}
-
-
-def _best(rows: Mapping[str, Json], transport: str) -> Json:
-    return max((row for key, row in rows.items() if key.startswith(f"{transport}-")), key=lambda row: row["rate"])
+def _measured(milliseconds: float | None) -> str:
+    """Return a time; results of before times were taken have none."""
+    return "–" if milliseconds is None else f"{milliseconds:,.2f}"

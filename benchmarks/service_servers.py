@@ -26,11 +26,17 @@ class BenchmarkError(Exception):
 
 
 class Server:
-    """A process with all that it starts, until the `with` block ends. Its log is kept in a file."""
+    """A process with all that it starts, until the `with` block ends. Its log is kept in a file.
 
-    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+    One that `settles` works on after its answers have left, and must come to rest before another has its turn.
+    """
+
+    def __init__(
+        self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, *, settles: bool = False
+    ) -> None:
         self.command = list(command)
         self.address = ""
+        self.settles = settles
         self._log = log
         self._channel: grpc.Channel | None = None
         with log.open("wb") as file:

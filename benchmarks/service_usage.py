@@ -14,13 +14,22 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _PROC = Path("/proc")
 
 
+# At rest is what uses less than this many cores for so long.
+_REST_CORES, _REST_SECONDS = 0.05, 0.4
+_SETTLE_SECONDS = 60.0
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU seconds of the watched processes and of this one with its children; how many cores everything else used."""
+    """CPU seconds of the watched processes and of this one with its children; how many cores everything else used.
+
+    `behind` is for how many seconds the watched processes worked on after the load had ended.
+    """
 
     cpu: float
     own: float
     foreign: float
+    behind: float
 
 
 class Meter:
@@ -30,10 +39,14 @@ class Meter:
         self._pids = pids
         self._before = self._now()
 
-    def stop(self) -> Usage:
-        """Return what was used. Processes that the watched ones started meanwhile are left out."""
+    def stop(self, *, settle: bool = False) -> Usage:
+        """Return what was used. Processes that the watched ones started meanwhile are left out.
+
+        With `settle` the watched processes first come to rest: what they do about their answers afterwards is theirs.
+        """
+        behind = _settle(self._pids) if settle else 0.0
         wall, cpu, own, busy = (after - before for after, before in zip(self._now(), self._before, strict=True))
-        return Usage(cpu, own, max(0.0, busy - cpu - own) / wall)
+        return Usage(cpu, own, max(0.0, busy - cpu - own) / wall, behind)
 
     def _now(self) -> tuple[float, float, float, float]:
         usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -74,6 +87,19 @@ def busy_seconds() -> float:
     fields = (_PROC / "stat").read_text().split("\n", 1)[0].split()[1:]
     user, nice, system, _idle, _waiting, interrupts, soft, stolen = (int(value) for value in fields[:8])
     return (user + nice + system + interrupts + soft + stolen) / _TICKS
+
+
+def _settle(pids: Sequence[int]) -> float:
+    """Wait until processes rest, at most a minute; return for how many seconds they had worked on."""
+    begun = last = time.monotonic()
+    used = cpu_seconds(pids)
+    while last - begun < _SETTLE_SECONDS:
+        time.sleep(_REST_SECONDS)
+        now, so_far = time.monotonic(), cpu_seconds(pids)
+        if (so_far - used) / (now - last) < _REST_CORES:
+            break
+        last, used = now, so_far
+    return last - begun
 
 
 def _stat(pid: int) -> list[str]:

@@ -68,14 +68,14 @@ _SQLITE = """
 INSERT INTO {table} (position, time, id, kind, severity, subject_id, caller, resource_key, facts, body, chain)
 WITH RECURSIVE
   n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :count),
-  -- Materialized, for else each use of `u` would be drawn anew.
+  -- Materialized, for else each use of `u` and `v` would be drawn anew.
   g AS MATERIALIZED (
     SELECT i, abs(random() >> 11) / 4503599627370496.0 AS u, abs(random() >> 11) / 4503599627370496.0 AS v FROM n
   )
 SELECT
   :first + {models} + g.i, :start + :span / :count * g.i, lower(hex(randomblob(16))), m.kind, m.severity,
   'T' || printf('%04d', CAST({subjects} * u * u AS INTEGER)), m.caller,
-  printf('%032x', CAST({customers} * v AS INTEGER)), m.facts, m.body, randomblob(32)
+  printf('%032x', CAST({customers} * v * v AS INTEGER)), m.facts, m.body, randomblob(32)
 FROM g JOIN temp.models AS m ON m.n = g.i * 7919 % {models}
 """
 
@@ -121,7 +121,7 @@ INSERT INTO {table}
 SELECT
   %(retention)s, %(day)s, %(first)s + {models} + g.i, %(start)s + %(span)s::bigint / %(count)s * g.i,
   md5(%(first)s::text || g.i), m.kind, m.severity, 'T' || lpad(floor({subjects} * u * u)::text, 4, '0'), m.caller,
-  lpad(to_hex(floor({customers} * v)::bigint), 32, '0'), m.facts, m.body, sha256(g.i::text::bytea)
+  lpad(to_hex(floor({customers} * v * v)::bigint), 32, '0'), m.facts, m.body, sha256(g.i::text::bytea)
 FROM (SELECT i, random() AS u, random() AS v FROM generate_series(0, %(count)s - 1) AS i) AS g
 JOIN models AS m ON m.n = g.i * 7919 %% {models}
 """

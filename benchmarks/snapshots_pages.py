@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,13 @@ from typing import Any
 from snapshots_fill import Part, customer_key
 from snapshots_rows import DAY_NANOS, NODE, OPEN_NANOS, OPENS
 
+from pdp.snapshot import query
 from pdp.snapshot.filter import Schema, compile_filter
-from pdp.snapshot.filter.nodes import Node
 from pdp.snapshot.store import open_reader
 from pdp.snapshot.store.base import Place, Reader, Sql
-from pdp.snapshot.store.where_postgres import PostgresWriter
-from pdp.snapshot.store.where_sqlite import SqliteWriter
 from pdp.values import AttributeType, format_timestamp
 
 PAGE = 50
-_DIALECTS: Mapping[str, Callable[[], SqliteWriter | PostgresWriter]] = {
-    "sqlite": SqliteWriter, "postgres": PostgresWriter,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +70,7 @@ def where(reader: Reader, text: str) -> Sql | None:
         key_of=lambda _type, number: [customer_key(int(number))],
         resource_types=("customer",),
     )
-    node: Node | None = compile_filter(text, schema, time.time_ns())
-    return None if node is None else _DIALECTS[reader.dialect]().sql(node)
+    return query.where(reader, compile_filter(text, schema, time.time_ns()))
 
 
 def measure(url: str, asked: Sequence[Question], make_cold: Callable[[], None], rounds: int) -> list[dict[str, Any]]:

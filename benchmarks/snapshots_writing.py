@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,3 +104,13 @@ def take(url: str, seconds: float, batch: int) -> dict[str, Any]:
     return Rate(
         sum(rate.operations for rate in rates), sum(rate.wall for rate in rates), sum(rate.cpu for rate in rates)
     ).to_json()
+
+
+def spooled_bytes(folder: Path) -> float:
+    """Return the bytes on the disk of a record that waits in the spools of `spool`."""
+    size = records = 0
+    for path in folder.rglob("*.db"):
+        size += path.stat().st_size
+        with closing(sqlite3.connect(path)) as connection:
+            records += connection.execute("SELECT count(*) FROM records").fetchone()[0]
+    return round(size / records, 1)

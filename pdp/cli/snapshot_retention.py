@@ -16,25 +16,13 @@ from pdp.cli import console
 from pdp.cli.exits import CommandError, ExitCode
 from pdp.cli.policies import clock, plural
 from pdp.cli.settings import load_settings, require
-from pdp.errors import EvidenceError
 from pdp.server.settings import Settings
 from pdp.server.spools import open_spool
 from pdp.snapshot.archive import Archived, write_archive
 from pdp.snapshot.chain import RETENTIONS
-from pdp.snapshot.checkpoint import parse_checkpoint
-from pdp.snapshot.retention import (
-    Dropped,
-    Expiry,
-    Part,
-    RetentionPolicy,
-    add_hold,
-    day_of,
-    expire,
-    iso,
-    operation,
-    remove_hold,
-)
-from pdp.snapshot.signing import TrustedKeys, Verdict
+from pdp.snapshot.holds import add_hold, day_of, iso, operation, remove_hold
+from pdp.snapshot.retention import Dropped, Expiry, Part, RetentionPolicy, expire, verified_by
+from pdp.snapshot.signing import TrustedKeys
 from pdp.snapshot.spool.writer import Spool
 from pdp.snapshot.store import open_maintainer, open_reader
 from pdp.snapshot.store.base import Hold, Maintainer, Reader
@@ -192,7 +180,7 @@ def expire_(
             archiver = lambda retention, day: write_archive(reader, retention, day, folder, trusted).path  # noqa: E731
         done = expire(
             maintainer, policy, day, record,
-            reader=reader, verify=lambda signed: verified(signed, trusted), actor=by, archive=archiver, clock=clock,
+            reader=reader, verify=verified_by(trusted), actor=by, archive=archiver, clock=clock,
             dry_run=dry_run, force=force,
         )  # fmt: skip
     if as_json:
@@ -201,16 +189,6 @@ def expire_(
         _show_expiry(done, _WORDS[lang], dry_run=dry_run)
     stuck = any(part.fate in ("open", "uncovered") for part in done.parts)
     return ExitCode.PROBLEMS if stuck or done.doubt else ExitCode.OK
-
-
-def verified(signed: bytes, keys: TrustedKeys) -> snapshot_pb2.Checkpoint:
-    """Return what a checkpoint holds. Raises EvidenceError when its signature is not one of the keys'."""
-    outer, inner = parse_checkpoint(signed)
-    verdict = keys.verify(outer.key_id, outer.signature, outer.checkpoint)
-    if verdict is not Verdict.GOOD:
-        why = f"the key `{outer.key_id}` is not trusted" if verdict is Verdict.UNKNOWN_KEY else "its signature is wrong"
-        raise EvidenceError(f"checkpoint {inner.number} of node `{inner.node}`: {why}; nothing goes by it")
-    return inner
 
 
 def _expiry_data(done: Expiry, today: str, *, dry_run: bool) -> dict[str, Any]:

@@ -13,6 +13,10 @@
 | LimitError | RESOURCE_EXHAUSTED | ERROR_REASON_LIMIT_EXCEEDED |
 | StoppingError | UNAVAILABLE | ERROR_REASON_STOPPING |
 | SpoolError | UNAVAILABLE | ERROR_REASON_NOT_RECORDED |
+| FilterError | INVALID_ARGUMENT | ERROR_REASON_INVALID_FILTER, with the column and a BadRequest for `filter` |
+| SnapshotNotFoundError | NOT_FOUND | ERROR_REASON_NO_SNAPSHOT |
+| EvidenceError | FAILED_PRECONDITION | ERROR_REASON_NO_EVIDENCE |
+| StoreError | UNAVAILABLE | ERROR_REASON_STORE_UNAVAILABLE |
 | anything else | INTERNAL | ERROR_REASON_INTERNAL, with the id of the log entry |
 """
 
@@ -30,14 +34,18 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from pdp.errors import (
     AccessDeniedError,
+    EvidenceError,
+    FilterError,
     LimitError,
     NoMessageMapError,
     NoPolicyError,
     RateLimitedError,
     RequestError,
+    SnapshotNotFoundError,
     SpoolError,
     StaleRevisionError,
     StoppingError,
+    StoreError,
     UnauthenticatedError,
     UnknownMessageError,
     Violation,
@@ -93,6 +101,14 @@ def failure_of(error: BaseException, method: str) -> Failure:
             # What is wrong with this node's disk is not the caller's to know.
             message = "the decision cannot be recorded, so it is not answered; ask another node"
             return _failure(code_pb2.UNAVAILABLE, message, [_info(types_pb2.ERROR_REASON_NOT_RECORDED)])
+        case FilterError():
+            return _filter_failure(error)
+        case SnapshotNotFoundError():
+            return _failure(code_pb2.NOT_FOUND, str(error), [_info(types_pb2.ERROR_REASON_NO_SNAPSHOT)])
+        case EvidenceError():
+            return _failure(code_pb2.FAILED_PRECONDITION, str(error), [_info(types_pb2.ERROR_REASON_NO_EVIDENCE)])
+        case StoreError():
+            return _store_failure(error, method)
     incident = secrets.token_hex(8)
     logs.event(
         log, logging.ERROR, "call.failed", "a call failed unexpectedly",
@@ -122,6 +138,22 @@ def frames(error: BaseException) -> Iterator[str]:
     yield type(error).__name__
     for frame in traceback.extract_tb(error.__traceback__):
         yield f"  {frame.filename}:{frame.lineno} in {frame.name}"
+
+
+def _filter_failure(error: FilterError) -> Failure:
+    words = f"{error}; {error.hint}" if error.hint else str(error)
+    violation = Violation("filter", f"column {error.column}: {words}")
+    problem, hint = _clip(str(error), _MAX_DESCRIPTION), _clip(error.hint, _MAX_DESCRIPTION)
+    info = _info(types_pb2.ERROR_REASON_INVALID_FILTER, column=str(error.column), problem=problem, hint=hint)
+    details = [info, _bad_request((violation,))]
+    return _failure(code_pb2.INVALID_ARGUMENT, f"filter: column {error.column}: {words}", details)
+
+
+def _store_failure(error: StoreError, method: str) -> Failure:
+    logs.event(log, logging.WARNING, "store.failed", "the store of records failed", method=method, reason=str(error))
+    # Where the store is, is not everybody's to know.
+    message = "the store of records does not answer, or not in time; ask for less, such as of one day, or try again"
+    return _failure(code_pb2.UNAVAILABLE, message, [_info(types_pb2.ERROR_REASON_STORE_UNAVAILABLE)])
 
 
 def _request_failure(error: RequestError, code: int, reason: types_pb2.ErrorReason) -> Failure:

@@ -15,6 +15,8 @@ from pdp.snapshot.store.base import StoredRecord, StreamState
 from pdp.snapshot.stream_check import Break, Observed
 
 MOST_FINDINGS = 50
+_TWICE = Label("这个序号已有记录", "there is another of this number")
+_OTHER_CHAIN = Label("存储记着另一链值", "the store has another chain value for it")
 _RENUMBERED = Label("其后的序号被改过", "the numbers of later records were changed")
 
 
@@ -37,14 +39,11 @@ def classify(seen: Observed, heads: StreamHeads | None, state: StreamState | Non
     made.ended(heads, state)
     made.searched()
     faults = sorted(made.findings, key=lambda finding: (finding.sequence or 0, finding.kind))
-    dropped = len(faults) - MOST_FINDINGS + seen.more_breaks + seen.more_columns
-    if dropped > 0:
-        last = faults[MOST_FINDINGS - 1] if len(faults) >= MOST_FINDINGS else faults[-1]
-        at = faults.index(last)
-        more = Label(f"这条链上还有 {dropped} 处", f"and {dropped} more places in this chain")
-        faults[at:] = [
-            Finding(last.kind, last.node, last.stream, last.sequence, last.last, last.record_id, detail=more)
-        ]
+    more = max(0, len(faults) - MOST_FINDINGS) + seen.more_breaks + seen.more_columns
+    del faults[MOST_FINDINGS:]
+    if more:
+        words = Label(f"这条链上还有 {more} 处", f"{more} more places in this chain")
+        faults.append(Finding(Kind.ALTERED, made.key.node, made.key, detail=words))
     return faults + made.information
 
 
@@ -59,7 +58,8 @@ class _Classifying:
         self._gaps = list(seen.gaps)
         self._missing: list[tuple[int, int, bytes]] = []
         """First and last true sequence, and the chain value before, of what is missing with renumbering."""
-        self._bounds: tuple[int, int] | None = None
+        self._confirmed = 0
+        """So many records are as the last head says that fits."""
 
     def find(
         self,
@@ -106,9 +106,7 @@ class _Classifying:
         for row in self.seen.late:
             gap = next((gap for gap in self._gaps if gap[0] <= row.sequence <= gap[1]), None)
             if gap is None:
-                self.find(
-                    Kind.ADDED, row.sequence, None, row, Label("这个序号已有记录", "there is another of this number")
-                )
+                self.find(Kind.ADDED, row.sequence, None, row, _TWICE)
                 continue
             self._gaps.remove(gap)
             parts = ((gap[0], row.sequence - 1), (row.sequence + 1, gap[1]))
@@ -172,11 +170,10 @@ class _Classifying:
         good, excused = 0, False
         for head, fits_chain, fits_root in self.seen.results:
             if fits_chain and (fits_root is not False or excused):
-                good = head.size
+                good = self._confirmed = head.size
                 continue
             if not self._has_fault(good, head.size):
                 self._mismatch(good, head)
-                self._bounds = self._bounds or (good, head.size - 1)
             if not fits_chain:
                 return
             good, excused = head.size, True
@@ -203,9 +200,9 @@ class _Classifying:
         """Compare how many records there are with what is signed and with what the source itself says."""
         size = self.seen.size
         told = heads.last.size if heads else 0
-        if told > size:
-            self._short(size, told, Label(f"检查点 {heads.last.checkpoint if heads else 0} 有 {told} 条",
-                                          f"checkpoint {heads.last.checkpoint if heads else 0} has {told}"))  # fmt: skip
+        if heads and told > size:
+            number = heads.last.checkpoint
+            self._short(size, told, Label(f"检查点 {number} 有 {told} 条", f"checkpoint {number} has {told}"))
         elif state is not None and state.count > size:
             self._short(size, state.count, Label(f"存储记有 {state.count} 条", f"the store counts {state.count}"))
         known = size if state is None else min(size, state.count)
@@ -226,17 +223,17 @@ class _Classifying:
                 None,
                 Label("存储记着另一链值", "the store has another chain value for it"),
             )
-        elif self.seen.tree is not None and state.tree != self.seen.tree:
+        elif state.tree.size and self.seen.tree is not None and state.tree != self.seen.tree:
             detail = Label("存储的树与记录不符", "the tree that the store keeps does not fit the records")
             self.find(Kind.ROOT_MISMATCH, 0, max(size - 1, 0), None, detail)
 
     def _short(self, size: int, told: int, detail: Label) -> None:
-        first, last = size, told - 1
-        if self._bounds is not None and self._bounds[1] - self._bounds[0] >= told - size:
-            # Numbers and chain were made anew: they say nothing about which records are gone.
-            detail = Label(f"{detail.zh}；缺的是从 {self._bounds[0]} 起的 {told - size} 条", f"{detail.en}; "
-                           f"{told - size} of those from {self._bounds[0]} on are gone")  # fmt: skip
-        self.find(Kind.MISSING, first, last, None, detail)
+        if self._confirmed < size:
+            # The chain may have been worked out anew, and then others than the last ones are gone.
+            zh = f"从 {self._confirmed} 起的记录没有检查点确认"
+            en = f"no checkpoint confirms the records from {self._confirmed} on"
+            detail = Label(f"{detail.zh}；{zh}", f"{detail.en}; {en}")
+        self.find(Kind.MISSING, size, told - 1, None, detail)
 
     def _added(self, first: int, size: int, detail: Label) -> None:
         self.find(Kind.ADDED, first, size - 1, None, detail)

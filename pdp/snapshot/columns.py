@@ -6,7 +6,11 @@ INVARIANT: a function of the record's bytes alone, so that verification can tell
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
+
+from google.protobuf.message import DecodeError
 
 from pdp.v1 import snapshot_pb2, types_pb2
 from pdp.values import NANOS
@@ -14,25 +18,49 @@ from pdp.values import NANOS
 NAMES: Final = ("time", "id", "kind", "severity", "subject_id", "caller", "resource_key", "facts")
 """`time` is in nanoseconds since 1970; `kind` is `decision` or an operation's kind; `facts` is JSON."""
 
-_SOURCES = {number: name.removeprefix("SNAPSHOT_SOURCE_").lower() for name, number in snapshot_pb2.SnapshotSource.items()}
+UNREADABLE: Final = "unreadable"
+"""The `kind` of bytes that are no Record: they are kept as they are, and must not keep what follows from the store."""
+
+LONGEST: Final = 512
+"""Longer texts are cut at so many characters: an entry of PostgreSQL's indexes has at most 2,704 bytes."""
+
+_SOURCES = {n: name.removeprefix("SNAPSHOT_SOURCE_").lower() for name, n in snapshot_pb2.SnapshotSource.items()}
 
 
 def extract(body: bytes) -> dict[str, Any]:
-    """Return the columns of a serialized Record by name. Raises google.protobuf.message.DecodeError."""
+    """Return the columns of a serialized Record, in the order of NAMES. Raises google.protobuf.message.DecodeError."""
     record = snapshot_pb2.Record.FromString(body)
     if record.WhichOneof("body") == "operation":
         return _operation(record.operation)
     return _decision(record.snapshot)
 
 
+def stored(body: bytes) -> dict[str, Any]:
+    """Return the columns with which a store keeps bytes, whatever they are."""
+    try:
+        return extract(body)
+    except DecodeError:
+        return dict(zip(NAMES, (0, "", UNREADABLE, 0, "", "", "", "{}"), strict=True))
+
+
+def altered(held: Mapping[str, Any], body: bytes) -> list[str]:
+    """Return the names of the columns that are not what the body says. Stores may write `facts` in another form."""
+    fresh = stored(body)
+    return [
+        name
+        for name in NAMES
+        if held.get(name) != fresh[name] and not (name == "facts" and _same_json(held.get(name), fresh[name]))
+    ]
+
+
 def _operation(operation: snapshot_pb2.Operation) -> dict[str, Any]:
     facts = {"details": dict(operation.details), "success": operation.success, "address": operation.address}
     return {
         "time": operation.time_nanos,
-        "id": operation.id,
-        "kind": operation.kind,
+        "id": _text(operation.id),
+        "kind": _text(operation.kind),
         "severity": 0,
-        "subject_id": operation.actor,
+        "subject_id": _text(operation.actor),
         "caller": "",
         "resource_key": "",
         "facts": _json(facts),
@@ -77,12 +105,12 @@ def _decision(snapshot: snapshot_pb2.Snapshot) -> dict[str, Any]:
     }
     return {
         "time": snapshot.time_nanos,
-        "id": snapshot.decision_id,
+        "id": _text(snapshot.decision_id),
         "kind": "decision",
         "severity": int(snapshot.severity),
-        "subject_id": request.subject.id,
-        "caller": snapshot.caller,
-        "resource_key": snapshot.resource_key.hex(),
+        "subject_id": _text(request.subject.id),
+        "caller": _text(snapshot.caller),
+        "resource_key": _text(snapshot.resource_key.hex()),
         "facts": _json(facts),
     }
 
@@ -106,6 +134,29 @@ def plain_value(value: types_pb2.Value) -> Any:
             return dict(held.entries)
         case _:
             return held
+
+
+def _text(value: str) -> str:
+    # A zero character is valid text but not in PostgreSQL.
+    return value[:LONGEST].replace("\0", "\ufffd") if "\0" in value or len(value) > LONGEST else value
+
+
+def _same_json(held: Any, fresh: str) -> bool:
+    """Whether two texts say the same, however numbers and spaces are written; `true` is not 1."""
+    try:
+        return bool(_parse(held) == _parse(fresh))
+    except (TypeError, ValueError, ArithmeticError):
+        return False
+
+
+def _parse(text: str) -> Any:
+    # Pairs and not a dict: what stands twice must not hide behind what stands last.
+    return json.loads(
+        text,
+        object_pairs_hook=lambda pairs: ("object", sorted(pairs, key=lambda pair: pair[0])),
+        parse_int=lambda digits: ("number", Decimal(digits)),
+        parse_float=lambda digits: ("number", Decimal(digits)),
+    )
 
 
 def _json(value: Any) -> str:

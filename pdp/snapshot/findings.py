@@ -11,7 +11,7 @@ from pdp.snapshot.chain import StreamKey
 
 
 class Kind(StrEnum):
-    """What is wrong; AFTER_CHECKPOINT and DROPPED are for information and no fault."""
+    """What is wrong; AFTER_CHECKPOINT is for information and no fault."""
 
     MISSING = "missing"
     ADDED = "added"
@@ -26,11 +26,10 @@ class Kind(StrEnum):
     CHECKPOINT_UNKNOWN_KEY = "checkpoint_unknown_key"
     ROOT_MISMATCH = "root_mismatch"
     AFTER_CHECKPOINT = "after_checkpoint"
-    DROPPED = "dropped"
 
 
 _NOTHING = Label()
-_INFORMATION = frozenset({Kind.AFTER_CHECKPOINT, Kind.DROPPED})
+_INFORMATION = frozenset({Kind.AFTER_CHECKPOINT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +86,11 @@ _WORDS = {
     Kind.CHECKPOINT_UNKNOWN_KEY: ("签名密钥不受信任", "signed with a key that is not trusted"),
     Kind.ROOT_MISMATCH: ("与签名的检查点不符", "not what a signed checkpoint says"),
     Kind.AFTER_CHECKPOINT: ("晚于最后一个检查点，尚无签名", "later than the last checkpoint, so not signed for yet"),
-    Kind.DROPPED: (
-        "已按保留期删除，只核对了最后的签名",
-        "dropped at the end of its time; its last signature remains",
-    ),
 }
 
 
 def _where(finding: Finding) -> Label:
-    zh, en = f"节点 {finding.node}", f"node {finding.node}"
+    zh, en = (f"节点 {finding.node}", f"node {finding.node}") if finding.node else ("存储", "the store")
     if finding.stream is not None:
         name = "/".join(map(str, finding.stream[1:]))
         zh, en = f"{zh}，链 {name}", f"{en}, chain {name}"

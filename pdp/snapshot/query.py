@@ -1,7 +1,8 @@
 """Finds records again: pages of a list, and numbers by group. `watch` follows what comes in.
 
 What a client gets to carry from one call to the next is signed with a key of the host, bound to the filter and the
-order, and says what `now` stood for at the first page: so pages fit each other, and nobody can send a place of their own.
+order, and says what `now` stood for at the first page: so pages fit each other, and nobody can send a place that is not
+from here.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ MAX_GROUPS: Final = 1_000
 MAX_PERIODS: Final = 100_000
 MAX_TOKEN: Final = 256 * 1024
 _MAC = 16
-_HOUR, _DAY = 3_600 * NANOS, 86_400 * NANOS
+DAY: Final = 86_400 * NANOS
+_HOUR = 3_600 * NANOS
 _SEVERITIES = ("NONE", "LOW", "MEDIUM", "HIGH")
 
 
@@ -68,7 +70,8 @@ class Tokens:
 class Asking:
     """What every question needs: the names of filters, tokens, the clock, and where a day begins.
 
-    `clock` gives nanoseconds since 1970; `offset` is the host's distance from UTC in seconds, for groups by hour and day.
+    `clock` gives nanoseconds since 1970; `offset` is the host's distance from UTC in seconds, by which hours and days
+    begin where records are grouped.
     """
 
     schema: Schema
@@ -156,7 +159,7 @@ def statistics(
         return response
     writer = writer_for(reader)
     if request.group_by in ("hour", "day"):
-        span = _HOUR if request.group_by == "hour" else _DAY
+        span = _HOUR if request.group_by == "hour" else DAY
         by = writer.period(span, -asking.offset * NANOS)
         rows = reader.group(condition, by, limit=MAX_PERIODS, in_order=True)
     else:
@@ -193,7 +196,7 @@ def _group_key(group: str, key: Any) -> str:
 def _span(request: snapshot_service_pb2.GetSnapshotStatsRequest, now: int) -> tuple[int, int]:
     begin = getattr(request, "from")
     end = request.to.seconds * NANOS + request.to.nanos if request.HasField("to") else now + 1
-    start = begin.seconds * NANOS + begin.nanos if request.HasField("from") else end - _DAY
+    start = begin.seconds * NANOS + begin.nanos if request.HasField("from") else end - DAY
     for name, moment in (("from", start), ("to", end)):
         if not INT_MIN <= moment <= INT_MAX:
             raise RequestError(Violation(name, "is not a time in the years 1678 to 2262"))

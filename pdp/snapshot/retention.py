@@ -6,22 +6,20 @@ stays behind, the state of each stream and the signed checkpoints, tells what wa
 
 from __future__ import annotations
 
-import datetime
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from google.protobuf.message import DecodeError
-
-from pdp.engine.decision_ids import DecisionIds
-from pdp.errors import ConfigError, StoreError
+from pdp.errors import ConfigError, EvidenceError, StoreError
+from pdp.snapshot.archive import Archived
 from pdp.snapshot.chain import RETENTIONS, StreamKey
+from pdp.snapshot.checkpoint import parse_checkpoint, stream_key
+from pdp.snapshot.holds import DAY_NANOS, Record, holding, iso, operation
+from pdp.snapshot.signing import TrustedKeys, Verdict
 from pdp.snapshot.store.base import Hold, Maintainer, StreamState
 from pdp.v1 import snapshot_pb2
-from pdp.values import NANOS
 
 MINIMUM: Final[Mapping[str, int]] = {"short": 90, "medium": 183, "long": 1827}
 """The least that requirement B24 asks for, in days: sign-ins 90 days, operations 6 months, audit records 5 years."""
@@ -34,10 +32,6 @@ WITNESS_DAYS: Final = 14
 
 _SLACK_DAYS: Final = 1
 _NAMED_STREAMS: Final = 64
-_DAY_NANOS: Final = 86_400 * NANOS
-
-Record = Callable[[snapshot_pb2.Operation], None]
-"""Makes an operation durable before it returns. Raises SpoolError or StoreError."""
 
 Fate = Literal["drop", "held", "open", "uncovered"]
 
@@ -52,7 +46,7 @@ class Streams(Protocol):
         """Yield (node, number, serialized SignedCheckpoint), by node and number, made at `since` or later."""
 
 
-Archiver = Callable[[str, int], Path]
+Archiver = Callable[[str, int], Archived]
 """Writes the archive of a (retention, day) and reads it back. Raises EvidenceError, StoreError or OSError."""
 
 Verify = Callable[[bytes], snapshot_pb2.Checkpoint]
@@ -142,21 +136,6 @@ class Expiry:
     doubt: str = ""
 
 
-def iso(day: int) -> str:
-    """Return a day since 1970 as `2026-03-02`."""
-    return (datetime.date(1970, 1, 1) + datetime.timedelta(days=day)).isoformat()
-
-
-def day_of(nanos: int) -> int:
-    """Return the UTC day since 1970 of a time in nanoseconds."""
-    return nanos // _DAY_NANOS
-
-
-def holding(holds: Iterable[Hold], day: int) -> list[Hold]:
-    """Return the holds that cover a day."""
-    return [hold for hold in holds if hold.first_day <= day <= hold.last_day]
-
-
 def plan(maintainer: Maintainer, reader: Streams, policy: RetentionPolicy, today: int, verify: Verify) -> list[Part]:
     """Return the partitions whose time is over, oldest first, and what is to become of each. Raises StoreError.
 
@@ -211,7 +190,7 @@ def _covered(reader: Streams, wanted: Mapping[StreamKey, StreamState], verify: V
     for node, names in boots.items():
         missing = sum(key.node == node for key in wanted)
         # A clock that was put back a little does not matter; years of checkpoints before do.
-        since = (min(key.day for key in wanted if key.node == node) - 2) * _DAY_NANOS
+        since = (min(key.day for key in wanted if key.node == node) - 2) * DAY_NANOS
         for _, _, signed in reader.checkpoints(node, max(since, 0)):
             # A node signs thousands a day: only those that name a stream of interest are decoded.
             if not any(name in signed for name in names):
@@ -225,15 +204,9 @@ def _covered(reader: Streams, wanted: Mapping[StreamKey, StreamState], verify: V
 
 
 def _ends(signed: bytes, wanted: Mapping[StreamKey, StreamState], verify: Verify) -> Iterator[tuple[StreamKey, bytes]]:
-    try:
-        envelope = snapshot_pb2.SignedCheckpoint.FromString(signed)
-        heads = snapshot_pb2.Checkpoint.FromString(envelope.checkpoint).heads
-    except DecodeError as error:
-        raise StoreError("a checkpoint in the store is damaged; run `pdp snapshot verify`") from error
     ends = []
-    for head in heads:
-        stream = head.stream
-        state = wanted.get(StreamKey(stream.node, stream.boot, stream.retention, stream.day))
+    for head in parse_checkpoint(signed)[1].heads:
+        state = wanted.get(stream_key(head.stream))
         if state is not None and head.closed and (head.count, head.chain) == (state.count, state.chain):
             ends.append((state.key, head.root))
     if ends:
@@ -295,7 +268,7 @@ def expire(
         return Expiry(parts)
     done = []
     for part in going:
-        path = archive(part.retention, part.day) if archive is not None else None
+        path = _archived(part, archive)
         details = _details(part, policy, path)
         now = clock()
         record(operation("snapshot.expire", actor, now, details))
@@ -304,9 +277,38 @@ def expire(
         except StoreError as error:
             record(operation("snapshot.expire", actor, clock(), details | {"error": str(error)}, success=False))
             raise
+        if count != part.records:
+            # Too late to be undone, but not to be told.
+            words = f"{count} records were dropped and not {part.records}: others came in at that moment"
+            record(operation("snapshot.expire", actor, clock(), details | {"error": words}, success=False))
+            raise StoreError(f"{part.retention} of {part.date}: {words}")
         done.append(Dropped(part, count, path))
         progress(done[-1])
     return Expiry(parts, tuple(done))
+
+
+def verified_by(keys: TrustedKeys) -> Verify:
+    """Return a function that returns what a SignedCheckpoint holds. It raises EvidenceError unless a key signed it."""
+
+    def verify(signed: bytes) -> snapshot_pb2.Checkpoint:
+        outer, inner = parse_checkpoint(signed)
+        verdict = keys.verify(outer.key_id, outer.signature, outer.checkpoint)
+        if verdict is not Verdict.GOOD:
+            unknown = f"the key `{outer.key_id}` is not trusted; add its node's public key"
+            why = unknown if verdict is Verdict.UNKNOWN_KEY else "its signature is wrong; run `pdp snapshot verify`"
+            raise EvidenceError(f"checkpoint {inner.number} of node `{inner.node}`: {why}")
+        return inner
+
+    return verify
+
+
+def _archived(part: Part, archive: Archiver | None) -> Path | None:
+    if archive is None:
+        return None
+    made = archive(part.retention, part.day)
+    if made.records != part.records:
+        raise StoreError(f"{part.retention} of {part.date} has changed meanwhile; run it again")
+    return made.path
 
 
 def _details(part: Part, policy: RetentionPolicy, archive: Path | None) -> dict[str, str]:
@@ -326,62 +328,3 @@ def _details(part: Part, policy: RetentionPolicy, archive: Path | None) -> dict[
     if archive is not None:
         found["archive"] = str(archive)
     return found | {f"stream {name}": value for name, value in lines[:_NAMED_STREAMS]}
-
-
-def add_hold(
-    maintainer: Maintainer, first_day: int, last_day: int, reason: str, by: str, now: int, record: Record
-) -> Hold:
-    """Forbid dropping the records of these days (inclusive) and record it as `snapshot.hold.add`.
-
-    The hold stands before it is recorded, so that a crash leaves too much rather than too little. Raises StoreError,
-    also for days in the wrong order or a missing reason, and what `record` raises.
-    """
-    if first_day > last_day:
-        raise StoreError(f"a hold from `{iso(first_day)}` cannot end on `{iso(last_day)}`; swap the days")
-    if not reason.strip():
-        raise StoreError("a hold needs a reason, such as the number of the case")
-    # Short enough to be typed; the store refuses a second one.
-    hold = Hold(f"{iso(day_of(now))}-{os.urandom(3).hex()}", first_day, last_day, reason.strip(), by, now)
-    maintainer.add_hold(hold)
-    record(operation("snapshot.hold.add", by, now, _hold_details(hold)))
-    return hold
-
-
-def remove_hold(maintainer: Maintainer, hold_id: str, reason: str, by: str, now: int, record: Record) -> Hold:
-    """End a hold, and record it as `snapshot.hold.remove` before it ends. Raises StoreError and what `record` does."""
-    held = next((hold for hold in maintainer.holds() if hold.id == hold_id), None)
-    if held is None:
-        raise StoreError(f"there is no hold `{hold_id}`; `pdp snapshot hold list` shows those that stand")
-    if not reason.strip():
-        raise StoreError("the end of a hold needs a reason, such as the number of the case")
-    details = _hold_details(held) | {"end_reason": reason.strip()}
-    record(operation("snapshot.hold.remove", by, now, details))
-    try:
-        maintainer.remove_hold(hold_id)
-    except StoreError as error:
-        record(operation("snapshot.hold.remove", by, now, details | {"error": str(error)}, success=False))
-        raise
-    return held
-
-
-def _hold_details(hold: Hold) -> dict[str, str]:
-    return {
-        "hold": hold.id,
-        "first_day": iso(hold.first_day),
-        "last_day": iso(hold.last_day),
-        "reason": hold.reason,
-        "by": hold.by,
-    }
-
-
-def operation(
-    kind: str, actor: str, now: int, details: Mapping[str, str], *, success: bool = True
-) -> snapshot_pb2.Operation:
-    """Return the record of something that was done on this machine, with an id of its own."""
-    return snapshot_pb2.Operation(
-        id=_new_id(), time_nanos=now, actor=actor, kind=kind, success=success, details=dict(details)
-    )
-
-
-def _new_id() -> str:
-    return DecisionIds().head()[2:].decode()

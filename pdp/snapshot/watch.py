@@ -28,6 +28,9 @@ POLL_SECONDS: Final = 0.5
 BEAT_SECONDS: Final = 5.0
 _DAYS: Final = 7
 _DAY = 86_400 * NANOS
+# A chunk of each is in memory.
+_ABREAST = 8
+_MANY = 1_000
 
 Wait = Callable[[float], bool]
 """Waits some seconds, or less when the watch is to end, and then returns True."""
@@ -85,10 +88,10 @@ class Watch:
         """Return where to go on."""
         return self._asking.tokens.write(self._purpose, self._marks.data(), zlib.compress)
 
-    def poll(self) -> Iterator[StoredRecord]:
-        """Yield the records that came in since, those of one moment in the order of their times.
+    def poll(self) -> Iterator[StoredRecord | None]:
+        """Yield the records that came in since, about in the order of their times, and None after many that fail.
 
-        A record counts as read once the next one is asked for or `token` is. Raises StoreError.
+        Whatever was yielded counts as read. Raises StoreError.
         """
         marks = self._marks.counts
         states = {state.key: state for state in self._reader.recent_streams(self._marks.floor)}
@@ -101,10 +104,15 @@ class Watch:
         # Streams that ended since and are old; what they still had is all there now.
         ended = [key for key in marks if key not in states]
         grown += [self._until(key, marks[key], None) for key in ended]
-        for record in heapq.merge(*grown, key=lambda found: found.columns["time"]):
-            marks[record.stream] = record.sequence + 1
-            if self._matches(record.columns):
-                yield record
+        skipped = 0
+        for begin in range(0, len(grown), _ABREAST):
+            for record in heapq.merge(*grown[begin : begin + _ABREAST], key=lambda found: found.columns["time"]):
+                marks[record.stream] = record.sequence + 1
+                skipped += 1
+                if self._matches(record.columns):
+                    yield record
+                elif skipped % _MANY == 0:
+                    yield None
         for key in ended:
             del marks[key]
         # INVARIANT: only after the streams below the old floor were read to their ends.
@@ -124,7 +132,7 @@ class Watch:
         beat_seconds: float = BEAT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> Iterator[tuple[StoredRecord | None, str]]:
-        """Yield records, each with the token to go on after it, and None as a sign of life, first of all and now and then.
+        """Yield records, each with the token to go on after it, and None as a sign of life: at once and now and then.
 
         Nothing is read ahead of a slow consumer but a chunk a stream. Ends when `wait` says so. Raises StoreError.
         """
@@ -132,8 +140,14 @@ class Watch:
         beat = clock()
         while not wait(poll_seconds):
             for record in self.poll():
-                yield record, self.token()
-                beat = clock()
+                if record is not None:
+                    yield record, self.token()
+                    beat = clock()
+                elif wait(0):
+                    return
+                elif clock() - beat >= beat_seconds:
+                    yield None, self.token()
+                    beat = clock()
             if clock() - beat >= beat_seconds:
                 yield None, self.token()
                 beat = clock()

@@ -31,6 +31,8 @@ PATH = "/test.Service/Ask"
 class Asked:
     """A gRPC server in this process that answers one method, as the load sees a server under test."""
 
+    settles = False
+
     def __init__(self, address: str) -> None:
         self.address = address
 
@@ -134,17 +136,31 @@ def test_everything_runs(tmp_path: Path) -> None:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stderr + done.stdout
     result = json.loads(out.read_text(encoding="utf-8"))
-    keys = ["cerbos", "grpc-1", "native-1", "echo-grpc", "echo-native"]
-    for kind in ("unary", "batch"):
-        rows = {row["key"]: row for row in result["rows"] if row["kind"] == kind}
-        assert list(rows) == keys
-        assert all(row["rate"] > 0 and row["cpu_us"] >= 0 and len(row["runs"]) == 2 for row in rows.values())
-    assert [row["key"] for row in result["paced"]] == keys
+    keys = {
+        "plain": ["cerbos", "grpc-1", "native-1", "echo-grpc", "echo-native"],
+        "records": ["cerbos-audit", "grpc-1-sync", "native-1-sync"],
+    }
+    assert list(result["books"]) == list(keys)
+    for name, book in result["books"].items():
+        for kind in ("unary", "batch"):
+            rows = {row["key"]: row for row in book["rows"] if row["kind"] == kind}
+            assert list(rows) == keys[name]
+            assert all(row["rate"] > 0 and row["cpu_us"] >= 0 and len(row["runs"]) == 2 for row in rows.values())
+            assert all(0 < run["p50_ms"] <= run["p99_ms"] for row in rows.values() for run in row["runs"])
+            assert next(iter(rows.values()))["rate_ratio"] == 1
+        assert [row["key"] for row in book["paced"]] == keys[name]
     assert result["equal"]["unary"]["unmasked"] > 0
     assert result["equal"]["batch"]["verdicts"] == result["equal"]["batch"]["requests"] * 50 * 12
-    assert out.with_suffix(".svg").read_text(encoding="utf-8").count("<rect") == 3 * len(keys)
-    for label in ("Cerbos", "Jingxi grpcio ×1", "Jingxi native ×1"):
+    picture = out.with_suffix(".svg").read_text(encoding="utf-8")
+    assert picture.count("<rect") == 3 * sum(map(len, keys.values()))
+    for label in ("Cerbos", "Jingxi grpcio ×1", "Jingxi native ×1", "Jingxi native ×1, snapshots"):
         assert label in done.stdout
+    assert not result["books"]["plain"]["records"]
+    for each, key in zip(result["books"]["records"]["records"], keys["records"], strict=True):
+        assert each["key"] == key
+        # A batch is one entry of Cerbos' log and as many records of ours as it has items.
+        assert each["records"] >= each["due"] > 0
+        assert each["disk_bytes"] > 0
 
 
 def test_the_pages_show_the_figures_of_the_last_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,18 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pdp.errors import ConfigError, EvidenceError, SpoolFullError, StoreError
+from pdp.snapshot.archive import Archived
 from pdp.snapshot.chain import RETENTIONS, StreamKey
-from pdp.snapshot.retention import (
-    MINIMUM,
-    Expiry,
-    RetentionPolicy,
-    add_hold,
-    check_clock,
-    day_of,
-    expire,
-    iso,
-    remove_hold,
-)
+from pdp.snapshot.holds import add_hold, day_of, iso, remove_hold
+from pdp.snapshot.retention import MINIMUM, Expiry, RetentionPolicy, check_clock, expire
 from pdp.snapshot.store.base import Hold, StreamState, TreeState
 from pdp.v1 import snapshot_pb2
 
@@ -276,7 +268,7 @@ def test_a_damaged_checkpoint_stops_everything() -> None:
     store = Memory([state, *lately()])
     damaged = b"\xff" + state.key.boot.encode()
     store.checkpoints = lambda node=None, since=0: iter([("n1", 1, damaged)])  # type: ignore[method-assign]
-    with pytest.raises(StoreError, match="pdp snapshot verify"):
+    with pytest.raises(EvidenceError, match="no checkpoint"):
         run(store, [])
     assert store.gone == []
 
@@ -367,7 +359,7 @@ def test_a_drop_that_fails_is_recorded_and_told() -> None:
     ]
 
 
-@pytest.mark.parametrize("broken", ["record", "archive"])
+@pytest.mark.parametrize("broken", ["record", "archive", "other"])
 def test_nothing_is_dropped_that_could_not_be_recorded_or_archived(broken: str) -> None:
     store, log = Memory([stream("short", OLD), *lately()]), list[snapshot_pb2.Operation]()
 
@@ -376,12 +368,13 @@ def test_nothing_is_dropped_that_could_not_be_recorded_or_archived(broken: str) 
             raise SpoolFullError("no room")
         log.append(entry)
 
-    def archive(retention: str, day: int) -> Path:
+    def archive(retention: str, day: int) -> Archived:
         if broken == "archive":
             raise OSError(28, "no room")
-        return Path("a")
+        return Archived(Path("a"), retention, day, 1, 3 if broken == "record" else 2, "")
 
-    with pytest.raises((SpoolFullError, OSError), match="no room"):
+    words = "has changed meanwhile" if broken == "other" else "no room"
+    with pytest.raises((SpoolFullError, OSError, StoreError), match=words):
         expire(
             store, RetentionPolicy(), TODAY, record,
             reader=store, verify=verify, clock=lambda: NOW, archive=archive,
@@ -389,12 +382,21 @@ def test_nothing_is_dropped_that_could_not_be_recorded_or_archived(broken: str) 
     assert (store.gone, log) == ([], [])
 
 
+def test_a_drop_of_more_than_was_counted_is_told() -> None:
+    store, log = Memory([stream("short", OLD), *lately()]), list[snapshot_pb2.Operation]()
+    really = store.drop
+    store.drop = lambda *part, **mark: really(*part, **mark) + 1  # type: ignore[method-assign]
+    with pytest.raises(StoreError, match="4 records were dropped and not 3"):
+        run(store, log)
+    assert [entry.success for entry in log] == [True, False]
+
+
 def test_the_archive_stands_in_the_record() -> None:
     store, log = Memory([stream("short", OLD), *lately()]), list[snapshot_pb2.Operation]()
     path = Path("/archive/one.jxe.gz")
     done = expire(
         store, RetentionPolicy(), TODAY, log.append,
-        reader=store, verify=verify, clock=lambda: NOW, archive=lambda retention, day: path,
+        reader=store, verify=verify, clock=lambda: NOW, archive=lambda retention, day: Archived(path, retention, day, 1, 3, ""),
     )  # fmt: skip
     assert [dropped.archive for dropped in done.dropped] == [path]
     assert log[0].details["archive"] == str(path)

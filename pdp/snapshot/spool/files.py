@@ -57,8 +57,23 @@ def make_file(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
 
 
-def claim_boot(folder: Path, boot: str) -> int:
+def write_file(path: Path, text: str) -> None:
+    """Write a whole file that is either there, durable, or not. Raises OSError."""
+    spare = path.with_name(f".{path.name}.new")
+    spare.unlink(missing_ok=True)
+    fd = os.open(spare, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    spare.rename(path)
+    sync_folder(path.parent)
+
+
+def claim_boot(folder: Path, boot: str, node: str) -> int:
     """Make the folder of a boot with its lock held; return the descriptor that holds it. Raises OSError.
+
+    The lock file holds the node's name, for when the files do not give it away any more.
 
     The folder gets its name only when the lock is held, so nobody ever sees the folder of a living writer unlocked.
     """
@@ -68,6 +83,8 @@ def claim_boot(folder: Path, boot: str) -> int:
     fd = os.open(hidden / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.write(fd, node.encode())
+        os.fsync(fd)
         hidden.rename(folder / boot)
         sync_folder(folder)
     except BaseException:
@@ -117,6 +134,35 @@ def remove_segment(path: Path) -> None:
     """Delete a segment's files; the database last, so that what is left of a break is still found. Raises OSError."""
     for side in reversed(SIDES):
         path.with_name(path.name + side).unlink(missing_ok=True)
+
+
+def remove_boot(folder: Path, boot: str) -> None:
+    """Remove the folder of a boot without segments. Raises OSError."""
+    if not (folder / boot).is_dir():
+        return
+    # The lock last: as long as there is anything, the folder is one of a writer that is gone.
+    for name in (RENEW, RESERVE, LOCK):
+        (folder / boot / name).unlink(missing_ok=True)
+    (folder / boot).rmdir()
+    sync_folder(folder)
+
+
+def ask_to_renew(folders: Sequence[Path], boot: str) -> None:
+    """Leave word for a writer that it should begin a new boot. Raises OSError."""
+    for folder in folders:
+        if (folder / boot).is_dir():
+            with contextlib.suppress(FileExistsError):
+                make_file(folder / boot / RENEW)
+
+
+def read_node(folders: Sequence[Path], boot: str) -> str:
+    """Return the node's name as the writer left it in its lock file; empty when it did not."""
+    for folder in folders:
+        with contextlib.suppress(FileNotFoundError):
+            text = (folder / boot / LOCK).read_text("utf-8", "replace")
+            if text:
+                return text
+    return ""
 
 
 def count_bytes(folder: Path) -> int:

@@ -102,6 +102,9 @@ def finish(entry: Path) -> Mended:
         write_file(entry / "moved", "")
     found = find_rows(moved, header) if moved.exists() else Found({}, {}, 0)
     starts = {**intent.starts, **found.starts}
+    for number, start in intent.starts.items():
+        if starts[number].first == start.first and start.chain:
+            starts[number] = start
     streams = _sort(intent, found, starts)
     _write_salvage(home, _salvage_boot(entry), intent, path, streams)
     if not path.exists():

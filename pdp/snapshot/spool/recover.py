@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pdp.snapshot.chain import StreamKey, genesis, hasher, link
-from pdp.snapshot.spool.segment import PAGE_BYTES, Header, SegmentWriter, Start, open_to_read, read_header, read_starts
+from pdp.snapshot.spool.segment import PAGE_BYTES, Header, SegmentWriter, Start, open_to_read, read_starts
 
 _SMALLEST_ROW = 40
-_COLUMNS = "place, stream, sequence, body, chain"
+_SELECT = "SELECT place, stream, sequence, body, chain FROM records"
 
 
 class Found(NamedTuple):
-    """The rows of a file, by stream id and sequence; of one place there may be several, as any number can be damaged."""
+    """The rows of a file, by stream id and sequence: several where a damaged number makes them look so."""
 
     rows: dict[int, dict[int, list[tuple[bytes, bytes]]]]
     starts: dict[int, Start]
-    count: int
+    total: int
 
 
 class Proven(NamedTuple):
@@ -50,11 +50,11 @@ class Sorted:
 
 
 def find_rows(path: Path, header: Header) -> Found:
-    """Read all that SQLite can still find in a file, which is left as it is; `header` is what it should say of itself."""
+    """Read all that SQLite can still find in a file, which stays as it is; `header` is what it says of itself."""
     found = Found({}, {}, 0)
     with contextlib.suppress(sqlite3.Error):
         found = _find(path, header)
-    if found.count == 0:
+    if found.total == 0:
         # Without its first page SQLite knows nothing of a file. That page is the same in all of them but for numbers.
         with tempfile.TemporaryDirectory(dir=path.parent) as name, contextlib.suppress(sqlite3.Error, OSError):
             found = _find(_with_new_first_page(path, Path(name), header), header)
@@ -83,7 +83,7 @@ def sort_out(
         values[start[0] - 1] = start[1]
     end = max(rows, default=first - 1) + 1
     if bound is not None:
-        end = min(end, bound) if end > bound else end
+        end = min(end, bound)
     begin = max(first, expected)
     for sequence in range(first, begin):
         # What the store has needs no proof; its stored chain values prove what follows.
@@ -133,17 +133,16 @@ def _prove(
 
 def _find(path: Path, header: Header) -> Found:
     with contextlib.closing(open_to_read(path)) as db:
-        db.text_factory = bytes
         starts: dict[int, Start] = {}
-        with contextlib.suppress(sqlite3.Error, TypeError, ValueError, AttributeError):
-            starts = _starts(path, header)
+        with contextlib.suppress(sqlite3.DatabaseError):
+            starts = read_starts(db, header, strict=False)
         rows: dict[int, dict[int, list[tuple[bytes, bytes]]]] = {}
         count = 0
         place = 0
         last = sum(side.stat().st_size for side in path.parent.glob(path.name + "*")) // _SMALLEST_ROW
         while True:
             try:
-                for row in db.execute(f"SELECT {_COLUMNS} FROM records WHERE place > ? ORDER BY place", (place,)):
+                for row in db.execute(f"{_SELECT} WHERE place > ? ORDER BY place", (place,)):
                     place = row[0]
                     count += _keep(rows, row)
                 return Found(rows, starts, count)
@@ -155,24 +154,12 @@ def _find(path: Path, header: Header) -> Found:
                 count += _keep(rows, row)
 
 
-def _starts(path: Path, header: Header) -> dict[int, Start]:
-    with contextlib.closing(open_to_read(path)) as db:
-        starts = read_starts(db, header)
-        with contextlib.suppress(sqlite3.DatabaseError):
-            read_header(db)
-    return {
-        number: start
-        for number, start in starts.items()
-        if isinstance(start.first, int) and isinstance(start.chain, bytes) and isinstance(start.key.day, int)
-    }
-
-
 def _next(db: sqlite3.Connection, place: int, last: int) -> tuple[Any, ...] | None:
     """Return the next row that can be read by its own place."""
     while place < last:
         place += 1
         with contextlib.suppress(sqlite3.DatabaseError):
-            row = db.execute(f"SELECT {_COLUMNS} FROM records WHERE place = ?", (place,)).fetchone()
+            row = db.execute(f"{_SELECT} WHERE place = ?", (place,)).fetchone()
             if row is not None:
                 return tuple(row)
     return None

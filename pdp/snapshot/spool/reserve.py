@@ -30,6 +30,7 @@ class Reserve:
             try:
                 os.posix_fallocate(fd, 0, self._size)
                 self._path = path
+                self._left = 0
             except OSError:
                 path.unlink()
             finally:

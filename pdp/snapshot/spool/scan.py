@@ -37,9 +37,10 @@ class _Cursor:
 
     place: int = 0
     reached: dict[int, _Reached] = field(default_factory=dict)
+    is_end: bool = False
 
     def copy(self) -> _Cursor:
-        return _Cursor(self.place, dict(self.reached))
+        return _Cursor(self.place, dict(self.reached), self.is_end)
 
 
 class SegmentScan:
@@ -53,53 +54,76 @@ class SegmentScan:
         self._db: sqlite3.Connection | None = None
         self._base = _Cursor()
         self._ahead = _Cursor()
+        self._is_whole = False
 
     def is_ready(self) -> bool:
         """Whether the file's creation was finished. Raises DamageError."""
-        if self.header is None:
-            with self._reading() as db:
-                self.header = read_header(db)
-            if self.header is None:
-                self.close()
-                return False
-            self._load_starts()
+        if self.header is not None:
+            return True
+        with self._reading() as db:
+            header = read_header(db)
+        if header is None:
+            self.close()
+            return False
+        if (header.boot, header.number) != (self.path.parent.name, self.number):
+            raise DamageError("the file does not say that it is this one")
+        try:
+            self._hash = hasher(header.algorithm)
+        except ValueError as error:
+            raise DamageError(str(error)) from None
+        # What vouches for the header are the seals of the starts.
+        with self._reading() as db:
+            self.starts = read_starts(db, header)
+        self.header = header
         return True
 
     def streams(self) -> list[Start]:
         """Return where every stream begins in this file, as it is now. Raises DamageError."""
+        self.is_ready()
         self._load_starts()
         return list(self.starts.values())
 
-    def read(self, expected: dict[StreamKey, int], bounds: Bounds, limit: int) -> tuple[list[SpooledRecord], bool]:
+    def read(
+        self, expected: dict[StreamKey, int], bounds: Bounds, limit: int, *, is_closed: bool
+    ) -> tuple[list[SpooledRecord], bool]:
         """Return up to `limit` records from the expected sequences on, which are moved on, and whether that was all.
 
+        Nothing will be added to a file that `is_closed`.
         Raises DamageError at the first record that does not fit; `expected` then stands at it.
         """
+        self.is_ready()
         if self._ahead.place > self._base.place and self._is_passed(self._ahead, expected):
             self._base = self._ahead
         if not self._is_passed(self._base, expected):
             self._base = _Cursor()
         cursor = self._ahead = self._base.copy()
         found: list[SpooledRecord] = []
-        while len(found) < limit:
-            rows = self._rows(cursor.place, min(_CHUNK, limit - len(found)), body=True)
-            for row in rows:
-                record = self._check(cursor, row, expected, bounds)
-                if record is not None:
-                    found.append(record)
-            if not rows:
-                return found, True
+        try:
+            while len(found) < limit:
+                rows = [] if cursor.is_end else self._rows(cursor.place, min(_CHUNK, limit - len(found)), body=True)
+                for row in rows:
+                    record = self._check(cursor, row, expected, bounds)
+                    if record is not None:
+                        found.append(record)
+                if not rows:
+                    cursor.is_end = is_closed
+                    return found, True
+        except DamageError:
+            # What comes before the damage is handed out; the next call will meet it again.
+            if not found:
+                raise
         return found, False
 
     def advance(self, positions: Mapping[StreamKey, int], bounds: Bounds) -> bool:
         """Move on over records that are below the positions; return whether there are no others. Raises DamageError."""
+        self.is_ready()
         for cursor in (self._ahead, self._base):
             if self._is_passed(cursor, positions):
                 break
         else:
             cursor = _Cursor()
         cursor = self._base = cursor.copy()
-        while rows := self._rows(cursor.place, _CHUNK, body=False):
+        while not cursor.is_end and (rows := self._rows(cursor.place, _CHUNK, body=False)):
             for place, stream, sequence, _, chain in rows:
                 key = self._start(stream).key
                 if sequence < bounds.get(key, sequence + 1):
@@ -109,14 +133,31 @@ class SegmentScan:
                 cursor.place = place
         return True
 
+    @property
+    def is_mended(self) -> bool:
+        """Whether the file is what was left of a damaged one."""
+        return self.header is not None and self.header.mended
+
     def forget(self) -> None:
         """Take back what was handed out last."""
         self._ahead = self._base.copy()
 
-    def reached(self, stream: int) -> int:
-        """Return the sequence after the last record of a stream that was handed out or passed."""
-        known = self._ahead.reached.get(stream)
-        return known.next if known is not None else self.starts[stream].first if stream in self.starts else 0
+    def reached(self) -> dict[int, Start]:
+        """Return how far this file has been handed out, as the starts of a file that went on from there."""
+        found = {}
+        for number, start in self.starts.items():
+            known = self._ahead.reached.get(number) or _Reached(start.first, start.chain)
+            found[number] = Start(number, start.key, known.next, known.chain)
+        return found
+
+    def check_whole(self) -> None:
+        """Look at the whole file once, where no later file tells whether it has lost its end. Raises DamageError."""
+        if not self._is_whole:
+            with self._reading() as db:
+                verdict = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+            if verdict != "ok":
+                raise DamageError(verdict)
+            self._is_whole = True
 
     def pending(self) -> tuple[int, bytes | None]:
         """Return how many records are not shipped yet, and the oldest one's body. Raises DamageError."""
@@ -137,14 +178,16 @@ class SegmentScan:
         place, stream, sequence, body, chain = row
         start = self._start(stream)
         key = start.key
+        if type(sequence) is not int or type(body) is not bytes or type(chain) is not bytes:
+            raise DamageError(f"row {place} does not hold what it should")
         bound = bounds.get(key)
         if bound is not None and sequence >= bound:
             cursor.place = place
             return None
         before = cursor.reached.get(stream) or _Reached(start.first, start.chain)
-        if sequence != before.next:
-            raise DamageError(f"record {sequence} of {_name(key)} follows record {before.next - 1}")
         position = expected.get(key, 0)
+        if sequence != before.next and not (self.is_mended and stream not in cursor.reached and sequence < position):
+            raise DamageError(f"record {sequence} of {_name(key)} follows record {before.next - 1}")
         record = None
         if sequence >= position:
             if sequence > position:
@@ -171,20 +214,16 @@ class SegmentScan:
         return self.starts[stream]
 
     def _load_starts(self) -> None:
-        if self.header is None:
-            return
-        with self._reading() as db:
-            self.starts = read_starts(db, self.header)
-        try:
-            self._hash = hasher(self.header.algorithm)
-        except ValueError as error:
-            raise DamageError(str(error)) from None
+        if self.header is not None:
+            with self._reading() as db:
+                self.starts = read_starts(db, self.header)
 
     def _rows(self, place: int, limit: int, *, body: bool) -> list[tuple[int, int, int, bytes, bytes]]:
         column = "body" if body else "NULL"
         query = f"SELECT place, stream, sequence, {column}, chain FROM records WHERE place > ? ORDER BY place LIMIT ?"  # noqa: S608
         with self._reading() as db:
-            return db.execute(query, (place, limit)).fetchall()
+            rows: list[tuple[int, int, int, bytes, bytes]] = db.execute(query, (place, limit)).fetchall()
+        return rows
 
     @contextlib.contextmanager
     def _reading(self):  # type: ignore[no-untyped-def]
@@ -196,7 +235,7 @@ class SegmentScan:
             if getattr(error, "sqlite_errorcode", None) in _PASSING:
                 raise SpoolError(f"cannot read `{self.path}` now: {error}") from error
             raise DamageError(str(error)) from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, TypeError, AttributeError) as error:
             raise DamageError(str(error)) from error
 
 

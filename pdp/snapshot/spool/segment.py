@@ -8,6 +8,7 @@ from which it takes the stream on and the chain value before; see `Spool` for wh
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ _SCHEMA = (
     """CREATE TABLE segment(node TEXT NOT NULL, boot TEXT NOT NULL, algorithm TEXT NOT NULL, number INTEGER NOT NULL,
     created INTEGER NOT NULL, mended INTEGER NOT NULL)""",
     """CREATE TABLE streams(id INTEGER PRIMARY KEY, retention TEXT NOT NULL, day INTEGER NOT NULL,
-    first INTEGER NOT NULL, chain BLOB NOT NULL)""",
+    first INTEGER NOT NULL, chain BLOB NOT NULL, seal BLOB NOT NULL)""",
     """CREATE TABLE records(place INTEGER PRIMARY KEY, stream INTEGER NOT NULL, sequence INTEGER NOT NULL,
     body BLOB NOT NULL, chain BLOB NOT NULL)""",
 )
@@ -150,8 +151,10 @@ class SegmentWriter:
             self._db.close()
 
     def _declare(self, starts: Iterable[Start]) -> None:
-        rows = [(start.id, start.key.retention, start.key.day, start.first, start.chain) for start in starts]
-        self._db.executemany("INSERT INTO streams VALUES (?, ?, ?, ?, ?)", rows)
+        rows = [
+            (start.id, start.key.retention, start.key.day, start.first, start.chain, _seal(start)) for start in starts
+        ]
+        self._db.executemany("INSERT INTO streams VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._declared.update(row[0] for row in rows)
 
 
@@ -176,10 +179,26 @@ def read_header(db: sqlite3.Connection) -> Header | None:
     row = db.execute("SELECT node, boot, algorithm, number, created, mended FROM segment").fetchone()
     if row is None:
         raise sqlite3.DatabaseError("the file does not say what it is")
-    return Header(*row[:5], mended=bool(row[5]))
+    return Header(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
 
 
-def read_starts(db: sqlite3.Connection, header: Header) -> dict[int, Start]:
-    """Return where a file takes its streams on, by stream id. Raises sqlite3.Error."""
-    rows = db.execute("SELECT id, retention, day, first, chain FROM streams")
-    return {row[0]: Start(row[0], StreamKey(header.node, header.boot, row[1], row[2]), row[3], row[4]) for row in rows}
+def read_starts(db: sqlite3.Connection, header: Header, *, strict: bool = True) -> dict[int, Start]:
+    """Return where a file takes its streams on, by stream id. Raises sqlite3.Error.
+
+    A row that is not as it was written is an error too, or is left out where not `strict`.
+    """
+    starts = {}
+    for number, retention, day, first, chain, seal in db.execute(
+        "SELECT id, retention, day, first, chain, seal FROM streams"
+    ):
+        start = Start(number, StreamKey(header.node, header.boot, retention, day), first, chain)
+        if _seal(start) == seal:
+            starts[number] = start
+        elif strict:
+            raise sqlite3.DatabaseError(f"the beginning of stream {number} is damaged")
+    return starts
+
+
+def _seal(start: Start) -> bytes:
+    """Return what tells whether a row of `streams`, which no chain covers, is as it was written."""
+    return hashlib.sha256(repr(start).encode()).digest()

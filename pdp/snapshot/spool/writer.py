@@ -56,8 +56,8 @@ class Spool:
        the same record at the same place, and the reader takes a place only once.
     2. When that fails too, `append` raises and the places are free for other records. What may have survived in
        the failed files is then not to be read: every new file names, in its very first transaction, the sequence from
-       which it takes each stream on, and a reader stops at that sequence in the files before. The failed files stay open
-       until such a file is durable. While they are open, readers see them without the failed transaction, as
+       which it takes each stream on, and a reader stops at that sequence in the files before. The failed files stay
+       open until such a file is durable. While they are open, readers see them without the failed transaction, as
        SQLite's shared index does not have it; a reader that opened one later looks for newer files after reading.
     3. When the process dies between a failed transaction and the next file, the transaction may come to light and be
        read. Nobody was told that it counts, and nobody that it does not: its caller is gone.
@@ -93,10 +93,15 @@ class Spool:
         self._shunned: dict[Path, float] = {}
         self._day = clock() // _DAY_NANOS
         self._closed = False
+        self._segment: SegmentWriter | None = None
+        self._retired: list[SegmentWriter] = []
+        self._heads: dict[tuple[str, int], _Head] = {}
+        self._locks: dict[Path, int] = {}
         self._begin_boot()
         try:
             self._look(time.monotonic())
             self._open(self._candidates(last=True))
+            self._keep_reserve()
         except BaseException:
             self._let_go()
             raise
@@ -260,7 +265,7 @@ class Spool:
     def _open_in(self, folder: Path) -> SegmentWriter:
         """Open the boot's next file, and only then close those before it. Raises sqlite3.Error, OSError."""
         if folder not in self._locks:
-            self._locks[folder] = claim_boot(folder, self.boot)
+            self._locks[folder] = claim_boot(folder, self.boot, self._node)
         self._number += 1
         header = Header(self._node, self.boot, self._algorithm, self._number, self._clock())
         starts = [head.start() for head in self._heads.values()]
@@ -317,13 +322,16 @@ class Spool:
             ratio = f"{self._gauge.first.ratio:.3f}"
             message = f"the spool `{self._folder}` is at level {level.name}, {ratio} of what it may hold"
             self._alarms.append(SpoolAlarm("level", message, {"from": before.name, "to": level.name, "ratio": ratio}))
-        if level == SpoolLevel.FULL:
-            self._reserve.give_up()
-        elif level < SpoolLevel.SECOND and self._locks:
-            self._reserve.keep(next(iter(self._locks)) / self.boot)
+        self._keep_reserve()
         best = self._candidates()
         if self._segment is not None and best and best[0] != folder:
             self._retire()
+
+    def _keep_reserve(self) -> None:
+        if self._gauge.level == SpoolLevel.FULL:
+            self._reserve.give_up()
+        elif self._gauge.level < SpoolLevel.SECOND and self._locks:
+            self._reserve.keep(next(iter(self._locks)) / self.boot)
 
     def _renew_when_asked(self) -> None:
         """Begin a new boot when the reader asks for one, because it cannot mend a file that is being written."""
@@ -336,10 +344,7 @@ class Spool:
     def _begin_boot(self) -> None:
         self.boot = secrets.token_hex(8)
         self._number = self._streams = 0
-        self._segment: SegmentWriter | None = None
-        self._retired: list[SegmentWriter] = []
-        self._heads: dict[tuple[str, int], _Head] = {}
-        self._locks: dict[Path, int] = {}
+        self._heads = {}
 
     def _let_go(self) -> None:
         self._retire()
@@ -360,4 +365,4 @@ class Spool:
 def _is_full(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)

@@ -36,7 +36,7 @@ Place = tuple[int, str, str, str, int, int]
 class StoredRecord(NamedTuple):
     """A row: a record with what was drawn out of it for searching.
 
-    `columns` are those of `columns.extract`, as the store holds them now, by name.
+    `columns` are those of `columns.stored`, as the store holds them now, by name.
     """
 
     stream: StreamKey

@@ -69,7 +69,7 @@ class PostgresWriter:
         batches = intake.batches(records, states)
         if not batches:
             return
-        drawn = [[columns.extract(record.body) for record in batch.records] for batch in batches]
+        drawn = [[columns.stored(record.body) for record in batch.records] for batch in batches]
         with self._lock:
             try:
                 self._create_parts({batch.state.key[2:] for batch in batches if batch.records})

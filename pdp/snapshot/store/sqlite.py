@@ -39,7 +39,7 @@ class SqliteWriter(SqliteStore):
 
     def take(self, records: Sequence[SpooledRecord], states: Sequence[StreamState]) -> None:
         batches = intake.batches(records, states)
-        drawn = [[columns.extract(record.body) for record in batch.records] for batch in batches]
+        drawn = [[columns.stored(record.body) for record in batch.records] for batch in batches]
         with self._transaction() as connection:
             for batch, found in zip(batches, drawn, strict=True):
                 self._add(connection, batch, found)

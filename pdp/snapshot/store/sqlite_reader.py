@@ -26,7 +26,7 @@ READ_SECONDS: Final = 30.0
 CONNECTIONS: Final = 4
 """How many questions are answered at the same time."""
 COUNT_AT_MOST: Final = 10_000
-COUNT_STEPS: Final = 3_000_000
+COUNT_STEPS: Final = 1_000_000
 """How far an estimate counts, in records found and in steps of SQLite's machine (some tens of nanoseconds each)."""
 _CHUNK = 1_000
 _STEPS = 10_000

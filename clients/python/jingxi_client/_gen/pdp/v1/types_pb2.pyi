@@ -49,6 +49,10 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_LIMIT_EXCEEDED: _ClassVar[ErrorReason]
     ERROR_REASON_STOPPING: _ClassVar[ErrorReason]
     ERROR_REASON_NOT_RECORDED: _ClassVar[ErrorReason]
+    ERROR_REASON_INVALID_FILTER: _ClassVar[ErrorReason]
+    ERROR_REASON_STORE_UNAVAILABLE: _ClassVar[ErrorReason]
+    ERROR_REASON_NO_SNAPSHOT: _ClassVar[ErrorReason]
+    ERROR_REASON_NO_EVIDENCE: _ClassVar[ErrorReason]
 EFFECT_UNSPECIFIED: Effect
 EFFECT_UNMASK: Effect
 EFFECT_MASK: Effect
@@ -76,6 +80,10 @@ ERROR_REASON_RATE_LIMITED: ErrorReason
 ERROR_REASON_LIMIT_EXCEEDED: ErrorReason
 ERROR_REASON_STOPPING: ErrorReason
 ERROR_REASON_NOT_RECORDED: ErrorReason
+ERROR_REASON_INVALID_FILTER: ErrorReason
+ERROR_REASON_STORE_UNAVAILABLE: ErrorReason
+ERROR_REASON_NO_SNAPSHOT: ErrorReason
+ERROR_REASON_NO_EVIDENCE: ErrorReason
 
 class StringList(_message.Message):
     __slots__ = ("values",)

@@ -1,0 +1,328 @@
+"""Writes records to a file for people and programs: CSV, JSON lines, a workbook, or evidence that can be verified.
+
+An export is itself recorded before its first byte leaves, and so is its end, with the number of records and the SHA-256
+of what left, or why it ended early (requirement A39).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import secrets
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol
+
+from google.protobuf import json_format
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+from pdp.errors import PdpError, RequestError, Violation
+from pdp.snapshot.columns import plain_value
+from pdp.snapshot.filter import Node, nodes
+from pdp.snapshot.filter.names import NAMES
+from pdp.snapshot.query import Asking, where
+from pdp.snapshot.store.base import Place, Reader, StoredRecord
+from pdp.v1 import snapshot_pb2, snapshot_service_pb2, types_pb2
+from pdp.values import format_timestamp
+
+BEGIN, END = "snapshot.export", "snapshot.export.end"
+"""Kinds of the records of an export."""
+MAX_REASON: Final = 512
+SHEET_ROWS: Final = 1_000_000
+"""Rows of one sheet, less than Excel's 1,048,576."""
+_MAX_CELL = 32_767
+_BATCH = 500
+_CHUNK = 64 * 1024
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_LANGUAGES = ("zh", "en")
+
+Record = Callable[[snapshot_pb2.Operation], None]
+"""Makes the record of an operation durable, or raises SpoolError."""
+
+
+class Piece(NamedTuple):
+    """Bytes of the file, how many records were taken so far, and how many there will be (-1: not known)."""
+
+    data: bytes
+    records: int
+    expected: int
+
+
+class FileWriter(Protocol):
+    """Writes one format."""
+
+    def begin(self) -> bytes:
+        """Return what stands before the records."""
+
+    def add(self, record: StoredRecord) -> bytes:
+        """Return what can leave already once this record is in."""
+
+    def end(self) -> Iterator[bytes]:
+        """Yield the rest, piece by piece."""
+
+    def close(self) -> None:
+        """Let go of what it holds, also after a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A checked request for an export, and who asks from where."""
+
+    filter: Node | None
+    text: str
+    form: snapshot_service_pb2.ExportFormat
+    reason: str
+    language: str
+    actor: str
+    address: str
+    now: int
+
+
+def check(asking: Asking, request: snapshot_service_pb2.ExportSnapshotsRequest, actor: str, address: str) -> Order:
+    """Return the order of a request. Raises FilterError and RequestError."""
+    found: list[Violation] = []
+    if request.format not in _WRITERS:
+        found.append(Violation("format", "must be CSV, JSON lines, XLSX or EVIDENCE"))
+    if not request.reason.strip():
+        found.append(Violation("reason", "is required; the export is recorded with it"))
+    elif len(request.reason.encode()) > MAX_REASON:
+        found.append(Violation("reason", f"is longer than {MAX_REASON} bytes"))
+    if request.language not in ("", *_LANGUAGES):
+        found.append(Violation("language", "must be `zh` or `en`"))
+    if found:
+        raise RequestError(*found)
+    now = asking.clock()
+    return Order(
+        asking.filter(request.filter, now), request.filter, request.format, request.reason.strip(),
+        request.language or "zh", actor, address, now,
+    )  # fmt: skip
+
+
+def export(reader: Reader, order: Order, clock: Callable[[], int], record: Record) -> Generator[Piece, None, None]:
+    """Yield a file with all records up to now that meet the filter, oldest first.
+
+    Closing the generator is recorded as an export that was broken off. Raises StoreError, EvidenceError and what
+    `record` raises; without a record of the export nothing is read.
+    """
+    export_id = secrets.token_hex(16)
+    form = snapshot_service_pb2.ExportFormat.Name(order.form).removeprefix("EXPORT_FORMAT_")
+    details = {
+        "filter": order.text, "format": form,
+        "reason": order.reason, "language": order.language, "export": export_id,
+    }  # fmt: skip
+    record(_operation(BEGIN, order, clock(), details, success=True))
+    digest, count, why = hashlib.sha256(), 0, "broken off"
+    try:
+        for piece in _pieces(reader, order):
+            digest.update(piece.data)
+            count = piece.records
+            yield piece
+        why = ""
+    except PdpError as error:
+        why = error.code
+        raise
+    finally:
+        ended = {"export": export_id, "records": str(count), "sha256": digest.hexdigest()} | (
+            {"why": why} if why else {}
+        )
+        record(_operation(END, order, clock(), ended, success=not why))
+
+
+def _operation(kind: str, order: Order, at: int, details: dict[str, str], *, success: bool) -> snapshot_pb2.Operation:
+    return snapshot_pb2.Operation(
+        id=secrets.token_hex(16), time_nanos=at, actor=order.actor, kind=kind, success=success, details=details,
+        address=order.address,
+    )  # fmt: skip
+
+
+def _pieces(reader: Reader, order: Order) -> Iterator[Piece]:
+    # What comes in meanwhile would make it endless.
+    time = NAMES["time"]
+    until = nodes.Compare("<=", time, nodes.Constant(time.kind, order.now))
+    condition = where(reader, until if order.filter is None else nodes.All((until, order.filter)))
+    expected, _ = reader.count(condition, exact=False)
+    count = 0
+    writer = _WRITERS[order.form](reader, order.language)
+    try:
+        yield Piece(writer.begin(), 0, expected)
+        after: Place | None = None
+        while page := reader.select(condition, after=after, oldest_first=True, limit=_BATCH):
+            data = b"".join([writer.add(found) for found in page])
+            count += len(page)
+            after = page[-1].place
+            yield from (Piece(data[at : at + _CHUNK], count, expected) for at in range(0, len(data) or 1, _CHUNK))
+        yield from (Piece(data, count, expected) for data in writer.end())
+    finally:
+        writer.close()
+
+
+class _Lines:
+    """CSV, in UTF-8 with a byte order mark so that spreadsheets see it, and safe to be opened in one."""
+
+    def __init__(self, _reader: Reader, language: str) -> None:
+        self._language = language
+        self._buffer = io.StringIO(newline="")
+        self._csv = csv.writer(self._buffer)
+
+    def begin(self) -> bytes:
+        return b"\xef\xbb\xbf" + self._row(headings(self._language))
+
+    def add(self, record: StoredRecord) -> bytes:
+        return self._row(cells(record))
+
+    def end(self) -> Iterator[bytes]:
+        return iter(())
+
+    def close(self) -> None:
+        self._buffer.close()
+
+    def _row(self, values: Iterable[Any]) -> bytes:
+        self._csv.writerow([safe(value) for value in values])
+        row = self._buffer.getvalue().encode()
+        self._buffer.seek(0)
+        self._buffer.truncate()
+        return row
+
+
+class _Json:
+    """One complete record a line, in protobuf's JSON form, with its place in its chain."""
+
+    def __init__(self, _reader: Reader, _language: str) -> None:
+        pass
+
+    def begin(self) -> bytes:
+        return b""
+
+    def add(self, record: StoredRecord) -> bytes:
+        found = {
+            "stream": record.stream._asdict(),
+            "sequence": record.sequence,
+            "chain": record.chain.hex(),
+            "record": json_format.MessageToDict(snapshot_pb2.Record.FromString(record.body)),
+        }
+        return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+    def end(self) -> Iterator[bytes]:
+        return iter(())
+
+    def close(self) -> None:
+        pass
+
+
+class _Sheets:
+    """An Excel workbook. Its rows wait in a file of the system's until the end, for a zip file has no earlier one."""
+
+    def __init__(self, _reader: Reader, language: str) -> None:
+        self._language = language
+        self._book = Workbook(write_only=True)
+        self._sheet: Any = None
+        self._rows = 0
+
+    def begin(self) -> bytes:
+        self._next_sheet()
+        return b""
+
+    def add(self, record: StoredRecord) -> bytes:
+        if self._rows >= SHEET_ROWS:
+            self._next_sheet()
+        self._append(cells(record))
+        return b""
+
+    def end(self) -> Iterator[bytes]:
+        with tempfile.TemporaryFile() as file:
+            self._book.save(file)
+            file.seek(0)
+            while data := file.read(_CHUNK):
+                yield data
+
+    def close(self) -> None:
+        for sheet in self._book.worksheets:
+            if not sheet.closed:
+                sheet.close()
+        self._book.close()
+
+    def _next_sheet(self) -> None:
+        self._sheet = self._book.create_sheet()
+        self._sheet.freeze_panes = "A2"
+        self._rows = 0
+        self._append(headings(self._language))
+
+    def _append(self, values: Iterable[Any]) -> None:
+        self._rows += 1
+        row = []
+        for value in values:
+            if isinstance(value, str):
+                cell = WriteOnlyCell(self._sheet, ILLEGAL_CHARACTERS_RE.sub("\ufffd", value)[:_MAX_CELL])
+                cell.data_type = "s"  # a text that begins with `=` is no formula
+                row.append(cell)
+            else:
+                row.append(value)
+        self._sheet.append(row)
+
+
+def safe(value: Any) -> Any:
+    """Return a value that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+_COLUMNS: Final = (
+    ("时间", "time"), ("编号", "id"), ("类别", "kind"), ("级别", "severity"), ("操作员", "subject"), ("角色", "roles"),
+    ("调用系统", "caller"), ("操作", "action"), ("应用", "application"), ("菜单", "menu"),
+    ("数据类型", "resource type"),
+    ("记录编号", "resource id"), ("记录编号散列", "resource key"), ("明文字段", "shown"), ("脱敏字段", "masked"),
+    ("规则", "rules"), ("授权", "grants"), ("授权人", "approvers"), ("义务", "obligations"), ("版本", "revision"),
+    ("来源", "source"), ("耗时（微秒）", "latency (µs)"), ("成功", "success"), ("详情", "details"),
+)  # fmt: skip
+_SEVERITIES: Final = ("NONE", "LOW", "MEDIUM", "HIGH")
+
+
+def headings(language: str) -> list[str]:
+    """Return the headings of the columns."""
+    return [column[_LANGUAGES.index(language)] for column in _COLUMNS]
+
+
+def cells(stored: StoredRecord) -> list[Any]:
+    """Return a record as one row below `headings`."""
+    record = snapshot_pb2.Record.FromString(stored.body)
+    if record.WhichOneof("body") == "operation":
+        done = record.operation
+        details = json.dumps(dict(sorted(done.details.items())), ensure_ascii=False)
+        head = [format_timestamp(done.time_nanos), done.id, done.kind, "", done.actor]
+        return [*head, *[""] * (len(_COLUMNS) - len(head) - 2), "true" if done.success else "false", details]
+    snapshot = record.snapshot
+    facts = snapshot.facts
+    fields = {
+        effect: [f for v in snapshot.verdicts if v.effect == effect for f in v.fields]
+        for effect in (types_pb2.EFFECT_UNMASK, types_pb2.EFFECT_MASK)
+    }
+    return [
+        format_timestamp(snapshot.time_nanos), snapshot.decision_id, "decision", _SEVERITIES[snapshot.severity & 3],
+        facts.subject.id, _joined(facts.subject.roles), snapshot.caller, facts.action.name,
+        _context(facts, "application"), _context(facts, "menu"), facts.resource.type, facts.resource.id,
+        snapshot.resource_key.hex(), _joined(fields[types_pb2.EFFECT_UNMASK]), _joined(fields[types_pb2.EFFECT_MASK]),
+        _joined(v.rule for v in snapshot.verdicts), _joined(g.id for g in snapshot.grants),
+        _joined(g.approver for g in snapshot.grants), _joined(o.type for o in snapshot.obligations),
+        snapshot.revision, snapshot_pb2.SnapshotSource.Name(snapshot.source).removeprefix("SNAPSHOT_SOURCE_").lower(),
+        snapshot.latency_micros, "", "",
+    ]  # fmt: skip
+
+
+def _context(facts: Any, name: str) -> str:
+    found = plain_value(facts.context[name]) if name in facts.context else ""
+    return found if isinstance(found, str) else ""
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return " ".join(dict.fromkeys(text for text in texts if text))
+
+
+_WRITERS: Final[dict[int, Callable[[Reader, str], FileWriter]]] = {
+    snapshot_service_pb2.EXPORT_FORMAT_CSV: _Lines,
+    snapshot_service_pb2.EXPORT_FORMAT_JSON_LINES: _Json,
+    snapshot_service_pb2.EXPORT_FORMAT_XLSX: _Sheets,
+}

@@ -1,0 +1,346 @@
+"""Carries records from the spools of a node into the store, each exactly once and in the order of its chain.
+
+The store's own watermarks say where to go on: they are read at the start and again after every error, so nothing has to
+be remembered here. A record leaves the spool only when the store has it. What does not fit its chain is never shipped
+and never deleted: its stream stays in the spool, with an alarm, while all others go on.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from pdp.errors import EvidenceError, SpoolError, StoreError
+from pdp.snapshot import merkle
+from pdp.snapshot.chain import SpooledRecord, StreamKey, genesis, hasher, link
+from pdp.snapshot.spool import Backlog
+from pdp.snapshot.store.base import StreamState, Writer
+from pdp.v1 import snapshot_pb2
+from pdp.values import NANOS
+
+Alarm = Callable[[str, str], None]
+"""Takes a stable dotted event (`ship.store_away`, `ship.store_back`, `ship.stream_blocked`, …) and a sentence."""
+
+BATCH: Final = 4_000
+"""Records in one transaction."""
+NICE: Final = 10
+"""How far a shipper's process steps back behind those that decide."""
+_POLL_SECONDS = 0.2
+_PAUSE_SECONDS = 0.002
+_FIRST_WAIT_SECONDS = 0.25
+_LONGEST_WAIT_SECONDS = 60.0
+_REMIND_NANOS = 3_600 * NANOS
+_HOUSEKEEPING_NANOS = 1 * NANOS
+_EVERYTHING = 2**62
+
+
+class Source(Protocol):
+    """What is read from; see `spool.SpoolReader`."""
+
+    def read(self, positions: Mapping[StreamKey, int], limit: int) -> list[SpooledRecord]:
+        """Return records from the positions on. Raises SpoolError."""
+
+    def release(self, positions: Mapping[StreamKey, int]) -> int:
+        """Delete what is shipped. Raises OSError."""
+
+    def finished(
+        self, known: Iterable[StreamKey] = (), shipped: Mapping[StreamKey, int] | None = None
+    ) -> set[StreamKey]:
+        """Return the streams that will not grow any more and are shipped."""
+
+    def backlog(self) -> Backlog:
+        """Return what is not released yet."""
+
+
+class Ticker(Protocol):
+    """What signs checkpoints; see `checkpoint.Checkpointer`."""
+
+    def tick(self, states: Iterable[StreamState]) -> snapshot_pb2.SignedCheckpoint | None:
+        """Sign a checkpoint when there is something new. Raises StoreError and EvidenceError."""
+
+
+class ShipReport(NamedTuple):
+    """What one round did; `more` says that there may be more to ship at once."""
+
+    records: int
+    closed: int
+    released: int
+    checkpoint: bool
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShipStats:
+    """How it stands. The lag is what the spools hold and the store does not; `error` is empty while all is well."""
+
+    shipped: int
+    lag_records: int
+    lag_bytes: int
+    lag_seconds: float
+    blocked: int
+    error: str
+
+
+class _Trouble:
+    """Something that fails: an alarm when it begins, one an hour while it lasts, one when it is over."""
+
+    def __init__(self, event: str, over: str, alarm: Alarm, clock: Callable[[], int]) -> None:
+        self._event, self._over, self._alarm, self._clock = event, over, alarm, clock
+        self._said_at: int | None = None
+        self.failures = 0
+        self.error = ""
+
+    def met(self, error: Exception) -> None:
+        self.failures += 1
+        self.error = str(error)
+        now = self._clock()
+        if self._said_at is None or now - self._said_at >= _REMIND_NANOS:
+            self._said_at = now
+            self._alarm(f"{self._event}_away", self.error)
+
+    def passed(self) -> None:
+        if self._said_at is not None:
+            self._alarm(f"{self._event}_back", self._over)
+        self._said_at, self.failures, self.error = None, 0, ""
+
+
+class Shipper:
+    """Ships one node's spools; its methods but `stats` are called by one thread.
+
+    `open_checkpointer` makes what signs checkpoints, as soon as the store is there; it may raise as `tick` does.
+    `algorithm` is that of the node's chains. `clock` is monotonic, in nanoseconds.
+    """
+
+    def __init__(
+        self,
+        reader: Source,
+        open_writer: Callable[[], Writer],
+        node: str,
+        open_checkpointer: Callable[[Writer], Ticker] | None,
+        *,
+        algorithm: str = "sha256",
+        alarm: Alarm,
+        batch: int = BATCH,
+        checkpoint_seconds: float = 10.0,
+        clock: Callable[[], int] = time.monotonic_ns,
+        wall_clock: Callable[[], int] = time.time_ns,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._reader, self._node, self._alarm, self._batch = reader, node, alarm, batch
+        self._algorithm, self._new = algorithm, hasher(algorithm)
+        self._open_writer, self._open_checkpointer = open_writer, open_checkpointer
+        self._interval = round(checkpoint_seconds * NANOS)
+        self._clock, self._wall_clock = clock, wall_clock
+        self._rng = rng or random.Random()  # noqa: S311 - spreads retries
+        self._writer: Writer | None = None
+        self._checkpointer: Ticker | None = None
+        # Streams that the store has open, or closed without a checkpoint; None before they are read.
+        self._states: dict[StreamKey, StreamState] | None = None
+        self._ended: dict[StreamKey, int] = {}
+        self._blocked: dict[StreamKey, int] = {}
+        self._told: set[StreamKey] = set()
+        self._next_checkpoint = self._next_housekeeping = clock()
+        self._store = _Trouble("ship.store", "the store takes records again", alarm, clock)
+        self._spool = _Trouble("ship.spool", "the spool can be read again", alarm, clock)
+        self._evidence = _Trouble("ship.checkpoints", "checkpoints are signed again", alarm, clock)
+        self._shipped = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Ship until `stop` is set; then ship what is there, sign it and return."""
+        while not stop.is_set():
+            stop.wait(self.step())
+        self.finish()
+
+    def step(self) -> float:
+        """Do one round and return how many seconds to wait before the next. Raises nothing that waiting can mend."""
+        try:
+            report = self.run_once()
+        except StoreError as error:
+            self._states = None
+            self._store.met(error)
+            return self._wait(self._store.failures)
+        except (SpoolError, OSError) as error:
+            self._spool.met(error)
+            return self._wait(self._spool.failures)
+        self._store.passed()
+        self._spool.passed()
+        return _PAUSE_SECONDS if report.more else _POLL_SECONDS
+
+    def finish(self) -> None:
+        """Ship and sign what is there, if the store is, and let go of it."""
+        try:
+            while self.run_once().more:
+                pass
+            self._tick()
+        except (StoreError, SpoolError, OSError) as error:
+            self._store.met(error)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = self._checkpointer = self._states = None
+
+    def run_once(self) -> ShipReport:
+        """Ship one batch, and now and then close streams, sign a checkpoint and release what is shipped.
+
+        Raises StoreError, SpoolError and OSError; calling it again goes on where the store is.
+        """
+        states = self._load()
+        records = self._reader.read(self._positions(everything_of_blocked=True), self._batch)
+        fresh, after = self._check(records)
+        if fresh:
+            self._opened().take(fresh, after)
+            states |= {state.key: state for state in after}
+            self._shipped += len(fresh)
+        more = len(records) >= self._batch
+        closed = released = 0
+        now = self._clock()
+        if now >= self._next_housekeeping:
+            self._next_housekeeping = now + _HOUSEKEEPING_NANOS
+            # Before the files go: what is finished must be known while they tell of it.
+            closed = self._close_finished()
+            released = self._reader.release(self._positions(everything_of_blocked=False))
+        is_signed = False
+        if now >= self._next_checkpoint:
+            self._next_checkpoint = now + self._interval
+            is_signed = self._tick()
+        return ShipReport(len(fresh), closed, released, is_signed, more)
+
+    def stats(self) -> ShipStats:
+        """Return how it stands. Raises SpoolError."""
+        backlog = self._reader.backlog()
+        since = 0.0 if backlog.oldest_nanos is None else (self._wall_clock() - backlog.oldest_nanos) / NANOS
+        error = self._store.error or self._spool.error or self._evidence.error
+        return ShipStats(self._shipped, backlog.records, backlog.bytes, max(since, 0.0), len(self._blocked), error)
+
+    def _opened(self) -> Writer:
+        if self._writer is None:
+            self._writer = self._open_writer()
+        return self._writer
+
+    def _load(self) -> dict[StreamKey, StreamState]:
+        if self._states is None:
+            # Of the store nothing is taken for granted: what was wrong may have been mended.
+            self._ended.clear()
+            self._blocked.clear()
+            self._states = dict(self._opened().states(self._node))
+        return self._states
+
+    def _positions(self, *, everything_of_blocked: bool) -> dict[StreamKey, int]:
+        positions = {key: state.count for key, state in self._load().items()}
+        positions |= self._ended
+        positions |= dict.fromkeys(self._blocked, _EVERYTHING) if everything_of_blocked else self._blocked
+        return positions
+
+    def _check(self, records: Sequence[SpooledRecord]) -> tuple[list[SpooledRecord], list[StreamState]]:
+        """Return the records that continue their chains in the store, and the states after them."""
+        by_stream: dict[StreamKey, list[SpooledRecord]] = {}
+        for record in records:
+            by_stream.setdefault(record.stream, []).append(record)
+        fresh: list[SpooledRecord] = []
+        after: list[StreamState] = []
+        for key, sent in by_stream.items():
+            state = self._state(key)
+            new = [record for record in sent if record.sequence >= state.count]
+            if state.closed or state.dropped:
+                if new:
+                    self._block(state, f"has more records in the spool than the {state.count} with which it was closed")
+                else:
+                    self._ended[key] = state.count
+                continue
+            good = self._continuing(state, new)
+            if good:
+                tree = merkle.extend(state.tree, [record.chain for record in good], self._new)
+                after.append(StreamState(key, state.count + len(good), good[-1].chain, tree))
+                fresh += good
+        return fresh, after
+
+    def _continuing(self, state: StreamState, records: Sequence[SpooledRecord]) -> list[SpooledRecord]:
+        """Return the records up to the first that does not fit, which blocks the stream."""
+        chain, sequence, new = state.chain, state.count, self._new
+        for index, record in enumerate(records):
+            if record.sequence != sequence:
+                self._block(
+                    state,
+                    f"goes on at {record.sequence} in the spool, but the store has only {sequence} records of it: "
+                    "the store was put back or changed, or files of the spool are gone",
+                    sequence,
+                )
+                return list(records[:index])
+            chain = link(chain, sequence, record.body, new)
+            if chain != record.chain:
+                self._block(state, f"does not fit its chain at record {sequence}", sequence)
+                return list(records[:index])
+            sequence += 1
+        return list(records)
+
+    def _state(self, key: StreamKey) -> StreamState:
+        """Return a stream's state in the store: also of one that is closed, and of one that is not there yet."""
+        state = self._load().get(key)
+        if state is None:
+            state = self._opened().state(key)
+        if state is None:
+            state = StreamState(key, 0, genesis(key, self._algorithm), merkle.EMPTY)
+        return state
+
+    def _block(self, state: StreamState, words: str, at: int | None = None) -> None:
+        key = state.key
+        if key not in self._told:
+            self._told.add(key)
+            self._alarm(
+                "ship.stream_blocked",
+                f"stream `{'/'.join(map(str, key))}` {words}; it stays in the spool, and others go on",
+            )
+        self._blocked[key] = state.count if at is None else at
+
+    def _close_finished(self) -> int:
+        states = self._load()
+        known = [key for key, state in states.items() if not state.closed and key not in self._blocked]
+        finished = self._reader.finished(known, self._positions(everything_of_blocked=False))
+        closed = [
+            StreamState(key, states[key].count, states[key].chain, states[key].tree, closed=True)
+            for key in known
+            if key in finished
+        ]
+        if closed:
+            self._opened().take([], closed)
+            states |= {state.key: state for state in closed}
+            # What ends a stream should not have to wait.
+            self._next_checkpoint = self._clock()
+        return len(closed)
+
+    def _tick(self) -> bool:
+        """Have a checkpoint signed; a store that does not fit the ones before keeps nobody from shipping."""
+        if self._open_checkpointer is None:
+            return False
+        states = self._load()
+        try:
+            if self._checkpointer is None:
+                self._checkpointer = self._open_checkpointer(self._opened())
+            signed = self._checkpointer.tick([state for key, state in states.items() if key.node == self._node])
+        except EvidenceError as error:
+            self._evidence.met(error)
+            self._next_checkpoint = self._clock() + round(self._wait(self._evidence.failures) * NANOS)
+            return False
+        self._evidence.passed()
+        for key in [key for key, state in states.items() if state.closed and key.node == self._node]:
+            self._ended[key] = states.pop(key).count
+        return signed is not None
+
+    def _wait(self, failures: int) -> float:
+        """Return how long to wait: twice as long each time, and never as long as others that lost the same store."""
+        longest = min(_FIRST_WAIT_SECONDS * float(2 ** min(failures - 1, 16)), _LONGEST_WAIT_SECONDS)
+        return longest * self._rng.uniform(0.5, 1.0)
+
+
+def step_back() -> None:
+    """Make this process wait for those that decide. For a process that does nothing but ship."""
+    os.nice(NICE)
