@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format bench bench-service proto docs lock clean setup
+.PHONY: help demo test test-slow test-faults lint format bench bench-service bench-snapshots proto docs lock clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,11 +28,12 @@ demo: $(READY) ## start the service on the sample bank and show tellers' message
 	@$(BIN)/python clients/python/examples/demo.py
 
 # What some tests talk to: Debian packages, installed where root allows; without them those tests skip and say why.
-DEBIAN := haproxy:haproxy h2load:nghttp2-client openssl:openssl
+DEBIAN := haproxy:haproxy h2load:nghttp2-client openssl:openssl pg_lsclusters:postgresql strace:strace \
+  cc:gcc,libc6-dev
 
 .PHONY: debian
 debian:
-	@missing=; for pair in $(DEBIAN); do command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair#*:}"; done; \
+	@missing=; for pair in $(DEBIAN); do command -v $${pair%%:*} >/dev/null || missing="$$missing $$(echo $${pair#*:} | tr , ' ')"; done; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $$missing >/dev/null || \
@@ -45,6 +46,9 @@ test: $(READY) debian ## check style, types and layers, then run the test suite
 
 test-slow: $(READY) ## run the long property and fuzz tests (JINGXI_CASES sets how many)
 	$(BIN)/python -m pytest -m slow -s $(PYTEST_ARGS)
+
+test-faults: $(READY) debian ## kill the service and take its power, disk and store away (JINGXI_ROUNDS, JINGXI_SEED)
+	$(BIN)/python -m pytest -m faults -s tests/faults $(PYTEST_ARGS)
 
 lint: $(READY) ## style, types, layers, proto, generated code, the sample policies
 	$(BIN)/ruff check --quiet .
@@ -63,6 +67,9 @@ bench: $(READY) ## measure decisions against the peers; table and benchmarks/res
 
 bench-service: $(READY) ## measure the service against Cerbos under load; table, JSON and plot
 	$(BIN)/python benchmarks/service.py
+
+bench-snapshots: $(READY) debian ## measure spool, stores, queries and verification of snapshots; table and JSON
+	$(BIN)/python benchmarks/snapshots.py
 
 proto: $(READY) ## regenerate the protobuf code of every language
 	$(BIN)/python proto/generate.py

@@ -27,13 +27,12 @@ from service_dialects import BATCH, BATCH_ITEMS, UNARY, Question, Verdicts
 from service_figures import judge
 from service_plan import FULL, QUICK, RECORDS, Plan
 from service_plot import plot
-from service_records import disk_folder, file_system
+from service_records import file_system
 from service_report import PAGES, show, write_pages
 from service_servers import BenchmarkError
 from service_turns import Expected, Turns
 
-_HERE = Path(__file__).resolve().parent
-_RESULT = _HERE / "results" / "service.json"
+_RESULT = Path(__file__).resolve().parent / "results" / "service.json"
 _FAILED, _MISSING = 1, 3
 
 
@@ -52,9 +51,7 @@ def main() -> int:
     try:
         tools = {"h2load": candidates.find_h2load()}
         binary, tools["cerbos"] = candidates.find_cerbos(options.cerbos)
-        disk = disk_folder(_HERE)
-        if disk is None:
-            raise MissingError("all folders for temporary files are in memory; name one on a disk in TMPDIR")
+        disk = candidates.find_disk()
         with tempfile.TemporaryDirectory(dir=disk) as folder:
             measured = run(plan, binary, Path(folder))
     except MissingError as error:
@@ -79,7 +76,7 @@ def run(plan: Plan, binary: Path, folder: Path) -> dict[str, Any]:
     rule_set = portable(plan.rules)
     policies = folder / "policies"
     _write(rule_set, policies)
-    questions = {
+    questions: dict[str, list[Question]] = {
         UNARY: [[sample] for sample in samples(rule_set, plan.compared)],
         BATCH: _batches(rule_set, plan.rounds),
     }

@@ -16,13 +16,14 @@ from pathlib import Path
 
 from policy_sets import RuleSet
 from service_dialects import BATCH, BATCH_ITEMS, UNARY, Cerbos, Dialect, Jingxi, cerbos_command, write_cerbos_policies
-from service_records import Records, count_cerbos, count_ours
+from service_records import Records, count_cerbos, count_ours, file_system
 from service_servers import BenchmarkError, Server
 
 _HERE = Path(__file__).resolve().parent
 _CACHE = _HERE / ".cache" / "cerbos"
 _PACKAGES = {"x86_64": "@cerbos/cerbos-linux-x64", "aarch64": "@cerbos/cerbos-linux-arm64"}
 _NPM_SECONDS = 300.0
+_IN_MEMORY = {"tmpfs", "ramfs", "devtmpfs"}
 
 CERBOS, CERBOS_AUDIT = "cerbos", "cerbos-audit"
 TRANSPORTS = ("grpc", "native")
@@ -127,6 +128,14 @@ def find_h2load() -> str:
         raise MissingError("h2load is missing; on Debian: apt-get install nghttp2-client")
     done = subprocess.run(["h2load", "--version"], capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+def find_disk() -> Path:
+    """Return a folder for temporary files that is not in memory. Raises MissingError."""
+    for folder in (Path(tempfile.gettempdir()), Path("/var/tmp"), _HERE):  # noqa: S108 - its type matters
+        if folder.is_dir() and file_system(folder) not in _IN_MEMORY:
+            return folder
+    raise MissingError("all folders for temporary files are in memory; name one on a disk in TMPDIR")
 
 
 def _from_npm() -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from pdp.snapshot.store import open_reader
 
 _PAGE = 20_000
 _COUNT_SECONDS = 300.0
-_IN_MEMORY = {"tmpfs", "ramfs", "devtmpfs"}
 _MOUNTS = Path("/proc/self/mounts")
 
 
@@ -66,27 +64,17 @@ def count_ours(data: Path) -> Count:
 def count_cerbos(start: Callable[[], Server]) -> Count:
     """Count decision log entries with Cerbos' own API, which a Cerbos started for it alone opens on the same folder."""
     # Its documented credentials; nobody else can reach this server.
-    login = base64.b64encode(b"cerbos:cerbosAdmin").decode()
+    login = (("authorization", f"Basic {base64.b64encode(b'cerbos:cerbosAdmin').decode()}"),)
     path = "/cerbos.svc.v1.CerbosAdminService/ListAuditLogEntries"
     # Of kind 2, decisions; since a day ago, which is field 4, a Duration of 86,400 s.
     request = bytes((0x08, 2, 0x22, 4, 0x08, 0x80, 0xA3, 0x05))
     with start() as server:
         call = server.channel.unary_stream(path, None, None)
         try:
-            found = sum(
-                1 for _ in call(request, timeout=_COUNT_SECONDS, metadata=[("authorization", f"Basic {login}")])
-            )
+            found = sum(1 for _entry in call(request, timeout=_COUNT_SECONDS, metadata=login))
         except grpc.RpcError as error:
             raise BenchmarkError(f"Cerbos did not list its decision log: {error}") from error
     return Count(found, found)
-
-
-def disk_folder(*more: Path) -> Path | None:
-    """Return a folder for temporary files that is not in memory: the usual one, or one of these."""
-    for folder in (Path(tempfile.gettempdir()), *more):
-        if file_system(folder) not in _IN_MEMORY:
-            return folder
-    return None
 
 
 def file_system(folder: Path) -> str:

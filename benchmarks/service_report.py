@@ -155,8 +155,8 @@ def circumstances(result: Json) -> list[Words]:
     on = (info["date"][:10], info["cpu"], info["system"], f"Python {info['python']}", f"Cerbos {tools['cerbos']}")
     return [
         _both(
-            f"{', '.join(on)}, {tools['h2load']}; {info['cores']} cores; {result['disk']}.",
-            f"{'，'.join(on)}，{tools['h2load']}；{info['cores']} 核；{result['disk']}。",
+            f"{', '.join(on)}, {tools['h2load']}; {info['cores']} cores; files on {result['disk']}.",
+            f"{'，'.join(on)}，{tools['h2load']}；{info['cores']} 核；文件在 {result['disk']} 上。",
         ),
         _both(
             f"Load average {before} before and {after} after. While a server had its turn, everything else on the "

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import service_load
 import service_paced
 from service_candidates import Candidate
-from service_dialects import BATCH, BATCH_ITEMS, UNARY, Question, Verdicts
+from service_dialects import BATCH, UNARY, Question, Verdicts
 from service_figures import Json, Turn, summarise
 from service_load import Load
 from service_plan import Book, Plan
@@ -91,7 +91,7 @@ class Turns:
                 "rows": rows,
                 "paced": paced_rows,
             }
-        return found | {"records": [each for subject in subjects for each in _recorded(subject)]}
+        return found | {"records": [each for subject in subjects for each in recorded(subject)]}
 
     def _agree(self, subjects: Sequence[Subject], kind: str) -> None:
         """Compare the verdicts of all servers, and keep them when they are the first."""
@@ -189,8 +189,8 @@ def _facts(subject: Subject) -> Json:
     }
 
 
-def _recorded(subject: Subject) -> Iterator[dict[str, Any]]:
-    """Yield what a server that has stopped recorded, if it does, and delete it. Raises BenchmarkError for too little."""
+def recorded(subject: Subject) -> Iterator[dict[str, Any]]:
+    """Yield what a server that has stopped recorded, if it does, and delete it. Raises BenchmarkError."""
     candidate, records = subject.candidate, subject.candidate.records
     if records is None:
         return

@@ -38,7 +38,7 @@ def show(result: dict[str, Any]) -> None:
     info = result["machine"]
     console.print(
         f"{info['cpu']}, {info['cores']} cores, load {info['load_before'][0]} to {info['load_after'][0]}, "
-        f"{info['foreign_cores']} cores used by others"
+        f"{info['foreign_cores']} cores busy with others and PostgreSQL"
     )
     rates = _table("Rates", "", "records/s", "CPU µs a record")
     for batch, rate in result["spool"].items():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import psycopg
+import pytest
 from snapshots_fill import Part, fill_postgres, fill_sqlite
 from snapshots_pages import forget
 
@@ -80,9 +81,8 @@ class _Postgres:
             connection.execute("CHECKPOINT")
             row = connection.execute("SHOW data_directory").fetchone()
         assert row is not None
-        self._server.kill()
-        forget(Path(row[0]).rglob("*"))
-        self._server.start()
+        with self._server.killed():
+            forget(Path(row[0]).rglob("*"))
 
 
 @contextmanager
@@ -91,7 +91,10 @@ def started(kind: str, folder: Path) -> Iterator[Started]:
     if kind == "sqlite":
         yield _Sqlite(folder)
         return
-    server = Postgres(durable=True)
+    try:
+        server = Postgres(durable=True)
+    except (pytest.skip.Exception, pytest.fail.Exception) as error:
+        raise SystemExit(f"PostgreSQL {error}; or leave it out with --store sqlite") from None
     try:
         yield _Postgres(server)
     finally:

@@ -20,7 +20,7 @@ A filter names what a record holds and joins comparisons by &&, || and !:
   unmasked("f") masked("f") rule("p/r") grant("G") approver("M") obligation("alert") undecided("a") recorded("a")
   severities: NONE LOW MEDIUM HIGH; times: timestamp("2026-11-01T00:00:00+08:00"), now - duration("24h")
 """
-_READ = "Read"
+_READ, _PROVE, _KEEP = "Read", "Prove", "Keep"
 
 COMMANDS: dict[str, Entry] = {
     "list": Entry(_READ, "pdp.cli.snapshot_list:list_", "List records, newest first."),
@@ -28,6 +28,13 @@ COMMANDS: dict[str, Entry] = {
     "tail": Entry(_READ, "pdp.cli.snapshot_tail:tail", "Show records as they come in."),
     "stats": Entry(_READ, "pdp.cli.snapshot_stats:stats", "Count records by group."),
     "export": Entry(_READ, "pdp.cli.snapshot_export:export", "Write records to a file."),
+    "verify": Entry(_PROVE, "pdp.cli.snapshot_verify:verify", "Find out whether records are what was recorded."),
+    "prove": Entry(_PROVE, "pdp.cli.snapshot_verify:prove", "Write the proof of one record to a file."),
+    "verify-proof": Entry(_PROVE, "pdp.cli.snapshot_verify:verify_proof", "Check such a proof, without any store."),
+    "expire": Entry(_KEEP, "pdp.cli.snapshot_retention:expire_", "Drop the records whose time is over."),
+    "hold": Entry(_KEEP, "pdp.cli.snapshot_retention:hold", "Keep the records of some days, whatever their time."),
+    "archive": Entry(_KEEP, "pdp.cli.snapshot_retention:archive", "Write the records of a day to a file."),
+    "init-store": Entry(_KEEP, "pdp.cli.snapshot_store:init_store", "Make a store's tables and roles."),
 }
 
 snapshot = LazyGroup(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import getpass
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 
@@ -24,11 +25,9 @@ from pdp.snapshot.holds import add_hold, day_of, iso, operation, remove_hold
 from pdp.snapshot.retention import Dropped, Expiry, Part, RetentionPolicy, expire, verified_by
 from pdp.snapshot.signing import TrustedKeys
 from pdp.snapshot.spool.writer import Spool
-from pdp.snapshot.store import open_maintainer, open_reader
+from pdp.snapshot.store import open_maintainer, open_reader, sqlite_path
 from pdp.snapshot.store.base import Hold, Maintainer, Reader
 from pdp.v1 import snapshot_pb2
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 EXPIRE_EPILOG = """\b
 Examples:
@@ -81,14 +80,15 @@ _BY = click.option(
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the records are, and who does something with them."""
+    """Where the records are, and the settings of the service that writes them."""
 
     settings: Settings
+    url: str
 
     @contextmanager
     def maintainer(self) -> Iterator[Maintainer]:
         """Open the store for retention."""
-        found = open_maintainer(self.settings.store_url)
+        found = open_maintainer(self.url)
         try:
             yield found
         finally:
@@ -97,7 +97,7 @@ class Place:
     @contextmanager
     def reader(self) -> Iterator[Reader]:
         """Open the store for reading."""
-        found = open_reader(self.settings.store_url)
+        found = open_reader(self.url)
         try:
             yield found
         finally:
@@ -125,9 +125,18 @@ class Place:
         return TrustedKeys.load(path or self.settings.data_folder / "keys")
 
 
-def _place(command: F) -> F:
-    """Add the options that say where the records are."""
+def _placed(command: Callable[..., ExitCode]) -> Callable[..., ExitCode]:
+    """Add the options that say where the records are; the command gets them as one `place`."""
+
+    @functools.wraps(command)
+    def found(
+        *, store: str | None, config: Path | None, data: Path | None, node: str | None, **others: Any
+    ) -> ExitCode:
+        return command(place=_find(store, config, data, node), **others)
+
     options = (
+        click.option("--store", metavar="URL",
+                     help="`sqlite:PATH` or `postgresql://…`.  [default: as pdp serve has it]"),
         click.option("--config", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
                      help="The configuration of pdp serve; PDP_… variables come before it.  [env: PDP_CONFIG]"),
         click.option("--data", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
@@ -135,18 +144,22 @@ def _place(command: F) -> F:
         click.option("--node", metavar="NAME", help="The name of this node.  [env: PDP_NODE]"),
     )  # fmt: skip
     for option in reversed(options):
-        command = option(command)
-    return command
+        found = option(found)
+    return found
 
 
-def _find(config: Path | None, data: Path | None, node: str | None) -> Place:
+def _find(store: str | None, config: Path | None, data: Path | None, node: str | None) -> Place:
     # Only the server needs policies; without them its settings would not be complete.
     given = {"data": data.absolute() if data else None, "node": node, "policies": Path.cwd()}
-    return Place(require(load_settings(config, given)))
+    settings = require(load_settings(config, given))
+    url = store or settings.store_url
+    if url.startswith("sqlite:") and not sqlite_path(url).exists():
+        raise CommandError(f"there is no store `{sqlite_path(url)}`; is this the service's data folder (`--data`)?")
+    return Place(settings, url)
 
 
 @click.command("expire", epilog=EXPIRE_EPILOG)
-@_place
+@_placed
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("--archive-to", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
               help="Write an archive of each partition here before it is dropped.")  # fmt: skip
@@ -159,7 +172,7 @@ def _find(config: Path | None, data: Path | None, node: str | None) -> Place:
 @_JSON
 @_LANG
 def expire_(
-    *, config: Path | None, data: Path | None, node: str | None, dry_run: bool, archive_to: Path | None,
+    *, place: Place, dry_run: bool, archive_to: Path | None,
     keys: Path | None, today: datetime.datetime | None, allow_shorter: bool, force: bool, by: str, as_json: bool,
     lang: str,
 ) -> ExitCode:  # fmt: skip
@@ -168,7 +181,6 @@ def expire_(
     A day is dropped as a whole: when all its chains have ended, a signed checkpoint covers them and no hold stands.
     Each drop is itself recorded.
     """
-    place = _find(config, data, node)
     audit = place.settings.audit
     policy = RetentionPolicy(audit.short_days, audit.medium_days, audit.long_days, allow_shorter=allow_shorter)
     day = day_of(clock()) if today is None else _number(today)
@@ -177,7 +189,7 @@ def expire_(
         archiver = None
         if archive_to is not None:
             folder = archive_to
-            archiver = lambda retention, day: write_archive(reader, retention, day, folder, trusted).path  # noqa: E731
+            archiver = lambda retention, day: write_archive(reader, retention, day, folder, trusted)  # noqa: E731
         done = expire(
             maintainer, policy, day, record,
             reader=reader, verify=verified_by(trusted), actor=by, archive=archiver, clock=clock,
@@ -238,12 +250,12 @@ def hold() -> None:
 
 
 @hold.command("list")
-@_place
+@_placed
 @_JSON
 @_LANG
-def list_(*, config: Path | None, data: Path | None, node: str | None, as_json: bool, lang: str) -> ExitCode:
+def list_(*, place: Place, as_json: bool, lang: str) -> ExitCode:
     """Show the holds that stand."""
-    with _find(config, data, node).maintainer() as maintainer:
+    with place.maintainer() as maintainer:
         found = maintainer.holds()
     if as_json:
         console.print_json([_hold_data(item) for item in found])
@@ -260,18 +272,17 @@ def list_(*, config: Path | None, data: Path | None, node: str | None, as_json: 
 
 
 @hold.command("add")
-@_place
+@_placed
 @click.option("--from", "first", type=_DAY, required=True, metavar="DATE", help="The first UTC day.")
 @click.option("--to", "last", type=_DAY, required=True, metavar="DATE", help="The last UTC day.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why, such as the number of the case.")
 @_BY
 @_JSON
 def add(
-    *, config: Path | None, data: Path | None, node: str | None, first: datetime.datetime, last: datetime.datetime,
+    *, place: Place, first: datetime.datetime, last: datetime.datetime,
     reason: str, by: str, as_json: bool,
 ) -> ExitCode:  # fmt: skip
     """Forbid dropping the records of some days."""
-    place = _find(config, data, node)
     with place.maintainer() as maintainer, place.record() as record:
         made = add_hold(maintainer, _number(first), _number(last), reason, by, clock(), record)
     if as_json:
@@ -282,16 +293,20 @@ def add(
 
 
 @hold.command("remove")
-@_place
+@_placed
 @click.argument("hold_id", metavar="HOLD")
 @click.option("--reason", required=True, metavar="TEXT", help="Why it is no longer needed.")
 @_BY
 @_JSON
 def remove(
-    *, config: Path | None, data: Path | None, node: str | None, hold_id: str, reason: str, by: str, as_json: bool
+    *,
+    place: Place,
+    hold_id: str,
+    reason: str,
+    by: str,
+    as_json: bool,
 ) -> ExitCode:
     """End a hold; the records of its days are dropped once their time is over."""
-    place = _find(config, data, node)
     with place.maintainer() as maintainer, place.record() as record:
         ended = remove_hold(maintainer, hold_id, reason, by, clock(), record)
     if as_json:
@@ -310,7 +325,7 @@ def _hold_data(item: Hold) -> dict[str, str]:
 
 
 @click.command("archive", epilog=ARCHIVE_EPILOG)
-@_place
+@_placed
 @click.argument("retention", type=click.Choice(RETENTIONS), metavar="|".join(RETENTIONS))
 @click.argument("day", type=_DAY, metavar="DATE")
 @click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR",
@@ -320,11 +335,10 @@ def _hold_data(item: Hold) -> dict[str, str]:
 @_BY
 @_JSON
 def archive(
-    *, config: Path | None, data: Path | None, node: str | None, retention: str, day: datetime.datetime, folder: Path,
+    *, place: Place, retention: str, day: datetime.datetime, folder: Path,
     keys: Path | None, by: str, as_json: bool,
 ) -> ExitCode:  # fmt: skip
     """Write the records of one class and day to a compressed file, and read it back."""
-    place = _find(config, data, node)
     with place.reader() as reader, place.record() as record:
         made = write_archive(reader, retention, _number(day), folder, place.keys(keys))
         record(operation("snapshot.archive", by, clock(), _archive_data(made)))

@@ -136,8 +136,8 @@ class App:
         await self.audit.open()
         # Likewise: who may call must be known before anybody can.
         await self._follow(settings.callers, self._source.load_callers)
-        await self.supervisor.start()
-        await self.audit.start()
+        await asyncio.gather(self.supervisor.start(), self.audit.start())
+        await self.audit.start_staff()
         if self._admin is not None:
             await self._admin.start()
         await self._follow(settings.grants, self._source.load_grants)
@@ -146,7 +146,8 @@ class App:
         if self._admin is not None:
             facts["admin"] = str(self._admin.address)
         self.audit.started(facts)
-        logs.event(log, logging.INFO, "server.ready", "ready", workers=len(self.supervisor.workers()), **facts)
+        told = facts if self.audit.staff_address is None else facts | {"staff": str(self.audit.staff_address)}
+        logs.event(log, logging.INFO, "server.ready", "ready", workers=len(self.supervisor.workers()), **told)
         if settings.ready_file is not None:
             text = json.dumps(facts | {"pid": os.getpid()}) + "\n"
             await asyncio.to_thread(_write, settings.ready_file, text)
@@ -192,6 +193,7 @@ class App:
     async def _close(self, grace: float) -> None:
         self._unwatch.set()
         await asyncio.gather(*self._watchers, return_exceptions=True)
+        await self._end(self.audit.stop_staff, grace)
         await self._end(self.supervisor.stop, grace)
         # Last, so that everything is shipped.
         await self._end(self.audit.stop, grace)

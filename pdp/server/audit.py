@@ -1,4 +1,4 @@
-"""What a server keeps besides deciding: its data folder, the record of its own doings, and the shipper."""
+"""What a server keeps besides deciding: its data folder, the record of its own doings, shipper and staff port."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import cast
 from pdp import __version__
 from pdp.errors import PdpError, WorkerError
 from pdp.server import data_folder, logs, spools
+from pdp.server.address import Address
 from pdp.server.callers import Registry
 from pdp.server.control import Kind, Link
 from pdp.server.data_folder import DataFolder, write_new
@@ -23,10 +24,13 @@ from pdp.server.launch import Launch, Launched, launch_shipper
 from pdp.server.operations import Operations
 from pdp.server.places import Place
 from pdp.server.settings import Settings
+from pdp.server.staff_port import StaffPort
 from pdp.v1 import bundle_pb2
 
 _START_SECONDS = 60.0
 _COLLECT_SECONDS = 5.0
+_STAFF_SECONDS = 5.0
+"""How long a call of the staff may still take: an export can be repeated, and nobody decides by it."""
 _MAX_REASON = 500
 
 log = logging.getLogger(__name__)
@@ -45,7 +49,9 @@ class AuditTrail:
         self._folder: DataFolder | None = None
         self._told: Shipping | None = None
         self._unkept: dict[str, bundle_pb2.SignedBundle] = {}
+        self._staff: StaffPort | None = None
         self.operations: Operations | None = None
+        self.staff_address: Address | None = None
 
     async def open(self) -> None:
         """Take the data folder, and begin to record operations.
@@ -61,6 +67,19 @@ class AuditTrail:
         """Start the shipper. Raises ConfigError or WorkerError when it cannot work with the settings."""
         if self._folder is not None:
             await self._place.start()
+
+    async def start_staff(self) -> None:
+        """Open the staff port. Raises ConfigError."""
+        address = self._settings.staff_address
+        if address is not None and self.operations is not None:
+            self._staff = StaffPort(self._settings, address, self.operations.record)
+            self.staff_address = await self._staff.start()
+
+    async def stop_staff(self, grace: float) -> None:
+        """End the staff port; calls may take at most `grace` seconds."""
+        staff, self._staff = self._staff, None
+        if staff is not None:
+            await staff.stop(min(grace, _STAFF_SECONDS))
 
     async def stop(self, grace: float) -> None:
         """Let the shipper bring what there is into the store for `grace` seconds, end it, and leave the folder.
@@ -82,7 +101,9 @@ class AuditTrail:
         self._note("service.started", told | {"version": __version__, "pid": str(os.getpid())})
 
     def stopping(self) -> None:
-        """Record that the service ends."""
+        """Record that the service ends, and turn the staff away."""
+        if self._staff is not None:
+            self._staff.drain()
         self._note("service.stopped", {"pid": str(os.getpid())})
 
     def looked(self, load: Load, revision: int, hash_: str) -> None:
@@ -102,6 +123,11 @@ class AuditTrail:
         if self._folder is not None:
             self._unkept[signed.hash] = signed
             await self._keep_all()
+
+    async def follow(self, signed: bundle_pb2.SignedBundle) -> None:
+        """Let the staff ask by the names of the version that is in force now."""
+        if self._staff is not None:
+            await asyncio.to_thread(self._staff.follow, signed)
 
     async def collect(self) -> None:
         """Ask the shipper how it fares, for `facts`."""
@@ -165,6 +191,7 @@ class KeepingSink:
         """Keep a version and decide by it."""
         await self._trail.keep(signed)
         await self._sink.set_version(signed)
+        await self._trail.follow(signed)
 
     async def set_grants(self, grants: Iterable[bundle_pb2.Grant]) -> None:
         """Put other grants in place of all."""

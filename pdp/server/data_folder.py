@@ -2,7 +2,7 @@
 
 | path | holds |
 |---|---|
-| lock | the process id of the server that has the folder |
+| lock, shipping.lock | the process id of the server that has the folder; held by its shipper |
 | keys/ | `resource`, by which resource ids are hashed, and the key that signs checkpoints |
 | spool/ | records on their way to the store |
 | store/ | the embedded store |

@@ -14,16 +14,18 @@ import os
 import pickle
 import signal
 import socket
+import sys
 from pathlib import Path
 
 from pdp.errors import WorkerError
 from pdp.server import control, logs
+from pdp.server.carrier import Carrier
 from pdp.server.control import Data, Frame, Kind
 from pdp.server.settings import Settings
+from pdp.snapshot.ship import step_back
 
-# Without a supervisor its successor waits for the lock.
+# Without a supervisor its successor waits for its turn.
 _ORPHAN_SECONDS = 2.0
-_NICE = 10
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,9 @@ class Shipping:
 
     def __init__(self, *, own_process: bool) -> None:
         self._own_process = own_process
+        self._loop = asyncio.get_running_loop()
+        self._carrier: Carrier | None = None
+        self.failed = False
         self.stopped = asyncio.Event()
 
     async def handle(self, frame: Frame) -> Data:
@@ -40,30 +45,40 @@ class Shipping:
         match frame.kind:
             case Kind.CONFIGURE:
                 # The only one at the other end is the supervisor, which started this process.
-                await self._configure(pickle.loads(frame.payload))  # noqa: S301 - as said
+                await asyncio.to_thread(self._configure, pickle.loads(frame.payload))  # noqa: S301 - as said
             case Kind.COLLECT:
-                return {}
+                return {} if self._carrier is None else dict(await asyncio.to_thread(self._carrier.facts))
             case Kind.STOP:
                 await self.stop(json.loads(frame.payload)["grace"])
             case _:
                 raise WorkerError(f"{frame.kind.name} is no request")
         return {}
 
-    async def _configure(self, settings: Settings) -> None:
+    def _configure(self, settings: Settings) -> None:
         if self._own_process:
             logs.configure(settings.log.format, settings.log.level)
             os.umask(0o077)
             # Decisions come first.
-            os.nice(_NICE)
+            step_back()
+        self._carrier = Carrier(settings, self._fail)
+        self._carrier.start()
+
+    def _fail(self) -> None:
+        self.failed = True
+        self._loop.call_soon_threadsafe(self.stopped.set)
 
     async def stop(self, grace: float) -> None:
         """Ship what there is, at the latest after `grace` seconds, and sign a last checkpoint."""
-        del grace
+        if self._carrier is not None:
+            await asyncio.to_thread(self._carrier.stop, grace)
         self.stopped.set()
 
 
-async def ship(channel: socket.socket, *, own_process: bool) -> None:
-    """Do what comes over the channel until told to stop, or until the supervisor is gone."""
+async def ship(channel: socket.socket, *, own_process: bool) -> bool:
+    """Do what comes over the channel until told to stop, or until the supervisor is gone.
+
+    Return whether all went well.
+    """
     reader, writer = await asyncio.open_unix_connection(sock=channel, limit=1 << 20)
     shipping = Shipping(own_process=own_process)
     answering = asyncio.create_task(control.answer(reader, writer, shipping.handle))
@@ -73,10 +88,12 @@ async def ship(channel: socket.socket, *, own_process: bool) -> None:
         logs.event(log, logging.WARNING, "shipper.orphaned", "the supervisor is gone; stopping")
         await shipping.stop(0)
     stopping.cancel()
-    await asyncio.wait((answering,), timeout=_ORPHAN_SECONDS)  # the supervisor hangs up once it has the reply
+    if not shipping.failed:
+        await asyncio.wait((answering,), timeout=_ORPHAN_SECONDS)  # the supervisor hangs up once it has the reply
     answering.cancel()
     writer.close()
     await asyncio.gather(answering, stopping, return_exceptions=True)
+    return not shipping.failed
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -87,7 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
     # A terminal or a service manager signals all processes at once; the supervisor alone leads the way out.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    asyncio.run(ship(channel, own_process=True))
+    sys.exit(not asyncio.run(ship(channel, own_process=True)))
 
 
 if __name__ == "__main__":

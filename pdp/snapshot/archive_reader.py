@@ -30,10 +30,11 @@ _BATCH: Final = 1_000
 
 
 class ArchiveReader:
-    """See `store.base.Reader`; `whole` is as `verify.Source` has it. Its records have not the columns of a store, but
-    those drawn out of them anew, and only where lists ask for them.
+    """See `store.base.Reader`. Its records come with columns that were drawn out of them anew, and only in lists.
 
-    Raises EvidenceError when a file is damaged, holds single records only, or a stream stands in two of them.
+    `parts` are the files, each a `verify.Source`: they are verified one by one, for between the checkpoints of one
+    archive and the next there may be others. Raises EvidenceError when a file is damaged, holds single records only, or
+    a stream stands in two of them.
     """
 
     whole: Final = False
@@ -59,6 +60,11 @@ class ArchiveReader:
             self._files[state.key] = file
             self._states.append(state)
         self._opened.append(file)
+
+    @property
+    def parts(self) -> tuple[EvidenceFile, ...]:
+        """The files."""
+        return tuple(self._opened)
 
     def close(self) -> None:
         for file in self._opened:

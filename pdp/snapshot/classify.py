@@ -139,15 +139,21 @@ class _Classifying:
 
     def changed(self) -> None:
         """Tell records that stand in their places with another content or chain value."""
+        broken = {one.row.sequence for one in self._breaks if not one.chain_altered}
         for one in self._breaks:
             row = one.row
             if one.chain_altered:
                 self.find(Kind.ALTERED, row.sequence, None, row, Label("是链值", "its chain value"))
-            elif self._is_after_change(one):
+            elif row.sequence + 1 in broken or not self._is_after_change(one):
+                self.find(Kind.ALTERED, row.sequence, None, row)
+            elif row.sequence - 1 in broken:
+                continue  # the one before is told already, and with its chain value wrong nothing after it can fit
+            elif len(self._breaks) > 1:
+                detail = Label("其中之一，或二者", "one of them or both")
+                self.find(Kind.ALTERED, row.sequence - 1, row.sequence, one.before[-1], detail)
+            else:
                 before = one.before[-1]
                 self.find(Kind.ALTERED, before.sequence, None, before, Label("连同链值", "with its chain value"))
-            else:
-                self.find(Kind.ALTERED, row.sequence, None, row)
 
     def _is_after_change(self, one: Break) -> bool:
         """Whether it is the record before that was changed, together with its chain value.

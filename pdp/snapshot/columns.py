@@ -6,7 +6,7 @@ INVARIANT: a function of the record's bytes alone, so that verification can tell
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ UNREADABLE: Final = "unreadable"
 LONGEST: Final = 512
 """Longer texts are cut at so many characters: an entry of PostgreSQL's indexes has at most 2,704 bytes."""
 
-_SOURCES = {n: name.removeprefix("SNAPSHOT_SOURCE_").lower() for name, n in snapshot_pb2.SnapshotSource.items()}
+SOURCES: Final = {n: name.removeprefix("SNAPSHOT_SOURCE_").lower() for name, n in snapshot_pb2.SnapshotSource.items()}
 
 
 def extract(body: bytes) -> dict[str, Any]:
@@ -57,10 +57,10 @@ def _operation(operation: snapshot_pb2.Operation) -> dict[str, Any]:
     facts = {"details": dict(operation.details), "success": operation.success, "address": operation.address}
     return {
         "time": operation.time_nanos,
-        "id": _text(operation.id),
-        "kind": _text(operation.kind),
+        "id": clean(operation.id),
+        "kind": clean(operation.kind),
         "severity": 0,
-        "subject_id": _text(operation.actor),
+        "subject_id": clean(operation.actor),
         "caller": "",
         "resource_key": "",
         "facts": _json(facts),
@@ -80,15 +80,12 @@ def _decision(snapshot: snapshot_pb2.Snapshot) -> dict[str, Any]:
             plain = plain_value(value)
             if plain is not None:
                 attributes[f"{root}.{key}"] = plain
-    shown: list[str] = []
-    hidden: list[str] = []
-    for verdict in snapshot.verdicts:
-        (shown if verdict.effect == types_pb2.EFFECT_UNMASK else hidden).extend(verdict.fields)
+    shown, hidden, rules = verdict_lists(snapshot.verdicts)
     facts = {
         "request_id": snapshot.request_id,
         "revision": snapshot.revision,
         "hash": snapshot.policy_hash,
-        "source": _SOURCES.get(snapshot.source, "unspecified"),
+        "source": SOURCES.get(snapshot.source, "unspecified"),
         "latency": snapshot.latency_micros,
         "action": request.action.name,
         "roles": list(request.subject.roles),
@@ -96,7 +93,7 @@ def _decision(snapshot: snapshot_pb2.Snapshot) -> dict[str, Any]:
         "resource_id": request.resource.id,
         "unmasked": shown,
         "masked": hidden,
-        "rules": list(dict.fromkeys(verdict.rule for verdict in snapshot.verdicts if verdict.rule)),
+        "rules": rules,
         "grants": [grant.id for grant in snapshot.grants],
         "approvers": [grant.approver for grant in snapshot.grants if grant.approver],
         "obligations": [obligation.type for obligation in snapshot.obligations],
@@ -105,14 +102,26 @@ def _decision(snapshot: snapshot_pb2.Snapshot) -> dict[str, Any]:
     }
     return {
         "time": snapshot.time_nanos,
-        "id": _text(snapshot.decision_id),
+        "id": clean(snapshot.decision_id),
         "kind": "decision",
         "severity": int(snapshot.severity),
-        "subject_id": _text(request.subject.id),
-        "caller": _text(snapshot.caller),
-        "resource_key": _text(snapshot.resource_key.hex()),
+        "subject_id": clean(request.subject.id),
+        "caller": clean(snapshot.caller),
+        "resource_key": clean(snapshot.resource_key.hex()),
         "facts": _json(facts),
     }
+
+
+def verdict_lists(verdicts: Iterable[snapshot_pb2.RecordedVerdict]) -> tuple[list[str], list[str], list[str]]:
+    """Return the fields that are shown, those that are masked, and the rules."""
+    shown: list[str] = []
+    hidden: list[str] = []
+    rules: dict[str, None] = {}
+    for verdict in verdicts:
+        (shown if verdict.effect == types_pb2.EFFECT_UNMASK else hidden).extend(verdict.fields)
+        if verdict.rule:
+            rules[verdict.rule] = None
+    return shown, hidden, list(rules)
 
 
 def plain_value(value: types_pb2.Value) -> Any:
@@ -136,7 +145,8 @@ def plain_value(value: types_pb2.Value) -> Any:
             return held
 
 
-def _text(value: str) -> str:
+def clean(value: str) -> str:
+    """Return a text as a column takes it."""
     # A zero character is valid text but not in PostgreSQL.
     return value[:LONGEST].replace("\0", "\ufffd") if "\0" in value or len(value) > LONGEST else value
 
@@ -159,6 +169,15 @@ def _parse(text: str) -> Any:
     )
 
 
+def plain_json(value: Any) -> str:
+    """Return a value as JSON, as `facts` has it but for zero characters."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def without_zeros(text: str) -> str:
+    """Return JSON without zero characters, which are valid text but not in PostgreSQL's JSON."""
+    return text.replace("\\u0000", "\\ufffd")
+
+
 def _json(value: Any) -> str:
-    # A zero character is valid text but not in PostgreSQL's JSON.
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).replace("\\u0000", "\\ufffd")
+    return without_zeros(plain_json(value))

@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple, Protocol, TypeVar, cast
+from typing import IO, Any, Final, NamedTuple, Protocol, Self, TypeVar, cast
 
 from google.protobuf.message import DecodeError, Message
 
@@ -269,6 +269,12 @@ class EvidenceFile:
                     signed[message.node, message.number] = outer
                 elif entry.kind == _PROOF:
                     yield self._complete(entry, signed)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the file."""

@@ -21,12 +21,14 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from pdp.errors import PdpError, RequestError, Violation
+from pdp.errors import LimitError, PdpError, RequestError, Violation
+from pdp.snapshot import evidence_file
+from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.columns import plain_value
 from pdp.snapshot.filter import Node, nodes
 from pdp.snapshot.filter.names import NAMES
 from pdp.snapshot.query import Asking, where
-from pdp.snapshot.store.base import Place, Reader, StoredRecord
+from pdp.snapshot.store.base import Place, Reader, Sql, StoredRecord, StreamState
 from pdp.v1 import snapshot_pb2, snapshot_service_pb2, types_pb2
 from pdp.values import format_timestamp
 
@@ -35,6 +37,8 @@ BEGIN, END = "snapshot.export", "snapshot.export.end"
 MAX_REASON: Final = 512
 SHEET_ROWS: Final = 1_000_000
 """Rows of one sheet, less than Excel's 1,048,576."""
+MAX_EVIDENCE: Final = 1_000_000
+"""Single records of one evidence file: where they stand is in memory."""
 _MAX_CELL = 32_767
 _BATCH = 500
 _CHUNK = 64 * 1024
@@ -86,7 +90,7 @@ class Order:
 def check(asking: Asking, request: snapshot_service_pb2.ExportSnapshotsRequest, actor: str, address: str) -> Order:
     """Return the order of a request. Raises FilterError and RequestError."""
     found: list[Violation] = []
-    if request.format not in _WRITERS:
+    if request.format not in (*_WRITERS, snapshot_service_pb2.EXPORT_FORMAT_EVIDENCE):
         found.append(Violation("format", "must be CSV, JSON lines, XLSX or EVIDENCE"))
     if not request.reason.strip():
         found.append(Violation("reason", "is required; the export is recorded with it"))
@@ -103,11 +107,17 @@ def check(asking: Asking, request: snapshot_service_pb2.ExportSnapshotsRequest, 
     )  # fmt: skip
 
 
-def export(reader: Reader, order: Order, clock: Callable[[], int], record: Record) -> Generator[Piece, None, None]:
+def export(
+    reader: Reader,
+    order: Order,
+    clock: Callable[[], int],
+    record: Record,
+    is_broken_off: Callable[[], bool] = lambda: False,
+) -> Generator[Piece, None, None]:
     """Yield a file with all records up to now that meet the filter, oldest first.
 
-    Closing the generator is recorded as an export that was broken off. Raises StoreError, EvidenceError and what
-    `record` raises; without a record of the export nothing is read.
+    Closing the generator is recorded as an export that was broken off; so is a failure once `is_broken_off` says so.
+    Raises StoreError, EvidenceError and what `record` raises; without a record of the export nothing is read.
     """
     export_id = secrets.token_hex(16)
     form = snapshot_service_pb2.ExportFormat.Name(order.form).removeprefix("EXPORT_FORMAT_")
@@ -123,8 +133,9 @@ def export(reader: Reader, order: Order, clock: Callable[[], int], record: Recor
             count = piece.records
             yield piece
         why = ""
-    except PdpError as error:
-        why = error.code
+    except Exception as error:
+        if not is_broken_off():
+            why = error.code if isinstance(error, PdpError) else type(error).__name__
         raise
     finally:
         ended = {"export": export_id, "records": str(count), "sha256": digest.hexdigest()} | (
@@ -146,25 +157,97 @@ def _pieces(reader: Reader, order: Order) -> Iterator[Piece]:
     until = nodes.Compare("<=", time, nodes.Constant(time.kind, order.now))
     condition = where(reader, until if order.filter is None else nodes.All((until, order.filter)))
     expected, _ = reader.count(condition, exact=False)
+    if order.form == snapshot_service_pb2.EXPORT_FORMAT_EVIDENCE:
+        return _evidence(reader, order, condition, expected)
+    return _written(reader, order, condition, expected)
+
+
+def _written(reader: Reader, order: Order, condition: Sql | None, expected: int) -> Iterator[Piece]:
     count = 0
-    writer = _WRITERS[order.form](reader, order.language)
+    writer = _WRITERS[order.form](order.language)
     try:
         yield Piece(writer.begin(), 0, expected)
-        after: Place | None = None
-        while page := reader.select(condition, after=after, oldest_first=True, limit=_BATCH):
+        for page in _pages(reader, condition):
             data = b"".join([writer.add(found) for found in page])
             count += len(page)
-            after = page[-1].place
             yield from (Piece(data[at : at + _CHUNK], count, expected) for at in range(0, len(data) or 1, _CHUNK))
         yield from (Piece(data, count, expected) for data in writer.end())
     finally:
         writer.close()
 
 
+def _pages(reader: Reader, condition: Sql | None) -> Iterator[list[StoredRecord]]:
+    after: Place | None = None
+    while page := reader.select(condition, after=after, oldest_first=True, limit=_BATCH):
+        yield page
+        after = page[-1].place
+
+
+def _evidence(reader: Reader, order: Order, condition: Sql | None, expected: int) -> Iterator[Piece]:
+    """Yield whole streams where all is asked for, which shows that nothing is missing; else single records."""
+    origin = _Counted(reader)
+    yield Piece(b"", 0, expected)
+    if order.filter is None:
+        data = evidence_file.write_streams(origin)
+    else:
+        data = evidence_file.write_selection(reader, origin.chosen(_chosen(reader, condition)))
+    waiting: list[bytes] = []
+    size = 0
+    for part in data:
+        waiting.append(part)
+        size += len(part)
+        if size >= _CHUNK:
+            yield Piece(b"".join(waiting), origin.count, expected)
+            waiting, size = [], 0
+    yield Piece(b"".join(waiting), origin.count, expected)
+
+
+def _chosen(reader: Reader, condition: Sql | None) -> dict[StreamKey, set[int]]:
+    found: dict[StreamKey, set[int]] = {}
+    count = 0
+    for page in _pages(reader, condition):
+        count += len(page)
+        if count > MAX_EVIDENCE:
+            raise LimitError(f"more than {MAX_EVIDENCE} single records; export a shorter time, or all records")
+        for record in page:
+            found.setdefault(record.stream, set()).add(record.sequence)
+    return found
+
+
+class _Counted:
+    """A reader that counts the records that are taken for a file."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.count = 0
+
+    def streams(self) -> list[StreamState]:
+        return self._reader.streams()
+
+    def checkpoints(self, node: str | None = None, since: int = 0) -> Iterator[tuple[str, int, bytes]]:
+        return self._reader.checkpoints(node, since)
+
+    def records(self, key: StreamKey, start: int = 0) -> Iterator[StoredRecord]:
+        for record in self._reader.records(key, start):
+            self.count += 1
+            yield record
+
+    def chosen(self, chosen: dict[StreamKey, set[int]]) -> Iterator[StoredRecord]:
+        """Yield records of streams, those of one after another."""
+        for key, sequences in sorted(chosen.items()):
+            last = max(sequences)
+            for record in self._reader.records(key, min(sequences)):
+                if record.sequence > last:
+                    break
+                if record.sequence in sequences:
+                    self.count += 1
+                    yield record
+
+
 class _Lines:
     """CSV, in UTF-8 with a byte order mark so that spreadsheets see it, and safe to be opened in one."""
 
-    def __init__(self, _reader: Reader, language: str) -> None:
+    def __init__(self, language: str) -> None:
         self._language = language
         self._buffer = io.StringIO(newline="")
         self._csv = csv.writer(self._buffer)
@@ -192,7 +275,7 @@ class _Lines:
 class _Json:
     """One complete record a line, in protobuf's JSON form, with its place in its chain."""
 
-    def __init__(self, _reader: Reader, _language: str) -> None:
+    def __init__(self, _language: str) -> None:
         pass
 
     def begin(self) -> bytes:
@@ -217,7 +300,7 @@ class _Json:
 class _Sheets:
     """An Excel workbook. Its rows wait in a file of the system's until the end, for a zip file has no earlier one."""
 
-    def __init__(self, _reader: Reader, language: str) -> None:
+    def __init__(self, language: str) -> None:
         self._language = language
         self._book = Workbook(write_only=True)
         self._sheet: Any = None
@@ -321,7 +404,7 @@ def _joined(texts: Iterable[str]) -> str:
     return " ".join(dict.fromkeys(text for text in texts if text))
 
 
-_WRITERS: Final[dict[int, Callable[[Reader, str], FileWriter]]] = {
+_WRITERS: Final[dict[int, Callable[[str], FileWriter]]] = {
     snapshot_service_pb2.EXPORT_FORMAT_CSV: _Lines,
     snapshot_service_pb2.EXPORT_FORMAT_JSON_LINES: _Json,
     snapshot_service_pb2.EXPORT_FORMAT_XLSX: _Sheets,

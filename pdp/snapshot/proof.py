@@ -72,7 +72,9 @@ def prove(reader: ProofSource, record_id: str) -> snapshot_pb2.InclusionProof:
 
     def values() -> Iterator[bytes]:
         nonlocal previous
-        for other in reader.records(row.stream):
+        for expected, other in enumerate(reader.records(row.stream)):
+            if other.sequence != expected:
+                raise ValueError(f"no record {expected}")
             if other.sequence == row.sequence - 1:
                 previous = other.chain
             yield other.chain

@@ -195,8 +195,10 @@ def _group_key(group: str, key: Any) -> str:
 
 def _span(request: snapshot_service_pb2.GetSnapshotStatsRequest, now: int) -> tuple[int, int]:
     begin = getattr(request, "from")
-    end = request.to.seconds * NANOS + request.to.nanos if request.HasField("to") else now + 1
-    start = begin.seconds * NANOS + begin.nanos if request.HasField("from") else end - DAY
+    until = request.to.seconds * NANOS + request.to.nanos if request.HasField("to") else now
+    start = begin.seconds * NANOS + begin.nanos if request.HasField("from") else until - DAY
+    # What is recorded at this moment counts.
+    end = until if request.HasField("to") else now + 1
     for name, moment in (("from", start), ("to", end)):
         if not INT_MIN <= moment <= INT_MAX:
             raise RequestError(Violation(name, "is not a time in the years 1678 to 2262"))

@@ -16,10 +16,15 @@ from pdp.errors import ConfigError, EvidenceError, StoreError
 from pdp.snapshot.archive import Archived
 from pdp.snapshot.chain import RETENTIONS, StreamKey
 from pdp.snapshot.checkpoint import parse_checkpoint, stream_key
-from pdp.snapshot.holds import DAY_NANOS, Record, holding, iso, operation
+from pdp.snapshot.holds import DAY_NANOS, Record, add_hold, day_of, holding, iso, operation, remove_hold
 from pdp.snapshot.signing import TrustedKeys, Verdict
 from pdp.snapshot.store.base import Hold, Maintainer, StreamState
 from pdp.v1 import snapshot_pb2
+
+__all__ = [
+    "MINIMUM", "Archiver", "Dropped", "Expiry", "Part", "Record", "RetentionPolicy", "Verify", "add_hold",
+    "check_clock", "day_of", "expire", "iso", "operation", "plan", "remove_hold", "verified_by",
+]  # fmt: skip
 
 MINIMUM: Final[Mapping[str, int]] = {"short": 90, "medium": 183, "long": 1827}
 """The least that requirement B24 asks for, in days: sign-ins 90 days, operations 6 months, audit records 5 years."""

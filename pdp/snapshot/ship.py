@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from pdp.errors import EvidenceError, SpoolError, StoreError
+from pdp.errors import EvidenceError, SpoolError, StoreError, WatermarkError
 from pdp.snapshot import merkle
 from pdp.snapshot.chain import SpooledRecord, StreamKey, genesis, hasher, link
 from pdp.snapshot.spool import Backlog
@@ -326,6 +326,10 @@ class Shipper:
             if self._checkpointer is None:
                 self._checkpointer = self._open_checkpointer(self._opened())
             signed = self._checkpointer.tick([state for key, state in states.items() if key.node == self._node])
+        except WatermarkError:
+            # Somebody else signs for this node, or did so before it was stopped: begin anew after that.
+            self._checkpointer = None
+            raise
         except EvidenceError as error:
             self._evidence.met(error)
             self._next_checkpoint = self._clock() + round(self._wait(self._evidence.failures) * NANOS)

@@ -61,10 +61,7 @@ class NodeKey:
             with contextlib.suppress(FileExistsError):
                 _write_new(path, made)
         loaded = cls.load(path)
-        public = folder / PUBLIC_NAME
-        if not public.exists():
-            with contextlib.suppress(FileExistsError):
-                _write_new(public, loaded.public_pem())
+        _keep_public(folder / PUBLIC_NAME, loaded.public_pem())
         return loaded
 
     @classmethod
@@ -157,6 +154,24 @@ def _public_keys(path: Path) -> Iterator[Ed25519PublicKey]:
         if not isinstance(public, Ed25519PublicKey):
             raise EvidenceError(f"`{path}` holds a key that is not Ed25519")
         yield public
+
+
+def _keep_public(path: Path, pem: bytes) -> None:
+    """Let `path` hold a public key; another one is kept beside it, as it still counts for what it signed."""
+    try:
+        held = path.read_bytes()
+    except FileNotFoundError:
+        held = b""
+    if held == pem:
+        return
+    if held:
+        try:
+            (old,) = TrustedKeys.load(path).keys
+        except (EvidenceError, ValueError):
+            old = "damaged"
+        path.replace(path.with_name(f"{path.stem}-{old}{path.suffix if old != 'damaged' else ''}"))
+    with contextlib.suppress(FileExistsError):
+        _write_new(path, pem)
 
 
 def _write_new(path: Path, data: bytes) -> None:

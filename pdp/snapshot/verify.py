@@ -17,14 +17,17 @@ and now; and anything done by whoever holds a node's signing key and can change 
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from pdp.errors import EvidenceError
 from pdp.lang.model import Label
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.classify import classify
@@ -293,6 +296,8 @@ class _Verifying:
                         return
                     for future in done:
                         self._take(running.pop(future), future.result())
+            except BrokenProcessPool as error:
+                raise EvidenceError("a verifying process was killed; try again with `--jobs 1`") from error
             finally:
                 stop.value = 1
 
@@ -351,6 +356,8 @@ _other: dict[str, Any] = {}
 
 
 def _start(reopen: Callable[[], Source], deep: bool, count: Any, stop: Any) -> None:
+    # Ctrl-C is for the process that waits for this one, which then stops it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _other.update(source=reopen(), deep=deep, count=count, stop=stop)
 
 

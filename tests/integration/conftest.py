@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from pdp.v1 import decision_service_pb2_grpc
+from tests.integration.operated import Operated
 from tests.integration.running import GRANTS, RunningServer, start_server, stopping, write_policies
 
 
@@ -61,3 +62,20 @@ def channel(
 @pytest.fixture
 def stub(channel: grpc.Channel) -> decision_service_pb2_grpc.DecisionServiceStub:
     return decision_service_pb2_grpc.DecisionServiceStub(channel)
+
+
+@pytest.fixture
+def operate(tmp_path: Path, policy_folder: Path) -> Iterator[Callable[..., Operated]]:
+    del policy_folder  # stands at tmp_path / "policies"
+    started: list[Operated] = []
+
+    def run(config: str = "", **environ: str) -> Operated:
+        made = Operated(tmp_path, config, **environ)
+        started.append(made)
+        return made
+
+    yield run
+    for made in started:
+        if made.process.poll() is None:
+            made.process.kill()
+        made.end()

@@ -433,7 +433,7 @@ class StoreContract(ABC):
         assert list(reader.checkpoints("n2")) == made[1_202:]
         assert list(reader.checkpoints("n2", since=120_150)) == made[-1:]
         assert list(reader.checkpoints("n3")) == []
-        with pytest.raises(StoreError):
+        with pytest.raises(WatermarkError, match="there is a checkpoint 1202 of node `n1` already"):
             writer.add_checkpoint("n1", 1_202, made[1_201][2])
         with pytest.raises(StoreError, match="says that it is 5 of `n1`"):
             writer.add_checkpoint("n1", 1_203, made[4][2])

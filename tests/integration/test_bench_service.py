@@ -18,6 +18,12 @@ from typing import Any
 import grpc
 import pytest
 
+from pdp.snapshot.merkle import EMPTY, extend
+from pdp.snapshot.spool.reader import SpoolReader
+from pdp.snapshot.spool.writer import Spool
+from pdp.snapshot.store import open_writer
+from pdp.snapshot.store.base import StreamState
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "benchmarks"
 PATIENCE = 240
@@ -126,6 +132,72 @@ def test_failed_calls_are_no_answers(
     asked = load.Load(2, 2, 0.2)
     with pytest.raises(load.BenchmarkError, match="0 bytes of replies"):
         load.run(serve(refuse), PATH, b"x", 1, asked, tmp_path)
+
+
+def test_times_of_the_closed_loop_are_those_of_each_turn(
+    serve: Callable[[Answer], Asked], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if shutil.which("h2load") is None:
+        pytest.skip("h2load is not installed")
+    load = module("service_load", monkeypatch)
+    runs = [load.run(serve(echo), PATH, b"x" * 40, 40, load.Load(2, 2, 0.2), tmp_path) for _ in range(2)]
+    # A turn with the times of an earlier one among its own fails.
+    assert all(0 < run.p50_ms <= run.p99_ms and run.requests > 0 for run in runs)
+    assert {path.name for path in tmp_path.iterdir()} == {"request.bin"}
+
+
+def test_work_after_the_last_answer_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = module("service_usage", monkeypatch)
+    busy = "import time\nwhile time.process_time() < 1.5: pass\nprint(flush=True)\ninput()"
+    with subprocess.Popen(
+        [sys.executable, "-c", busy], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        found = usage.Meter([process.pid]).stop(settle=True)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "\n"
+        process.stdin.write("\n")
+    assert found.cpu > 1
+    assert found.behind > 0
+
+
+def test_records_are_counted_in_store_and_spool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    records = module("service_records", monkeypatch)
+    url = f"sqlite:{tmp_path / 'store' / 'snapshots.db'}"
+    (tmp_path / "store").mkdir()
+    for life in range(2):
+        spool = Spool(tmp_path / "spool", node="node-1")
+        spool.append([("medium", bytes([life, number])) for number in range(5)] + [("long", b"x")])
+        spool.close()
+    assert records.count_ours(tmp_path) == records.Count(12, 0)
+    reader = SpoolReader([tmp_path / "spool"])
+    shipped = next(list(group) for _, group in itertools.groupby(reader.read({}, 100), key=lambda one: one.stream))[:3]
+    reader.close()
+    store = open_writer(url)
+    chains = [record.chain for record in shipped]
+    state = StreamState(shipped[0].stream, len(shipped), chains[-1], extend(EMPTY, chains))
+    store.take(shipped, [state])
+    store.close()
+    assert records.count_ours(tmp_path) == records.Count(12, len(shipped))
+
+
+def test_a_server_that_records_less_than_it_answers_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    turns = module("service_turns", monkeypatch)
+    records, candidates = module("service_records", monkeypatch), module("service_candidates", monkeypatch)
+    kept = records.Records(tmp_path / "data", lambda: records.Count(102, 102), 50)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "spool.db").write_bytes(b"x" * 10_000)
+    candidate = candidates.Candidate("grpc-1-sync", "ours", None, lambda: None, records=kept)
+    subject = turns.Subject(candidate, None)
+    subject.answered("unary", 3)
+    subject.answered("batch", 2)
+    with pytest.raises(turns.BenchmarkError, match="recorded 102 of 103"):
+        list(turns.recorded(subject))
+    subject.due -= 1
+    (found,) = turns.recorded(subject)
+    assert (found["due"], found["records"]) == (102, 102)
+    assert found["disk_bytes"] >= 10_000
+    assert not (tmp_path / "data").exists()
 
 
 def test_everything_runs(tmp_path: Path) -> None:

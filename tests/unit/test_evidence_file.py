@@ -58,7 +58,8 @@ def test_streams_are_verified_without_the_store(tmp_path: Path, name: str) -> No
 def test_all_streams(tmp_path: Path) -> None:
     path = tmp_path / "all"
     save(path, write_streams(made(tmp_path)))
-    report = verify(EvidenceFile(path), TRUSTED)
+    with EvidenceFile(path) as file:
+        report = verify(file, TRUSTED)
     assert report.is_complete
     assert (report.records, report.checkpoints) == (23, 5)
 
@@ -83,7 +84,8 @@ def test_a_changed_store_gives_a_file_that_shows_it(tmp_path: Path) -> None:
     store.rows[ONE][5] = edited(store.rows[ONE][5], body=body("forged"))
     del store.rows[TWO][2]
     save(tmp_path / "all", write_streams(store))
-    found = verify(EvidenceFile(tmp_path / "all"), TRUSTED).faults
+    with EvidenceFile(tmp_path / "all") as file:
+        found = verify(file, TRUSTED).faults
     assert [(f.kind, f.stream, f.sequence) for f in found] == [(Kind.ALTERED, ONE, 5), (Kind.MISSING, TWO, 2)]
 
 
@@ -162,11 +164,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes, bytes]
 def judged(path: Path) -> bool:
     """Return whether a file is good; damage that makes it unreadable is EvidenceError and nothing else."""
     try:
-        file = EvidenceFile(path)
-        report = verify_selection(file, TRUSTED) if file.form == "selection" else verify(file, TRUSTED)
+        with EvidenceFile(path) as file:
+            report = verify_selection(file, TRUSTED) if file.form == "selection" else verify(file, TRUSTED)
     except EvidenceError:
         return False
-    file.close()
     return report.is_complete
 
 

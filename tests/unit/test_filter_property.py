@@ -34,7 +34,10 @@ DECLARED: Mapping[str, AttributeType] = {
     "context.rates": AttributeType.DOUBLE_LIST,
     "resource.tags": AttributeType.STRING_MAP,
 }
-TEXTS = ("", "T1", "t1", "T10", "客户", "𠮷", "\ufffd", "\x00", "a\x00b", "'", '"', "%", "_", "\\", "a%b", "ａ", "\U0010ffff", "\n", "é", "e\u0301", "null", "1", "x" * 40)  # fmt: skip
+TEXTS = (
+    "", "T1", "t1", "T10", "客户", "𠮷", "\ufffd", "\x00", "a\x00b", "'", '"', "%", "_", "\\", "a%b", "ａ", "\U0010ffff",
+    "\n", "é", "e\u0301", "null", "1", "x" * 40,
+)  # fmt: skip
 INTS = (0, 1, -1, 3, 2**53, 2**53 + 1, -(2**53) - 1, INT_MAX, INT_MAX - 1, INT_MIN, 10**18)
 DOUBLES = (
     0.0, -0.0, 1.0, 3.0, 0.1, 1.5, -2.5, 2.0**53, 9e18, 1e19, 1e22, 1e300, 5e-324, 1.7976931348623157e308,
@@ -89,7 +92,8 @@ def record(random: Random) -> bytes:
     """Return a serialized Record: a decision with attributes of right and wrong types, or an operation."""
     if random.randint(0, 5) == 0:
         operation = snapshot_pb2.Operation(
-            id=random.choice(TEXTS), time_nanos=random.choice((0, NOW)), actor=random.choice(TEXTS), kind="snapshot.export",
+            id=random.choice(TEXTS), time_nanos=random.choice((0, NOW)), actor=random.choice(TEXTS),
+            kind="snapshot.export",
             success=random.random() < 0.5, details={random.choice(KEYS): random.choice(TEXTS)}, address="",
         )  # fmt: skip
         return snapshot_pb2.Record(operation=operation).SerializeToString()
@@ -129,12 +133,6 @@ def record(random: Random) -> bytes:
     return snapshot_pb2.Record(snapshot=snapshot).SerializeToString()
 
 
-def drawn(body: bytes) -> dict[str, Any]:
-    """Return the columns of a record as stores hold them: no text holds U+0000."""
-    found = columns.extract(body)
-    return {name: value.replace("\x00", "\ufffd") if isinstance(value, str) else value for name, value in found.items()}
-
-
 def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\\u0000", "\\x00")
 
@@ -171,14 +169,18 @@ class Filters:
             case "bool":
                 return pick(("true", "false"))
             case "timestamp":
-                return pick(('timestamp("2026-11-17T00:00:00+08:00")', "now", 'now - duration("1s")', 'timestamp("9999-12-31T00:00:00Z")', 'timestamp("0001-01-01T00:00:00Z")', "timestamp(0)"))  # fmt: skip
+                return pick((
+                    'timestamp("2026-11-17T00:00:00+08:00")', "now", 'now - duration("1s")', "timestamp(0)",
+                    'timestamp("9999-12-31T00:00:00Z")', 'timestamp("0001-01-01T00:00:00Z")',
+                ))  # fmt: skip
             case _:
                 return pick(('duration("1h")', 'duration("1ns")', 'duration("-1ns")', "(now - now)"))
 
     def _name(self, kind: str) -> str:
         names = {
             "string": (
-                "id", "kind", "caller", "subject.id", "request_id", "policy_hash", "source", "action.name", "resource.type",
+                "id", "kind", "caller", "subject.id", "request_id", "policy_hash", "source", "action.name",
+                "resource.type",
                 "subject.branch", "context.menu", 'resource.tags["a"]', 'resource.tags["q\\"uote"]', "resource.tags.b",
                 'details["a"]', "address",
             ),
@@ -241,7 +243,7 @@ def case(random: Random, records: int = 12) -> tuple[str, Node | None, list[dict
     """Return a filter as text and tree, and the columns of some records."""
     text = Filters(random).condition(random.randint(0, 4))
     schema = random.choice(SCHEMAS)
-    return text, compile_filter(text, schema, NOW), [drawn(record(random)) for _ in range(records)]
+    return text, compile_filter(text, schema, NOW), [columns.extract(record(random)) for _ in range(records)]
 
 
 class Sqlite:

@@ -396,7 +396,8 @@ def test_the_archive_stands_in_the_record() -> None:
     path = Path("/archive/one.jxe.gz")
     done = expire(
         store, RetentionPolicy(), TODAY, log.append,
-        reader=store, verify=verify, clock=lambda: NOW, archive=lambda retention, day: Archived(path, retention, day, 1, 3, ""),
+        reader=store, verify=verify, clock=lambda: NOW,
+        archive=lambda retention, day: Archived(path, retention, day, 1, 3, ""),
     )  # fmt: skip
     assert [dropped.archive for dropped in done.dropped] == [path]
     assert log[0].details["archive"] == str(path)

@@ -108,7 +108,8 @@ def test_a_full_disk_is_tried_again(tmp_path: Path, disk: Disk, monkeypatch) -> 
         spool.append([("short", body("refused"))])
     assert spool.stats().level == SpoolLevel.FULL
     monkeypatch.setattr(writer, "REST_SECONDS", 3600.0)
-    disk.plan = ["lost", "lost"]
+    # No file is open any more, so there is but one try.
+    disk.plan = ["lost"]
     with pytest.raises(SpoolFullError, match="are full"):
         spool.append([("short", body("refused"))])
     writes = disk.writes
@@ -157,7 +158,7 @@ def test_a_spool_that_cannot_begin(tmp_path: Path) -> None:
     spool.close()
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(30))
 def test_any_failures_at_all(tmp_path: Path, disk: Disk, seed: int) -> None:
     """Reads come only after a promised append, as a failed transaction is not seen before (see Spool, point 2)."""
     print("seed", seed)
@@ -167,7 +168,7 @@ def test_any_failures_at_all(tmp_path: Path, disk: Disk, seed: int) -> None:
     spool = Spool(tmp_path / "a", node="n1", limits=limits, clock=lambda: now[0])
     reader = SpoolReader([tmp_path / "a", tmp_path / "b"])
     shipped, promised, number = Shipped(), [], 0
-    for _ in range(150):
+    for _ in range(80):
         if randomness.random() < 0.3:
             disk.plan = [randomness.choice(["fine", "lost", "kept"]) for _ in range(randomness.randint(1, 6))]
         if randomness.random() < 0.03:
@@ -184,6 +185,9 @@ def test_any_failures_at_all(tmp_path: Path, disk: Disk, seed: int) -> None:
             assert set(shipped.ids) <= set(promised)
         if randomness.random() < 0.3:
             reader.release(shipped.positions)
+    disk.plan = []
+    spool.append([("medium", body("the last"))])
+    promised.append("the last")
     shipped.drain(reader)
     assert shipped.operations == []
     assert sorted(shipped.ids) == sorted(promised)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdp.errors import EvidenceError
-from pdp.snapshot import chain
+from pdp.snapshot import chain, heads
 from pdp.snapshot.checkpoint import DirectoryCopy
 from pdp.snapshot.findings import Kind
 from pdp.snapshot.signing import TrustedKeys
@@ -131,6 +131,12 @@ def test_several_changes_are_all_named(store: Memory, node: Node) -> None:
     for place in (3, 30, 31, 77):
         rows[place] = edited(rows[place], body=body(f"forged{place}"))
     assert told(verify(store, TRUSTED)) == [("altered", place, f"forged{place}") for place in (3, 30, 31, 77)]
+
+
+def test_adjacent_changes_with_a_chain_value(store: Memory, node: Node) -> None:
+    rows = filled(node, 10)
+    rows[3] = edited(rows[3], body=body("forged"), chain=bytes(32))
+    assert told(verify(store, TRUSTED)) == [("altered", 3, "forged")]
 
 
 @pytest.mark.parametrize("place", [0, 4, 5, 18])
@@ -396,6 +402,36 @@ def test_a_missing_stream_is_named(store: Memory, node: Node) -> None:
     assert (finding.kind, finding.stream) == (Kind.STREAM_MISSING, ONE)
 
 
+def test_a_stream_under_another_name_is_named(store: Memory, node: Node) -> None:
+    filled(node, 5)
+    other = stream(retention="long")
+    store.held[other] = replace(store.held.pop(ONE), key=other)
+    store.rows[other] = [row._replace(stream=other) for row in store.rows.pop(ONE)]
+    found = {(finding.kind, finding.stream, finding.sequence) for finding in verify(store, TRUSTED).faults}
+    assert found == {(Kind.STREAM_MISSING, ONE, None), (Kind.ALTERED, other, 0)}
+
+
+def test_records_of_another_node_do_not_pass(store: Memory, node: Node, tmp_path: Path) -> None:
+    filled(node, 5)
+    other = Node(store, tmp_path / "other", name="n2")
+    other.write(stream(node="n2"), [body("x")])
+    assert [(f.kind, f.node) for f in verify(store, TRUSTED).faults] == [(Kind.CHECKPOINT_MISSING, "n2")]
+
+
+def test_of_very_many_checkpoints_some_are_left_out(store: Memory, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "MOST_HEADS", 16)
+    rows = filled(node, *([1] * 50))
+    assert verify(store, TRUSTED).is_complete
+    rows[33] = edited(rows[33], body=body("forged"))
+    assert told(verify(store, TRUSTED)) == [("altered", 33, "forged")]
+    rows[:] = relinked(rows)
+    (finding,) = verify(store, TRUSTED).faults
+    assert finding.kind is Kind.ROOT_MISMATCH
+    assert finding.sequence is not None
+    assert finding.last is not None
+    assert finding.sequence <= 33 <= finding.last <= finding.sequence + 8
+
+
 def test_an_added_stream_is_named(store: Memory, node: Node, tmp_path: Path) -> None:
     node.write(ONE, [body("a")])
     node.time = NOW + 5 * 86_400 * NANOS
@@ -543,7 +579,7 @@ def test_no_change_goes_unseen(data: st.DataObject, tmp_path_factory: pytest.Tem
     assert report.is_complete == unchanged
     faults = [finding.sequence for finding in report.faults if finding.sequence is not None]
     if mended == "none" and len({row.sequence for row in rows}) == len(rows):
-        # The first finding is the first place where anything differs, or the one that follows it.
+        # The first finding is the first place where anything differs, or next to it.
         held = {row.sequence: row[2:4] for row in rows}
         first = next((row.sequence for row in before if held.get(row.sequence) != row[2:4]), len(before))
-        assert unchanged or first <= min(faults) <= first + 1
+        assert unchanged or abs(min(faults) - first) <= 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import getpass
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Final, TypeVar
 
 import grpc
@@ -33,6 +34,7 @@ class Calls:
         self._stopping = threading.Event()
         self._ends: set[threading.Event] = set()
         self._lock = threading.Lock()
+        self._closers = ThreadPoolExecutor(2, thread_name_prefix="staff-end")
 
     def actor(self, context: grpc.ServicerContext) -> str:
         """Return who asks."""
@@ -54,24 +56,38 @@ class Calls:
         method: str,
         kind: str,
         reader: Reader,
-        act: Callable[[threading.Event], Iterator[T]],
+        act: Callable[[threading.Event], Generator[T, None, None]],
     ) -> Iterator[T]:
-        """Yield what `act` does, which gets an event that is set when the call ends or the server stops."""
+        """Return the answers of `act`, which gets an event that is set when the call ends or the server stops.
+
+        However the call ends, `act` is closed then, and `finish` waits for it.
+        """
         ended = threading.Event()
-        with self._failing(context, method), self._place(kind), self._known(ended), _stopped_with(context, reader):
-            context.add_callback(ended.set)
-            answers = act(ended)
-            try:
-                for answer in answers:
+
+        def guarded() -> Generator[T, None, None]:
+            with self._place(kind), self._known(ended), closing(act(ended)) as made:
+                for answer in made:
                     yield answer
                     if ended.is_set():
                         break
-            finally:
-                close = getattr(answers, "close", None)
-                if close is not None:
-                    close()
             if self._stopping.is_set():
                 raise StoppingError("the server stops; another node answers")
+
+        answers = _Answers(guarded(), reader, lambda: self._failing(context, method))
+
+        def end() -> None:
+            ended.set()
+            answers.interrupt()
+            # It waits for the answer that is being made, which grpc's own thread must not.
+            self._closers.submit(answers.close)
+
+        if not context.add_callback(end):
+            end()
+        return answers
+
+    def finish(self) -> None:
+        """Return once every call that was broken off has come to its end."""
+        self._closers.shutdown(wait=True)
 
     def stop(self) -> None:
         """Let every stream end."""
@@ -106,6 +122,8 @@ class Calls:
     def _failing(self, context: grpc.ServicerContext, method: str) -> Iterator[None]:
         try:
             yield
+        except StopIteration:
+            raise
         except Exception as error:  # nothing that a client sends may stop the process
             if not context.is_active():
                 # Nobody is there to be told; what was stopped fails, which is no news.
@@ -114,6 +132,41 @@ class Calls:
             if failure.details:
                 context.set_trailing_metadata((("grpc-status-details-bin", failure.details),))
             context.abort(_CODES[failure.code], failure.message)
+
+
+class _Answers(Iterator[T]):
+    """Answers that one thread asks for and another may end."""
+
+    def __init__(
+        self,
+        answers: Generator[T, None, None],
+        reader: Reader,
+        failing: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._answers = answers
+        self._reader = reader
+        self._failing = failing
+        self._lock = threading.Lock()
+        self._stop: Callable[[], None] | None = None
+        self._interrupted = False
+
+    def __next__(self) -> T:
+        with self._lock, self._failing(), self._reader.interruptible() as stop:
+            self._stop = stop
+            if self._interrupted:
+                stop()
+            return next(self._answers)
+
+    def interrupt(self) -> None:
+        """Stop what the store is asked now or next."""
+        self._interrupted = True
+        if self._stop is not None:
+            self._stop()
+
+    def close(self) -> None:
+        """End the answers, once the one that is being made is there."""
+        with self._lock:
+            self._answers.close()
 
 
 @contextmanager

@@ -70,11 +70,8 @@ class StaffServer:
         self._tls = tls
         self._calls = calls
         self._health = health.HealthServicer()
-        self._server = grpc.server(
-            futures.ThreadPoolExecutor(THREADS, thread_name_prefix="staff"),
-            options=_OPTIONS,
-            maximum_concurrent_rpcs=MAX_CALLS,
-        )
+        self._threads = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="staff")
+        self._server = grpc.server(self._threads, options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
         add = snapshot_service_pb2_grpc.add_SnapshotServiceServicer_to_server
         add(servicer, self._server)  # type: ignore[no-untyped-call]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -123,6 +120,9 @@ class StaffServer:
         self.drain()
         self._calls.stop()
         self._server.stop(grace).wait()
+        # A call that was broken off still has its end to record.
+        self._threads.shutdown(wait=True)
+        self._calls.finish()
         if self.address.path:
             Path(self.address.path).unlink(missing_ok=True)
 

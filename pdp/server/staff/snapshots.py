@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 
 import grpc
 
@@ -92,7 +93,7 @@ class SnapshotServicer(snapshot_service_pb2_grpc.SnapshotServiceServicer):
     ) -> Iterator[snapshot_service_pb2.WatchSnapshotsResponse]:
         """See the service's definition."""
 
-        def act(ended: threading.Event) -> Iterator[snapshot_service_pb2.WatchSnapshotsResponse]:
+        def act(ended: threading.Event) -> Generator[snapshot_service_pb2.WatchSnapshotsResponse, None, None]:
             watch = Watch(self._reader, self._asking(), request.filter, request.resume_token)
             for found, token in watch.follow(ended.wait):
                 entry = None if found is None else query.entry(found)
@@ -105,15 +106,12 @@ class SnapshotServicer(snapshot_service_pb2_grpc.SnapshotServiceServicer):
     ) -> Iterator[snapshot_service_pb2.ExportSnapshotsResponse]:
         """See the service's definition."""
 
-        def act(_: threading.Event) -> Iterator[snapshot_service_pb2.ExportSnapshotsResponse]:
+        def act(ended: threading.Event) -> Generator[snapshot_service_pb2.ExportSnapshotsResponse, None, None]:
             asking = self._asking()
             order = export.check(asking, request, self._calls.actor(context), self._calls.address(context))
-            pieces = export.export(self._reader, order, asking.clock, self._record)
-            try:
+            with closing(export.export(self._reader, order, asking.clock, self._record, ended.is_set)) as pieces:
                 for piece in pieces:
                     yield snapshot_service_pb2.ExportSnapshotsResponse(**piece._asdict())
-            finally:
-                pieces.close()
 
         return self._calls.stream(context, "ExportSnapshots", "export", self._reader, act)
 

@@ -52,6 +52,15 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def sync_file(path: Path) -> None:
+    """Make what a file holds durable. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def make_file(path: Path) -> None:
     """Make an empty file that only this account can read. Raises OSError."""
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
@@ -97,7 +106,7 @@ def is_alive(folder: Path) -> bool:
     """Return whether a writer holds the lock of a boot's folder."""
     try:
         fd = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -137,12 +146,12 @@ def remove_segment(path: Path) -> None:
 
 
 def remove_boot(folder: Path, boot: str) -> None:
-    """Remove the folder of a boot without segments. Raises OSError."""
+    """Remove the folder of a boot without segments, and what its writer left there. Raises OSError."""
     if not (folder / boot).is_dir():
         return
     # The lock last: as long as there is anything, the folder is one of a writer that is gone.
-    for name in (RENEW, RESERVE, LOCK):
-        (folder / boot / name).unlink(missing_ok=True)
+    for entry in sorted(_entries(folder / boot), key=lambda entry: entry.name == LOCK):
+        Path(entry.path).unlink(missing_ok=True)
     (folder / boot).rmdir()
     sync_folder(folder)
 

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -70,6 +71,7 @@ class SpoolReader:
         self._scans: dict[Path, SegmentScan] = {}
         self._seen: set[StreamKey] = set()
         self._asked: set[Path] = set()
+        self._mends: Counter[Path] = Counter()
         self._turn = ""
         self._is_pending = True
         self._blocked: set[str] = set()
@@ -287,6 +289,9 @@ class SpoolReader:
     def _mend(self, boot: BootFiles, damaged: _Damaged) -> None:
         """Take a file that nobody writes to out of the way, with what can be saved of it. Raises SpoolError."""
         path = damaged.scan.path
+        self._mends[path] += 1
+        if self._mends[path] > 3:
+            raise SpoolError(f"`{path}` is damaged again each time it was mended ({damaged.reason}); look at its disk")
         intent = self._intent(boot, damaged)
         self._drop(path)
         self._is_pending = True

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pdp.snapshot.chain import StreamKey
-from pdp.snapshot.spool.files import make_file, remove_segment, sync_folder
+from pdp.snapshot.spool.files import make_file, remove_segment, sync_file, sync_folder
 
 PAGE_BYTES = 4096
 CHECKPOINT_PAGES = 256
@@ -74,34 +74,62 @@ class SegmentWriter:
         self._pending = 0
         self._told = 0
         self._declared: set[int] = set()
-        make_file(path)
-        self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             self._create(header, starts)
+            self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            try:
+                self._open()
+            except BaseException:
+                self.close()
+                raise
         except BaseException:
-            self.close()
             with contextlib.suppress(OSError):
                 # Without records, it would only be in the way.
                 remove_segment(path)
             raise
 
     def _create(self, header: Header, starts: Iterable[Start]) -> None:
+        """Make the file with what it says of itself, under another name until that is on the disk.
+
+        So a power cut leaves a whole file or none, and needs no journal.
+        """
+        spare = self.path.with_name(f".{self.path.name}.new")
+        spare.unlink(missing_ok=True)
+        make_file(spare)
+        try:
+            with contextlib.closing(sqlite3.connect(spare, timeout=BUSY_SECONDS, isolation_level=None)) as db:
+                for pragma in (
+                    "journal_mode = OFF",
+                    "synchronous = OFF",
+                    f"page_size = {PAGE_BYTES}",
+                    f"application_id = {_APPLICATION}",
+                    f"user_version = {_FORMAT}",
+                ):
+                    db.execute(f"PRAGMA {pragma}")
+                for statement in _SCHEMA:
+                    db.execute(statement)
+                db.execute("INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?)", header)
+                self._declare(db, starts)
+                db.execute("PRAGMA journal_mode = WAL")
+            sync_file(spare)
+            spare.rename(self.path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                spare.unlink(missing_ok=True)
+            raise
+
+    def _open(self) -> None:
         for pragma in (
-            f"page_size = {PAGE_BYTES}",
-            "journal_mode = WAL",
             "synchronous = FULL",
             "wal_autocheckpoint = 0",
             f"journal_size_limit = {4 * CHECKPOINT_PAGES * PAGE_BYTES}",
         ):
             self._db.execute(f"PRAGMA {pragma}")
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
-        self._db.execute(f"PRAGMA user_version = {_FORMAT}")
-        for statement in _SCHEMA:
-            self._db.execute(statement)
-        self._db.execute("INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?)", header)
-        self._declare(starts)
-        self._db.execute("COMMIT")
+        # This makes the log, so that its name is made durable together with the file's.
+        mode = self._db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            raise sqlite3.OperationalError(f"the file system has no place for a write-ahead log, only for `{mode}`")
+        self._db.execute("SELECT count(*) FROM segment").fetchone()
         sync_folder(self.path.parent)
 
     def write(self, rows: Sequence[Row], starts: Iterable[Start]) -> None:
@@ -109,7 +137,7 @@ class SegmentWriter:
         execute = self._db.execute
         execute("BEGIN IMMEDIATE")
         if new := [start for start in starts if start.id not in self._declared]:
-            self._declare(new)
+            self._declare(self._db, new)
         for at in range(0, len(rows), _ROWS):
             part = rows[at : at + _ROWS]
             execute(_INSERTS[len(part)], [value for row in part for value in row])
@@ -150,11 +178,11 @@ class SegmentWriter:
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
 
-    def _declare(self, starts: Iterable[Start]) -> None:
+    def _declare(self, db: sqlite3.Connection, starts: Iterable[Start]) -> None:
         rows = [
             (start.id, start.key.retention, start.key.day, start.first, start.chain, _seal(start)) for start in starts
         ]
-        self._db.executemany("INSERT INTO streams VALUES (?, ?, ?, ?, ?, ?)", rows)
+        db.executemany("INSERT INTO streams VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._declared.update(row[0] for row in rows)
 
 

@@ -82,7 +82,7 @@ class Writer(Protocol):
         """
 
     def add_checkpoint(self, node: str, number: int, signed: bytes) -> None:
-        """Keep a serialized SignedCheckpoint. A number that is there already is refused: raises StoreError."""
+        """Keep a serialized SignedCheckpoint. Raises StoreError, and WatermarkError for a number that is taken."""
 
     def last_checkpoint(self, node: str) -> bytes | None:
         """Return the node's last serialized SignedCheckpoint."""

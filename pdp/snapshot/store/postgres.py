@@ -17,9 +17,9 @@ from typing import Any, Final
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 
-from pdp.errors import StoreError
-from pdp.snapshot import columns
+from pdp.errors import StoreError, WatermarkError
 from pdp.snapshot.chain import SpooledRecord, StreamKey
+from pdp.snapshot.columns_cached import ColumnCache
 from pdp.snapshot.store import intake
 from pdp.snapshot.store.base import Hold, StreamState
 from pdp.snapshot.store.postgres_connection import (
@@ -30,7 +30,7 @@ from pdp.snapshot.store.postgres_connection import (
     records_table,
     to_state,
 )
-from pdp.snapshot.store.postgres_copy import COPY_COLUMNS, rows
+from pdp.snapshot.store.postgres_copy import COPY_COLUMNS, CopyRows
 from pdp.snapshot.store.postgres_reader import PostgresReader
 from pdp.snapshot.store.postgres_schema import LOCK, RIGHTS, VERSIONS
 
@@ -49,6 +49,7 @@ class PostgresWriter:
         self._held = PostgresConnection(url, "shipper", WRITE_SECONDS, _SETTINGS)
         self._lock = threading.RLock()
         self._parts: set[tuple[str, int]] = set()
+        self._columns = ColumnCache()
 
     def close(self) -> None:
         with self._lock:
@@ -69,12 +70,11 @@ class PostgresWriter:
         batches = intake.batches(records, states)
         if not batches:
             return
-        drawn = [[columns.stored(record.body) for record in batch.records] for batch in batches]
         with self._lock:
             try:
                 self._create_parts({batch.state.key[2:] for batch in batches if batch.records})
                 with self._held.transaction() as connection:
-                    self._add(connection, batches, drawn)
+                    self._add(connection, batches)
             except StoreError:
                 # A partition may have been dropped meanwhile.
                 self._parts.clear()
@@ -87,8 +87,7 @@ class PostgresWriter:
                 connection.execute("SELECT jingxi.ensure_part(%s, %s)", part)
             self._parts.add(part)
 
-    @staticmethod
-    def _add(connection: Connection, batches: list[intake.Batch], drawn: list[list[dict[str, Any]]]) -> None:
+    def _add(self, connection: Connection, batches: list[intake.Batch]) -> None:
         keys = [batch.state.key for batch in batches]
         held = held_states(connection, keys, lock=True)
         # A stream that two begin at once: the second waits here for the first and then finds its watermark.
@@ -101,17 +100,20 @@ class PostgresWriter:
                 )
         if len(held) < len(keys):
             held = held_states(connection, keys, lock=True)
-        by_part: dict[tuple[str, int], list[tuple[int, intake.Batch, list[dict[str, Any]]]]] = defaultdict(list)
-        for batch, found in zip(batches, drawn, strict=True):
+        by_part: dict[tuple[str, int], list[tuple[int, intake.Batch]]] = defaultdict(list)
+        for batch in batches:
             number, state = held[batch.state.key]
             intake.check_watermark(batch, state)
             if batch.records:
-                by_part[batch.state.key[2:]].append((number, batch, found))
+                by_part[batch.state.key[2:]].append((number, batch))
+        bounds: dict[tuple[str, int], tuple[int, int, int]] = {}
         for part, added in by_part.items():
+            rows = CopyRows(part, added, self._columns)
             copy = f"COPY {records_table(*part)} ({COPY_COLUMNS}) FROM STDIN (FORMAT BINARY)"
             with connection.cursor() as cursor, cursor.copy(copy) as stream:
-                for piece in rows(part, added):
+                for piece in rows:
                     stream.write(piece)
+            bounds[part] = (rows.count, rows.low, rows.high)
         with connection.cursor() as cursor:
             cursor.executemany(
                 "UPDATE jingxi.streams SET count = %s, chain = %s, peaks = %s, closed = %s WHERE number = %s",
@@ -121,19 +123,20 @@ class PostgresWriter:
                 ],
             )
             # Last, since every node's records of the day meet in this row.
-            for part in sorted(by_part):
-                times = [drawn["time"] for _, _, found in by_part[part] for drawn in found]
+            for part in sorted(bounds):
                 cursor.execute(
                     "UPDATE jingxi.parts SET records = records + %s, low = least(low, %s), high = greatest(high, %s) "
                     "WHERE retention = %s AND day = %s",
-                    (len(times), min(times), max(times), *part),
+                    (*bounds[part], *part),
                 )
 
     def add_checkpoint(self, node: str, number: int, signed: bytes) -> None:
         closing = intake.closing(signed, node, number)
         at = intake.checkpoint(signed).time_nanos
         with self._lock, self._held.transaction() as connection:
-            connection.execute("INSERT INTO jingxi.checkpoints VALUES (%s, %s, %s, %s)", (node, number, at, signed))
+            text = "INSERT INTO jingxi.checkpoints VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
+            if not connection.execute(text, (node, number, at, signed)).rowcount:
+                raise WatermarkError(f"there is a checkpoint {number} of node `{node}` already")
             for key, count in closing:
                 connection.execute(
                     "UPDATE jingxi.streams SET checkpoint = %s WHERE node = %s AND boot = %s AND retention = %s "

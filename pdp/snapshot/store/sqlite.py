@@ -11,11 +11,12 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
 
-from pdp.errors import StoreError
+from pdp.errors import StoreError, WatermarkError
 from pdp.snapshot import columns
 from pdp.snapshot.chain import SpooledRecord, StreamKey
+from pdp.snapshot.columns_cached import ColumnCache, Row
 from pdp.snapshot.store import intake, sqlite_path
 from pdp.snapshot.store.base import Hold, StreamState
 from pdp.snapshot.store.merge import SEQUENCE_BITS
@@ -29,6 +30,10 @@ _MARKS = ", ".join("?" * (len(columns.NAMES) + 3))
 class SqliteWriter(SqliteStore):
     """See `base.Writer`."""
 
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._columns = ColumnCache()
+
     def states(self, node: str) -> Mapping[StreamKey, StreamState]:
         sql = f"SELECT {STATE} FROM streams WHERE node = ? AND checkpoint IS NULL AND dropped_at IS NULL"
         states = map(to_state, self._run(lambda connection: connection.execute(sql, (node,)).fetchall()))
@@ -39,12 +44,12 @@ class SqliteWriter(SqliteStore):
 
     def take(self, records: Sequence[SpooledRecord], states: Sequence[StreamState]) -> None:
         batches = intake.batches(records, states)
-        drawn = [[columns.stored(record.body) for record in batch.records] for batch in batches]
+        drawn = [[self._columns.row(record.body) for record in batch.records] for batch in batches]
         with self._transaction() as connection:
             for batch, found in zip(batches, drawn, strict=True):
                 self._add(connection, batch, found)
 
-    def _add(self, connection: sqlite3.Connection, batch: intake.Batch, drawn: list[dict[str, Any]]) -> None:
+    def _add(self, connection: sqlite3.Connection, batch: intake.Batch, drawn: list[Row]) -> None:
         state = batch.state
         number, held = held_state(connection, state.key)
         intake.check_watermark(batch, held)
@@ -65,13 +70,13 @@ class SqliteWriter(SqliteStore):
         connection.executemany(
             f"INSERT INTO {table} (position, body, chain, {', '.join(columns.NAMES)}) VALUES ({_MARKS})",
             (
-                (first | record.sequence, record.body, record.chain, *found.values())
+                (first | record.sequence, record.body, record.chain, *found)
                 for record, found in zip(batch.records, drawn, strict=True)
             ),
         )
 
-    def _part(self, connection: sqlite3.Connection, key: StreamKey, drawn: list[dict[str, Any]]) -> str:
-        times = [found["time"] for found in drawn]
+    def _part(self, connection: sqlite3.Connection, key: StreamKey, drawn: list[Row]) -> str:
+        times = [found[0] for found in drawn]
         bounds = (len(times), min(times), max(times))
         part = (key.retention, key.day)
         found = connection.execute(
@@ -88,7 +93,9 @@ class SqliteWriter(SqliteStore):
         closing = intake.closing(signed, node, number)
         at = intake.checkpoint(signed).time_nanos
         with self._transaction() as connection:
-            connection.execute("INSERT INTO checkpoints VALUES (?, ?, ?, ?)", (node, number, at, signed))
+            row = (node, number, at, signed)
+            if not connection.execute("INSERT OR IGNORE INTO checkpoints VALUES (?, ?, ?, ?)", row).rowcount:
+                raise WatermarkError(f"there is a checkpoint {number} of node `{node}` already")
             for key, count in closing:
                 connection.execute(
                     "UPDATE streams SET checkpoint = ? WHERE node = ? AND boot = ? AND retention = ? AND day = ? "

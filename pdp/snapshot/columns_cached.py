@@ -1,0 +1,218 @@
+"""`columns.stored` several times as fast: for shippers, who draw the columns of every record.
+
+Records are parsed by a view of their messages, made from the real ones, in which what repeats from record to record
+(attributes, verdicts) stays bytes. What such bytes come to in JSON is worked out once and kept by the bytes. Anything
+unusual is left to `columns` itself. The result is always the same (`tests/unit/test_columns_cached.py`), but for bytes
+that are damaged in a place that no column is drawn from, which are not looked at here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from json.encoder import encode_basestring
+from typing import Any, Final, TypeVar
+
+from google.protobuf import descriptor_pb2, message_factory
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError
+
+from pdp.snapshot import columns
+from pdp.v1 import decision_service_pb2, snapshot_pb2, types_pb2
+
+Row = tuple[int, str, str, int, str, str, str, str]
+"""The columns in the order of `columns.NAMES`."""
+
+T = TypeVar("T")
+
+MOST: Final = 16_384
+"""Entries of a cache; then it begins anew."""
+LONGEST: Final = 4_096
+"""Bytes of an entry; longer ones hardly come twice."""
+
+_Field = descriptor_pb2.FieldDescriptorProto
+_ROOTS: Final = ("action", "context", "resource", "subject")
+
+
+def _view(pool_file: descriptor_pb2.FileDescriptorProto, real: Any, opened: Mapping[str, Any]) -> None:
+    """Add a view of a message: sub-messages are bytes but those in `opened`, which are views of their own."""
+    message = pool_file.message_type.add(name=real.name)
+    for field in real.fields:
+        added = message.field.add(name=field.name, number=field.number)
+        added.label = _Field.LABEL_REPEATED if field.is_repeated else _Field.LABEL_OPTIONAL
+        if field.message_type is not None and field.message_type.name in opened:
+            added.type, added.type_name = _Field.TYPE_MESSAGE, f".view.{field.message_type.name}"
+        elif field.message_type is not None:
+            # Repeated, so that one that is empty differs from none.
+            added.type, added.label = _Field.TYPE_BYTES, _Field.LABEL_REPEATED
+        elif field.enum_type is not None:
+            added.type = _Field.TYPE_INT32
+        else:
+            added.type = field.type
+
+
+def _make_view() -> Callable[[bytes], Any]:
+    messages = (
+        snapshot_pb2.Record, snapshot_pb2.Snapshot, decision_service_pb2.DecideRequest, types_pb2.Subject,
+        types_pb2.Action, types_pb2.Resource,
+    )  # fmt: skip
+    opened = {message.DESCRIPTOR.name: message.DESCRIPTOR for message in messages}
+    file = descriptor_pb2.FileDescriptorProto(name="view.proto", package="view", syntax="proto3")
+    for descriptor in opened.values():
+        _view(file, descriptor, opened)
+    pool = DescriptorPool()
+    pool.Add(file)
+    parse: Callable[[bytes], Any] = message_factory.GetMessageClass(
+        pool.FindMessageTypeByName("view.Record")
+    ).FromString
+    return parse
+
+
+_parse: Final = _make_view()
+_ENTRIES: Final[Mapping[str, Any]] = {
+    "action": types_pb2.Action,
+    "context": decision_service_pb2.DecideRequest,
+    "resource": types_pb2.Resource,
+    "subject": types_pb2.Subject,
+}
+_ATTRIBUTES: Final = {root: "context" if root == "context" else "attributes" for root in _ROOTS}
+
+
+class _UnusualError(Exception):
+    """Something that the fast way leaves to `columns`."""
+
+
+class ColumnCache:
+    """Draws columns and remembers what came up. For one thread."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, dict[bytes, tuple[str, str]]] = {root: {} for root in _ROOTS}
+        self._joined: dict[str, dict[tuple[bytes, ...], str]] = {root: {} for root in _ROOTS}
+        self._verdicts: dict[tuple[bytes, ...], tuple[str, str, str]] = {}
+        self._verdict: dict[bytes, tuple[str, str, str]] = {}
+        self._lists: dict[tuple[str, ...], str] = {}
+        self._texts: dict[str, str] = {}
+
+    def row(self, body: bytes) -> Row:
+        """Return the columns of what is to be stored: those of `columns.stored`, in the same order."""
+        try:
+            view = _parse(body)
+            if not view.operation and view.HasField("snapshot"):
+                return self._decision(view.snapshot)
+        except (DecodeError, _UnusualError):
+            pass
+        return tuple(columns.stored(body).values())
+
+    def _decision(self, snapshot: Any) -> Row:
+        if snapshot.grants or snapshot.obligations or snapshot.diagnostics:
+            raise _UnusualError
+        request = snapshot.facts
+        subject, action, resource = request.subject, request.action, request.resource
+        hidden, shown, rules = self._verdict_lists(snapshot.verdicts)
+        attributes = ",".join(
+            filter(
+                None,
+                (
+                    self._fragments("action", action.attributes) if action.attributes else "",
+                    self._fragments("context", request.context) if request.context else "",
+                    self._fragments("resource", resource.attributes) if resource.attributes else "",
+                    self._fragments("subject", subject.attributes) if subject.attributes else "",
+                ),
+            )
+        )
+        text = self._text
+        facts = (
+            f'{{"action":{text(action.name)},"approvers":[],"attributes":{{{attributes}}},"grants":[],'
+            f'"hash":{text(snapshot.policy_hash)},"latency":{snapshot.latency_micros},"masked":{hidden},"obligations":[],'
+            f'"request_id":{encode_basestring(snapshot.request_id)},"resource_id":{encode_basestring(resource.id)},'
+            f'"resource_type":{text(resource.type)},"revision":{snapshot.revision},"roles":{self._list(subject.roles)},'
+            f'"rules":{rules},"source":"{columns.SOURCES.get(snapshot.source, "unspecified")}","undecided":[],'
+            f'"unmasked":{shown}}}'
+        )
+        if "\\u0000" in facts:
+            facts = columns.without_zeros(facts)
+        clean = columns.clean
+        return (
+            snapshot.time_nanos,
+            clean(snapshot.decision_id),
+            "decision",
+            snapshot.severity,
+            clean(subject.id),
+            clean(snapshot.caller),
+            clean(snapshot.resource_key.hex()),
+            facts,
+        )
+
+    def _fragments(self, root: str, entries: Iterable[bytes]) -> str:
+        """Return `"root.name":value` of all attributes that JSON has a value for, by name."""
+        key = tuple(entries)
+        joined = self._joined[root].get(key)
+        if joined is None:
+            known = self._entries[root]
+            found = [known.get(entry) or self._pair(known, root, entry) for entry in key]
+            by_name = dict(sorted(found))
+            # Of a name that stands twice the last counts: that is for the real parser.
+            if len(by_name) != len(found):
+                raise _UnusualError
+            joined = _keep(self._joined[root], key, ",".join(filter(None, by_name.values())), sum(map(len, key)))
+        return joined
+
+    @staticmethod
+    def _pair(known: dict[bytes, tuple[str, str]], root: str, entry: bytes) -> tuple[str, str]:
+        real = _ENTRIES[root]
+        name = _ATTRIBUTES[root]
+        tag = real.DESCRIPTOR.fields_by_name[name].number << 3 | 2
+        message = real.FromString(_varint(tag) + _varint(len(entry)) + entry)
+        ((key, value),) = getattr(message, name).items()
+        plain = columns.plain_value(value)
+        fragment = "" if plain is None else f"{encode_basestring(f'{root}.{key}')}:{columns.plain_json(plain)}"
+        return _keep(known, entry, (key, fragment), len(entry))
+
+    def _verdict_lists(self, verdicts: Iterable[bytes]) -> tuple[str, str, str]:
+        """Return the fields that are masked and those that are shown, and the rules."""
+        key = tuple(verdicts)
+        found = self._verdicts.get(key)
+        if found is None:
+            known = self._verdict
+            each = [known.get(verdict) or self._one_verdict(verdict) for verdict in key]
+            hidden, shown = (",".join(filter(None, (one[at] for one in each))) for at in (0, 1))
+            rules = ",".join(filter(None, dict.fromkeys(one[2] for one in each)))
+            found = _keep(self._verdicts, key, (f"[{hidden}]", f"[{shown}]", f"[{rules}]"), sum(map(len, key)))
+        return found
+
+    def _one_verdict(self, data: bytes) -> tuple[str, str, str]:
+        verdict = snapshot_pb2.RecordedVerdict.FromString(data)
+        fields = ",".join(map(encode_basestring, verdict.fields))
+        rule = encode_basestring(verdict.rule) if verdict.rule else ""
+        is_shown = verdict.effect == types_pb2.EFFECT_UNMASK
+        return _keep(self._verdict, data, ("", fields, rule) if is_shown else (fields, "", rule), len(data))
+
+    def _list(self, texts: Iterable[str]) -> str:
+        key = tuple(texts)
+        found = self._lists.get(key)
+        if found is None:
+            found = _keep(self._lists, key, columns.plain_json(list(key)), sum(map(len, key)))
+        return found
+
+    def _text(self, text: str) -> str:
+        found = self._texts.get(text)
+        if found is None:
+            found = _keep(self._texts, text, encode_basestring(text), len(text))
+        return found
+
+
+def _keep(cache: dict[Any, T], key: Any, value: T, size: int) -> T:
+    if size <= LONGEST:
+        if len(cache) >= MOST:
+            cache.clear()
+        cache[key] = value
+    return value
+
+
+def _varint(number: int) -> bytes:
+    """Return a number as protobuf writes it."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)

@@ -1,0 +1,217 @@
+"""Clients that ask for decisions all the time and remember every answer that they got."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import grpc
+
+from pdp.v1 import decision_service_pb2 as messages
+from pdp.v1 import decision_service_pb2_grpc, types_pb2
+
+# At once again, not after a pause that doubles: faults come faster than that.
+CHANNEL = (
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 250),
+    ("grpc.enable_retries", 0),
+)
+DEADLINE = 20.0
+_FIELDS = ("name", "id_no", "mobile", "email", "address", "balance", "account_no", "customer_no")
+_MENUS = ("1101", "1102", "1201")
+_ROLES = ("teller", "senior_teller", "operations_supervisor")
+
+
+class Answer(NamedTuple):
+    """What a client was told: the record must say the same."""
+
+    request_id: str
+    policy_hash: str
+    shown: frozenset[str]
+    hidden: frozenset[str]
+
+
+class Call(NamedTuple):
+    """One call: when it was sent and how long it took (seconds), and its code."""
+
+    sent: float
+    seconds: float
+    code: str
+
+
+class Load:
+    """`clients` threads, each on a connection of its own, which between them send about `rate` calls a second."""
+
+    def __init__(self, address: str, *, clients: int = 4, rate: float = 400.0, seed: int = 0) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.calls: list[Call] = []
+        self.repeated: list[str] = []
+        """Ids that two answers had: none must."""
+        self._address = address
+        self._pause = clients / rate
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(number, random.Random(f"{seed}-{number}")), daemon=True)
+            for number in range(clients)
+        ]
+        self._unexpected: list[BaseException] = []
+
+    def start(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Ask no more, and return once the last calls have ended. Raises what ended a client."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(2 * DEADLINE)
+            assert not thread.is_alive(), "a call has no end"
+        if self._unexpected:
+            raise self._unexpected[0]
+
+    def count(self) -> int:
+        """Return how many calls were answered."""
+        return sum(call.code == "OK" for call in self.calls.copy())
+
+    def since(self, begun: float, end: float = float("inf")) -> list[Call]:
+        """Return the calls that were sent in a span of monotonic time."""
+        return [call for call in self.calls.copy() if begun <= call.sent < end]
+
+    def first_after(self, begun: float) -> float | None:
+        """Return when the first call that was sent after a moment was answered."""
+        calls = self.calls
+        done = [
+            call.sent + call.seconds
+            for call in calls[max(0, len(calls) - 2000) :]
+            if call.code == "OK" and call.sent >= begun
+        ]
+        return min(done, default=None)
+
+    def codes(self) -> Counter[str]:
+        return self.codes_of(self.calls)
+
+    @staticmethod
+    def codes_of(calls: Iterable[Call]) -> Counter[str]:
+        return Counter(call.code for call in calls)
+
+    def _run(self, number: int, draw: random.Random) -> None:
+        try:
+            with grpc.insecure_channel(self._address, CHANNEL) as channel:
+                stub = decision_service_pb2_grpc.DecisionServiceStub(channel)
+                kinds: tuple[Callable[..., None], ...] = (self._decide, self._batch, self._stream)
+                due = time.monotonic() + draw.random() * self._pause
+                turn = 0
+                while not self._stop.wait(max(0.0, due - time.monotonic())):
+                    turn += 1
+                    (kind,) = draw.choices(kinds, (6, 3, 1))
+                    self._time(lambda kind=kind, turn=turn: kind(stub, f"r{number}-{turn}", draw))
+                    due = max(due + self._pause, time.monotonic() - 5 * self._pause)
+        except BaseException as error:  # `stop` raises it
+            self._unexpected.append(error)
+
+    def _time(self, ask: Callable[[], None]) -> None:
+        sent = time.monotonic()
+        try:
+            ask()
+        except grpc.RpcError as error:
+            code = error.code().name
+        else:
+            code = "OK"
+        self.calls.append(Call(sent, time.monotonic() - sent, code))
+
+    def _decide(self, stub: decision_service_pb2_grpc.DecisionServiceStub, name: str, draw: random.Random) -> None:
+        self._got(stub.Decide(decide_request(name, draw), timeout=DEADLINE, wait_for_ready=True))
+
+    def _batch(self, stub: decision_service_pb2_grpc.DecisionServiceStub, name: str, draw: random.Random) -> None:
+        one = decide_request(name, draw)
+        request = messages.DecideBatchRequest(
+            request_id=name, subject=one.subject, action=one.action, context=one.context
+        )
+        for _ in range(draw.randint(1, 8)):
+            other = decide_request(name, draw)
+            request.items.add(resource=other.resource, fields=other.fields)
+        response = stub.DecideBatch(request, timeout=DEADLINE, wait_for_ready=True)
+        for result in response.results:
+            if result.HasField("decision"):
+                # What all have in common is told once.
+                result.decision.policy_hash = response.policy_hash
+                self._got(result.decision)
+
+    def _stream(self, stub: decision_service_pb2_grpc.DecisionServiceStub, name: str, draw: random.Random) -> None:
+        requests = (
+            messages.DecideStreamRequest(request=decide_request(f"{name}-{item}", draw))
+            for item in range(draw.randint(1, 6))
+        )
+        # Each answer counts as it comes, whatever becomes of the rest of the stream.
+        for response in stub.DecideStream(requests, timeout=DEADLINE, wait_for_ready=True):
+            if response.HasField("response"):
+                self._got(response.response)
+
+    def _got(self, response: messages.DecideResponse) -> None:
+        if response.decision_id in self.answers:
+            self.repeated.append(response.decision_id)
+        self.answers[response.decision_id] = answer_of(response)
+
+
+def decide_request(name: str, draw: random.Random) -> messages.DecideRequest:
+    """Return a request about a customer of the sample bank; what is shown depends on menu and role."""
+    request = messages.DecideRequest(request_id=name, fields=draw.sample(_FIELDS, draw.randint(1, len(_FIELDS))))
+    request.subject.id = f"T{draw.randint(1000, 1050)}"
+    request.subject.roles.append(draw.choice(_ROLES))
+    request.subject.attributes["level"].int_value = draw.randint(1, 4)
+    request.subject.attributes["branch"].string_value = "320400001"
+    request.subject.attributes["department"].string_value = "counter"
+    request.action.name = "query"
+    request.resource.type = "customer"
+    request.resource.id = f"C{draw.randint(2000, 9000)}"
+    for key, value in (("customer_class", "standard"), ("branch", "320400001"), ("region", "320400"), ("currency", "CNY")):
+        request.resource.attributes[key].string_value = value
+    request.resource.attributes["is_vip"].bool_value = False
+    request.resource.attributes["balance"].double_value = round(draw.uniform(10, 900_000), 2)
+    context = {
+        "application": "core-counter", "channel": "counter", "terminal": "teller-terminal", "region": "320400",
+        "scenario": "processing", "menu": draw.choice(_MENUS),
+    }  # fmt: skip
+    for key, value in context.items():
+        request.context[key].string_value = value
+    return request
+
+
+def answer_of(response: messages.DecideResponse) -> Answer:
+    """Return what of an answer a record must say too."""
+    return Answer(response.request_id, response.policy_hash, *_parted(response.verdicts))
+
+
+def _parted(verdicts: Iterable[types_pb2.Verdict]) -> tuple[frozenset[str], frozenset[str]]:
+    shown, hidden = set(), set()
+    for verdict in verdicts:
+        (shown if verdict.effect == types_pb2.EFFECT_UNMASK else hidden).add(verdict.field)
+    return frozenset(shown), frozenset(hidden)
+
+
+@contextmanager
+def under_load(address: str, **options: float) -> Iterator[Load]:
+    """Have clients ask while something is done, and hear the last answers at the end."""
+    load = Load(address, **options).start()  # type: ignore[arg-type]
+    try:
+        yield load
+    finally:
+        load.stop()
+
+
+def quantiles(calls: Iterable[Call]) -> dict[str, float]:
+    """Return how many calls were answered, and p50, p99 and the longest in milliseconds, of all."""
+    calls = list(calls)
+    times = sorted(call.seconds for call in calls)
+    if not times:
+        return {"calls": 0}
+    at = lambda share: round(times[min(len(times) - 1, int(share * len(times)))] * 1000, 2)  # noqa: E731
+    ok = sum(call.code == "OK" for call in calls)
+    return {"calls": len(calls), "answered": ok, "p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1.0)}
