@@ -40,6 +40,6 @@ COMMANDS: dict[str, Entry] = {
 snapshot = LazyGroup(
     "snapshot",
     entries=COMMANDS,
-    help="Find, show, follow and export the records of decisions.",
+    help="Find, show, prove and keep the records of decisions.",
     epilog=EPILOG,
 )

@@ -47,7 +47,8 @@ class AuditTrail:
         self._launch = launch
         self._place = Place("shipper", self._launched, self._prepare)
         self._folder: DataFolder | None = None
-        self._told: Shipping | None = None
+        # What a shipper told, by its process id: of one that is gone it does not count.
+        self._told: tuple[int, Shipping] | None = None
         self._unkept: dict[str, bundle_pb2.SignedBundle] = {}
         self._staff: StaffPort | None = None
         self.operations: Operations | None = None
@@ -132,11 +133,11 @@ class AuditTrail:
     async def collect(self) -> None:
         """Ask the shipper how it fares, for `facts`."""
         await self._keep_all()
-        link = self._place.link
+        link, pid = self._place.link, self._place.pid
         if link is not None:
             with contextlib.suppress(WorkerError):  # it is gone, and the next one will tell
                 told = await link.request(Kind.COLLECT, within=_COLLECT_SECONDS)
-                self._told = cast("Shipping", told) if told else None
+                self._told = (pid, cast("Shipping", told)) if told else None
 
     def facts(self) -> ShipperFacts | None:
         """Return how the shipper does; None when nothing is kept."""
@@ -148,8 +149,8 @@ class AuditTrail:
         )  # fmt: skip
         if place.error:
             facts["error"] = place.error
-        if self._told is not None:
-            facts["shipping"] = self._told
+        if self._told is not None and self._told[0] == place.pid:
+            facts["shipping"] = self._told[1]
         return facts
 
     def _note(self, kind: str, details: Mapping[str, str], *, success: bool = True) -> None:

@@ -58,6 +58,7 @@ class Place:
         self._prepare = prepare
         self._labels = labels
         self._retired = False
+        self._grace = 0.0
         self._stopping = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
@@ -82,6 +83,7 @@ class Place:
     async def stop(self, grace: float) -> None:
         """Give the child `grace` seconds for what it is at, and end it. A second call can shorten the first."""
         self._retired = True
+        self._grace = grace
         self._stopping.set()
         await self._end(grace)
         if self._keeper is not None:
@@ -158,8 +160,10 @@ class Place:
                 self.link = link
             if not came.done():
                 came.set_result(None)
-            # A stop that began before the link was there did not see it.
-            if not self._stopping.is_set():
+            if self._stopping.is_set():
+                # The stop began before the link was there and did not see it.
+                await self._end(self._grace)
+            else:
                 await listening
         except WorkerRefusedError:
             raise

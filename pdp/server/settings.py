@@ -253,7 +253,7 @@ class Settings:
     def data_folder(self) -> Path:
         """The folder for what must last."""
         if self.data is not None:
-            return self.data
+            return self.data.absolute()
         if state := os.environ.get("STATE_DIRECTORY"):
             return Path(state.partition(":")[0])
         home = os.environ.get("XDG_STATE_HOME")

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import grpc
+from google.rpc import code_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from pdp.v1 import decision_service_pb2 as messages
 from pdp.v1 import decision_service_pb2_grpc, types_pb2
@@ -38,7 +40,7 @@ class Answer(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One call: when it was sent and how long it took (seconds), and its code."""
+    """One call: when it was sent, how long its client waited (in a stream, for one answer at most), and its code."""
 
     sent: float
     seconds: float
@@ -53,6 +55,8 @@ class Load:
         self.calls: list[Call] = []
         self.repeated: list[str] = []
         """Ids that two answers had: none must."""
+        self.refused: Counter[str] = Counter()
+        """Decisions in batches and streams that were refused, by code."""
         self._address = address
         self._pause = clients / rate
         self._stop = threading.Event()
@@ -105,7 +109,7 @@ class Load:
         try:
             with grpc.insecure_channel(self._address, CHANNEL) as channel:
                 stub = decision_service_pb2_grpc.DecisionServiceStub(channel)
-                kinds: tuple[Callable[..., None], ...] = (self._decide, self._batch, self._stream)
+                kinds: tuple[Callable[..., float | None], ...] = (self._decide, self._batch, self._stream)
                 due = time.monotonic() + draw.random() * self._pause
                 turn = 0
                 while not self._stop.wait(max(0.0, due - time.monotonic())):
@@ -116,15 +120,16 @@ class Load:
         except BaseException as error:  # `stop` raises it
             self._unexpected.append(error)
 
-    def _time(self, ask: Callable[[], None]) -> None:
+    def _time(self, ask: Callable[[], float | None]) -> None:
         sent = time.monotonic()
+        longest = None
         try:
-            ask()
+            longest = ask()
         except grpc.RpcError as error:
             code = error.code().name
         else:
             code = "OK"
-        self.calls.append(Call(sent, time.monotonic() - sent, code))
+        self.calls.append(Call(sent, time.monotonic() - sent if longest is None else longest, code))
 
     def _decide(self, stub: decision_service_pb2_grpc.DecisionServiceStub, name: str, draw: random.Random) -> None:
         self._got(stub.Decide(decide_request(name, draw), timeout=DEADLINE, wait_for_ready=True))
@@ -139,20 +144,28 @@ class Load:
             request.items.add(resource=other.resource, fields=other.fields)
         response = stub.DecideBatch(request, timeout=DEADLINE, wait_for_ready=True)
         for result in response.results:
-            if result.HasField("decision"):
+            if result.HasField("error"):
+                self.refused[code_pb2.Code.Name(result.error.code)] += 1
+            else:
                 # What all have in common is told once.
                 result.decision.policy_hash = response.policy_hash
                 self._got(result.decision)
 
-    def _stream(self, stub: decision_service_pb2_grpc.DecisionServiceStub, name: str, draw: random.Random) -> None:
-        requests = (
+    def _stream(self, stub: decision_service_pb2_grpc.DecisionServiceStub, name: str, draw: random.Random) -> float:
+        requests = [
             messages.DecideStreamRequest(request=decide_request(f"{name}-{item}", draw))
             for item in range(draw.randint(1, 6))
-        )
+        ]
+        before, longest = time.monotonic(), 0.0
         # Each answer counts as it comes, whatever becomes of the rest of the stream.
-        for response in stub.DecideStream(requests, timeout=DEADLINE, wait_for_ready=True):
-            if response.HasField("response"):
+        for response in stub.DecideStream(iter(requests), timeout=DEADLINE, wait_for_ready=True):
+            now = time.monotonic()
+            longest, before = max(longest, now - before), now
+            if response.HasField("error"):
+                self.refused[code_pb2.Code.Name(response.error.code)] += 1
+            else:
                 self._got(response.response)
+        return longest
 
     def _got(self, response: messages.DecideResponse) -> None:
         if response.decision_id in self.answers:
@@ -171,7 +184,8 @@ def decide_request(name: str, draw: random.Random) -> messages.DecideRequest:
     request.action.name = "query"
     request.resource.type = "customer"
     request.resource.id = f"C{draw.randint(2000, 9000)}"
-    for key, value in (("customer_class", "standard"), ("branch", "320400001"), ("region", "320400"), ("currency", "CNY")):
+    resource = {"customer_class": "standard", "branch": "320400001", "region": "320400", "currency": "CNY"}
+    for key, value in resource.items():
         request.resource.attributes[key].string_value = value
     request.resource.attributes["is_vip"].bool_value = False
     request.resource.attributes["balance"].double_value = round(draw.uniform(10, 900_000), 2)
@@ -204,6 +218,39 @@ def under_load(address: str, **options: float) -> Iterator[Load]:
         yield load
     finally:
         load.stop()
+
+
+@contextmanager
+def probes(address: str) -> Iterator[list[Call]]:
+    """Ask for a message map and for health all the time, and give what came of it."""
+    calls: list[Call] = []
+    stop = threading.Event()
+
+    def run() -> None:
+        with grpc.insecure_channel(address, CHANNEL) as channel:
+            stub, health = decision_service_pb2_grpc.DecisionServiceStub(channel), health_pb2_grpc.HealthStub(channel)
+            wanted = messages.GetMessageMapRequest(application="core-counter", name="customer-detail")
+            asks = (
+                lambda: stub.GetMessageMap(wanted, timeout=DEADLINE),
+                lambda: health.Check(health_pb2.HealthCheckRequest(), timeout=DEADLINE),
+            )
+            while not stop.wait(0.05):
+                for ask in asks:
+                    sent = time.monotonic()
+                    try:
+                        ask()
+                        code = "OK"
+                    except grpc.RpcError as error:
+                        code = error.code().name
+                    calls.append(Call(sent, time.monotonic() - sent, code))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield calls
+    finally:
+        stop.set()
+        thread.join(2 * DEADLINE)
 
 
 def quantiles(calls: Iterable[Call]) -> dict[str, float]:

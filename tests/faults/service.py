@@ -55,20 +55,18 @@ class Service:
         data: Path | None = None,
         audit: Mapping[str, object] | None = None,
         environment: Mapping[str, str] | None = None,
+        store_url: str = "",
     ) -> None:
         self.folder, self.transport, self.workers = folder, transport, workers
         self.data = data or folder / "data"
         self.audit = {"checkpoint_seconds": 1.0, **(audit or {})}
         self.environment = dict(environment or {})
         self.address, self.admin = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+        self.store_url = store_url or f"sqlite:{self.data}/store/snapshots.db"
         self.popen: subprocess.Popen[bytes] | None = None
         self.starts = 0
         self._ready = folder / "ready.json"
         folder.mkdir(parents=True, exist_ok=True)
-
-    @property
-    def store_url(self) -> str:
-        return str(self.audit.get("store", f"sqlite:{self.data}/store/snapshots.db"))
 
     def start(self) -> Service:
         """Start it, and return once it answers calls."""

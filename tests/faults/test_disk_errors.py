@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import SEED, Results
-from tests.faults.load import Load, quantiles, under_load
+from tests.faults.load import Load, probes, quantiles, under_load
 from tests.faults.service import Service, running, wait_for
 from tests.faults.shims import BAD_DISK, build
 
@@ -28,13 +28,14 @@ def test_a_bad_disk(
 ) -> None:  # fmt: skip
     control = tmp_path / "control"
     control.write_text("0")
-    environment = {"LD_PRELOAD": str(build(BAD_DISK, tmp_path, need)), "BAD_DISK": str(control), "BAD_DISK_PART": "/spool/"}
+    shim = build(BAD_DISK, tmp_path, need)
+    environment = {"LD_PRELOAD": str(shim), "BAD_DISK": str(control), "BAD_DISK_PART": "/spool/"}
     service = Service(
         tmp_path / "run", transport=transport, environment=environment, audit={"wait_seconds": WAIT_SECONDS}
     )
     recoveries = []
     bad: list[tuple[float, float]] = []
-    with running(service), under_load(service.address, seed=SEED, rate=200) as load:
+    with running(service), probes(service.address) as others, under_load(service.address, seed=SEED, rate=200) as load:
         begun = time.monotonic()
         for _ in range(times):
             time.sleep(2)
@@ -53,10 +54,12 @@ def test_a_bad_disk(
         results.settle(
             f"{name}, {transport}", service, load, max(recoveries),
             phases={"all": quantiles(load.since(begun)), "while bad": quantiles(broken_calls)},
-            codes_while_bad=dict(Load.codes_of(broken_calls)), slowest_s=round(slowest, 2),
+            others=quantiles(others), refused_items=dict(load.refused), codes_while_bad=dict(Load.codes_of(broken_calls)), slowest_s=round(slowest, 2),
             refused_counted=int(metrics["pdp_snapshots_refused_total"]),
             spool_failures=int(metrics["pdp_spool_failures_total"]),
             spool_alarms=len(service.entries("spool.failure")),
         )  # fmt: skip
         assert slowest < WAIT_SECONDS + MARGIN
+        assert {call.code for call in others} == {"OK"}
+        assert max(call.seconds for call in others) < MARGIN
         assert any(call.code != "OK" for call in broken_calls)

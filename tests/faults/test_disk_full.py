@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from pdp.snapshot.spool.limits import SpoolLevel
-from pdp.v1 import decision_service_pb2 as messages
-from pdp.v1 import decision_service_pb2_grpc
 from tests.faults.checker import check_folder
 from tests.faults.conftest import SEED, Results
-from tests.faults.load import Call, Load, quantiles, under_load
+from tests.faults.load import Load, probes, quantiles, under_load
 from tests.faults.service import Service, running, wait_for
 from tests.faults.shims import small_disk
 
@@ -30,38 +24,6 @@ MARGIN = 2.0
 """The journal looks for late ones four times in `wait_seconds`; the rest is for a busy machine."""
 FULL_SECONDS = 6.0
 SMALL, LARGE = 40, 200
-
-
-@contextmanager
-def probes(address: str) -> Iterator[list[Call]]:
-    """Ask for a message map and for health all the time."""
-    calls: list[Call] = []
-    stop = threading.Event()
-
-    def run() -> None:
-        with grpc.insecure_channel(address) as channel:
-            stub, health = decision_service_pb2_grpc.DecisionServiceStub(channel), health_pb2_grpc.HealthStub(channel)
-            wanted = messages.GetMessageMapRequest(application="core-counter", name="customer-detail")
-            while not stop.wait(0.05):
-                for ask in (
-                    lambda: stub.GetMessageMap(wanted, timeout=20),
-                    lambda: health.Check(health_pb2.HealthCheckRequest(), timeout=20),
-                ):
-                    sent = time.monotonic()
-                    try:
-                        ask()
-                        code = "OK"
-                    except grpc.RpcError as error:
-                        code = error.code().name
-                    calls.append(Call(sent, time.monotonic() - sent, code))
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield calls
-    finally:
-        stop.set()
-        thread.join(60)
 
 
 @pytest.mark.parametrize(("transport", "on_failure"), [("grpc", "refuse"), ("native", "answer")])
@@ -80,10 +42,10 @@ def test_a_full_disk(
             time.sleep(FULL_SECONDS)
             metrics = service.metrics()
             room = time.monotonic()
-            answered = set(load.answers)
             disk.resize(LARGE)
-            wait_for(lambda: load.first_after(room) and levels(service)[-1] == "NORMAL", "room")
-            recovered = float(load.first_after(room) or room) - room
+            wait_for(lambda: load.first_after(room) and is_normal(service), "room")
+            recovered = time.monotonic() - room
+            answered = set(load.answers)
             time.sleep(2)
             last = service.metrics()
             load.stop()
@@ -103,8 +65,9 @@ def test_a_full_disk(
             unrecorded = [name for name in load.answers if name not in checked.present]
             counted = int(last["pdp_snapshots_unrecorded_total"])
             results.add(
-                f"disk full, {on_failure}", checked, recovered, load, transport=transport, seconds_to_full=round(full - begun, 1),
-                phases=phases, others=other, codes_while_full=dict(during), slowest_s=round(slowest, 2),
+                f"disk full, {on_failure}", checked, recovered, load, transport=transport,
+                seconds_to_full=round(full - begun, 1), phases=phases, others=other,
+                codes_while_full=dict(during), refused_items=dict(load.refused), slowest_s=round(slowest, 2),
                 answered_before_full=kept, unrecorded=len(unrecorded), unrecorded_counted=counted,
                 refused_counted=int(metrics["pdp_snapshots_refused_total"]), levels=levels(service),
             )  # fmt: skip
@@ -122,7 +85,13 @@ def test_a_full_disk(
 
 def levels(service: Service) -> list[str]:
     """Return the levels of disk pressure that the log tells, in order."""
-    return [entry["to"] for entry in service.entries("spool.level")] or ["NORMAL"]
+    return [entry["to"] for entry in service.entries("spool.level")]
+
+
+def is_normal(service: Service) -> bool:
+    """Return whether all that told of disk pressure have told that it is over."""
+    last = {entry.get("worker"): entry["to"] for entry in service.entries("spool.level")}
+    return set(last.values()) == {"NORMAL"}
 
 
 def check_order(service: Service) -> None:

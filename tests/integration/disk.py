@@ -1,7 +1,7 @@
 """A disk of which a power cut leaves what was synchronised and any part of what was not, rebuilt from a log.
 
-The rules are those of POSIX and harsher than most file systems: synchronising a file says nothing about its name, and of
-writes that were not synchronised any sectors may be there, in any combination. The names in a folder change in the
+The rules are those of POSIX and harsher than most file systems: synchronising a file says nothing about its name, and
+of writes that were not synchronised any sectors may be there, in any combination. The names in a folder change in the
 order in which they were changed.
 """
 

@@ -30,7 +30,7 @@ def main() -> None:
     writer.REST_SECONDS = 0.0
     randomness = random.Random(given.seed)
     acks = os.open(given.acks, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    limits = SpoolLimits(segment_bytes=given.segment_bytes, second_folder=given.second, reserve_bytes=65_536)
+    limits = SpoolLimits(segment_bytes=given.segment_bytes, second_folder=given.second, reserve_bytes=262_144)
     spool = Spool(given.folder, node="n1", limits=limits)
     refusals = number = 0
     for _ in range(given.appends):

@@ -235,6 +235,14 @@ def test_everything_runs(tmp_path: Path) -> None:
         assert each["disk_bytes"] > 0
 
 
+def test_the_profile_runs() -> None:
+    command = [sys.executable, str(FOLDER / "service_profile.py"), "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    parts = {line[:44].strip(): float(line[44:].removesuffix(" µs")) for line in done.stdout.splitlines()}
+    assert all(micros > 0 for micros in parts.values())
+    assert {"one: decide", "batch item: decide", "spool: a record of 64 at once"} <= set(parts)
+
+
 def test_the_pages_show_the_figures_of_the_last_run(monkeypatch: pytest.MonkeyPatch) -> None:
     report = module("service_report", monkeypatch)
     result: dict[str, Any] = json.loads((FOLDER / "results" / "service.json").read_text(encoding="utf-8"))

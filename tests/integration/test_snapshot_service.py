@@ -29,12 +29,16 @@ from pdp.snapshot.evidence_file import EvidenceFile
 from pdp.snapshot.filter import Schema
 from pdp.snapshot.query import Asking, Tokens
 from pdp.snapshot.resource_keys import ResourceKeys
-from pdp.snapshot.store import open_reader, open_writer
+from pdp.snapshot.store import install, open_writer
 from pdp.snapshot.store.base import Reader, Writer
+from pdp.snapshot.store.questions import open_questions
 from pdp.v1 import decision_service_pb2, snapshot_pb2, snapshot_service_pb2, snapshot_service_pb2_grpc, types_pb2
 from pdp.values import AttributeType
+from tests.integration.postgres import database, postgres
 from tests.integration.running import write_policies
 from tests.integration.store_contract import DAY, DAY_NANOS, fill, key, seal
+
+__all__ = ["database", "postgres"]  # fixtures
 
 NOW = (DAY + 1) * DAY_NANOS
 PATIENCE = 60.0
@@ -112,7 +116,7 @@ def ids(entries: Any) -> list[str]:
 @contextmanager
 def serving(url: str, folder: Path) -> Iterator[Service]:
     folder.chmod(0o700)
-    writer, reader = open_writer(url), open_reader(url)
+    writer, reader = open_writer(url), open_questions(url)
     asking = Asking(Schema(TYPES, KEYS.of_resource, ("customer",)), Tokens(b"t" * 32), lambda: NOW)
 
     def record(operation: snapshot_pb2.Operation) -> None:
@@ -135,9 +139,18 @@ def serving(url: str, folder: Path) -> Iterator[Service]:
         writer.close()
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:{tmp_path}/store/snapshots.db"
+    found: str = request.getfixturevalue("database")
+    install(found)
+    return found
+
+
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    with serving(f"sqlite:{tmp_path}/store/snapshots.db", tmp_path) as running:
+def service(url: str, tmp_path: Path) -> Iterator[Service]:
+    with serving(url, tmp_path) as running:
         yield running
 
 
@@ -216,8 +229,14 @@ class TestListing:
 
 
 class TestStory:
-    def keep(self, service: Service, tmp_path: Path, **more: Any) -> snapshot_service_pb2.GetSnapshotResponse:
-        checked = check_folder(write_policies(tmp_path), analyse=False)
+    def keep(
+        self, service: Service, tmp_path: Path, clause: str = "subject.level >= 3", **more: Any
+    ) -> snapshot_service_pb2.GetSnapshotResponse:
+        """Record a decision by the small policy set, in which a rule has this clause, and return its story."""
+        folder = write_policies(tmp_path)
+        policy = folder / "policy.yaml"
+        policy.write_text(policy.read_text().replace("subject.level >= 3", clause))
+        checked = check_folder(folder, analyse=False)
         assert checked.resolved is not None
         signed = bundles.build(checked.resolved, 7)
         service.writer.add_bundle(signed.hash, 7, signed.SerializeToString())
@@ -252,6 +271,15 @@ class TestStory:
         assert rule.outcome == decision_service_pb2.RULE_OUTCOME_MATCHED
         assert rule.clauses[1].values["subject.level"] == "> 3"
         assert not told.insufficient
+
+    def test_a_bucket_is_not_enough_for_arithmetic(self, service: Service, tmp_path: Path) -> None:
+        bucket = snapshot_pb2.Bucket(above=types_pb2.Value(int_value=3))
+        more = {"facts": self.facts(), "buckets": {"subject.level": bucket}}
+        told = self.keep(service, tmp_path, "subject.level + 1 >= 4", **more)
+        (rule,) = told.rules
+        assert rule.outcome == decision_service_pb2.RULE_OUTCOME_UNDECIDED
+        assert "subject.level" not in rule.clauses[1].values
+        assert list(told.insufficient) == ["subject.level"]
 
     @pytest.mark.parametrize(
         "lost", [{"hashes": {"subject.level": b"x" * 16}}, {"withheld": ["subject.level", "context.*"]}]
@@ -338,6 +366,24 @@ class TestWatching:
             seen += self.take(call, 5)[0]
         call.cancel()
         assert sorted(seen) == [f"d{t * 100 + p * 10 + n:04}" for t in range(1, 6) for p in range(3) for n in range(3)]
+
+    def test_an_old_stream_that_ends_during_a_break(self, service: Service) -> None:
+        old = fill(service.writer, key(day=DAY - 20), [decision(0)])
+        call = self.watch(service)
+        new = fill(service.writer, key("n2"), [decision(1)])
+        _, token = self.take(call, 1)
+        call.cancel()
+        records = old.add([decision(2), decision(3)])
+        service.writer.take(records, [old.close()])
+        call = self.watch(service, token=token)
+        assert self.take(call, 2)[0] == ["d0002", "d0003"]
+        service.writer.take(new.add([decision(4)]), [new.state])
+        found, token = self.take(call, 1)
+        call.cancel()
+        call = self.watch(service, token=token)
+        service.writer.take(new.add([decision(5)]), [new.state])
+        assert (found, self.take(call, 1)[0]) == (["d0004"], ["d0005"])
+        call.cancel()
 
     def test_what_does_not_match_is_left_out(self, service: Service) -> None:
         call = self.watch(service, "severity >= HIGH")
@@ -525,6 +571,7 @@ class TestServer:
         server.stop(0)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
+    @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
     def test_a_store_that_is_away(self, service: Service, tmp_path: Path) -> None:
         (tmp_path / "store").mkdir()
         (tmp_path / "store" / "snapshots.db").write_bytes(b"no database" * 1000)

@@ -110,7 +110,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     target.mkdir()
     if os.geteuid() != 0 or shutil.which("mount") is None:
         pytest.skip("only root can mount a small file system")
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(target)], capture_output=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(target)], capture_output=True, check=False
+    )
     if made.returncode:
         pytest.skip(f"cannot mount a small file system: {made.stderr.decode().strip()}")
     yield target
@@ -142,7 +144,8 @@ def test_a_full_disk_refuses_and_takes_nothing_away(tmp_path: Path, small_disk: 
 def strace() -> str:
     """A tracer that can make system calls fail."""
     found = shutil.which("strace")
-    if found is None or subprocess.run([found, "-qq", "-o", os.devnull, "true"], capture_output=True).returncode:
+    command = [found or "strace", "-qq", "-o", os.devnull, "true"]
+    if found is None or subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("there is no strace, or it may not trace")
     return found
 

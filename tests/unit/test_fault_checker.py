@@ -20,7 +20,8 @@ from tests.faults.load import Answer
 
 KEY = StreamKey("n1", "00112233445566aa", "long", 20_000)
 TIME = (20_000 * 86_400 + 100) * 10**9
-ANSWERS = {f"d{number}": Answer(f"r{number}", "hash", frozenset({"name"}), frozenset({"mobile"})) for number in range(9)}
+TOLD = Answer("", "hash", frozenset({"name"}), frozenset({"mobile"}))
+ANSWERS = {f"d{number}": TOLD._replace(request_id=f"r{number}") for number in range(9)}
 
 
 def record(name: str, *, request: str = "", shown: str = "name") -> bytes:
@@ -93,7 +94,7 @@ def test_a_record_that_says_otherwise_than_the_answer_is_noticed(tmp_path: Path,
 
 def test_a_record_that_was_changed_in_the_store_is_noticed(tmp_path: Path) -> None:
     fill(tmp_path, list(map(record, ANSWERS)))
-    change(tmp_path, "UPDATE {table} SET body = ? WHERE id = 'd4'", record("d4", request="r4").replace(b"hash", b"hasH"))
+    change(tmp_path, "UPDATE {table} SET body = ? WHERE id = 'd4'", record("d4").replace(b"hash", b"hasH"))
     found = look(tmp_path)
     assert found.altered == ("d4",)
     assert any("changed after it was recorded" in problem for problem in found.problems)

@@ -34,7 +34,8 @@ def row(attributes: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]
     """Return the columns of a decision."""
     facts = {
         "request_id": "", "revision": 7, "hash": "ab", "source": "decide", "latency": 12, "action": "query",
-        "roles": ["teller"], "resource_type": "customer", "resource_id": "", "unmasked": ["mobile"], "masked": ["id_no"],
+        "roles": ["teller"], "resource_type": "customer", "resource_id": "", "unmasked": ["mobile"],
+        "masked": ["id_no"],
         "rules": ["core/senior"], "grants": [], "approvers": [], "obligations": ["alert"], "undecided": [],
         "attributes": attributes or {},
     }  # fmt: skip
@@ -72,7 +73,8 @@ def test_an_empty_filter_is_met_by_all() -> None:
     "text",
     [
         "flagged", "severity == MEDIUM", "MEDIUM <= severity", 'masked("id_no")', 'obligation("alert")',
-        '"teller" in subject.roles', 'time > now - duration("2m")', 'time <= now - duration("60s")', 'source == "decide"',
+        '"teller" in subject.roles', 'time > now - duration("2m")', 'time <= now - duration("60s")',
+        'source == "decide"',
         "revision == 7", "latency < 13", 'policy_hash.startsWith("a")', 'kind == "decision"', 'caller == ""',
         'resource.type == "customer" && resource.id in ["C1", "C2"]', 'action.name != "print"', 'id.contains("1")',
         'request_id == ""', "true", "// all of them\ntrue", '!grant("G1")', 'recorded("subject.roles")',

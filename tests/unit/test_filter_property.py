@@ -35,8 +35,8 @@ DECLARED: Mapping[str, AttributeType] = {
     "resource.tags": AttributeType.STRING_MAP,
 }
 TEXTS = (
-    "", "T1", "t1", "T10", "客户", "𠮷", "\ufffd", "\x00", "a\x00b", "'", '"', "%", "_", "\\", "a%b", "ａ", "\U0010ffff",
-    "\n", "é", "e\u0301", "null", "1", "x" * 40,
+    "", "T1", "t1", "T10", "客户", "𠮷", "\ufffd", "\x00", "a\x00b", "'", '"', "%", "_", "\\", "a%b", "ａ",
+    "\U0010ffff", "\n", "é", "e\u0301", "null", "1", "x" * 40,
 )  # fmt: skip
 INTS = (0, 1, -1, 3, 2**53, 2**53 + 1, -(2**53) - 1, INT_MAX, INT_MAX - 1, INT_MIN, 10**18)
 DOUBLES = (

@@ -16,6 +16,7 @@ matches only when the filter is true.**
 any JSON number without a fraction, within 64 bits; a double is the nearest to the recorded number; a time before 1677
 or after 2262 counts as that end of what 64 bits of nanoseconds hold. A list holds a value when one of its items is of
 the asked type and equal. An empty `action.name`, `resource.type` or `resource.id` counts as missing, as in conditions.
+Of `id`, `kind`, `caller` and `subject.id` stores keep the first 512 characters for filters.
 
 **resource.id** equals a text when the record's keyed hash is that of the text (by any key of the host) or when the
 record keeps the clear id and that equals it. The hash covers the resource's type: it is looked for under the types that

@@ -62,6 +62,10 @@ class Gauge:
                 fill.look(now, written if fill.folder == folder else 0)
         self.level = self._level()
 
+    def has_room(self, size: int) -> bool:
+        """Return whether a disk has more than this many bytes of room, as far as it tells."""
+        return any(_free(fill.folder) > size for fill in (self.first, self.second) if fill is not None)
+
     def folders(self) -> list[Path]:
         """Return the folders to write to, the best first; none that is full by its numbers."""
         fills = [self.first] if self.second is None else [self.first, self.second]
@@ -82,6 +86,14 @@ class Gauge:
             if ratio >= (threshold - _SLACK if self.level >= level else threshold):
                 return level
         return SpoolLevel.NORMAL
+
+
+def _free(folder: Path) -> int:
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return 0
+    return found.f_bavail * found.f_frsize
 
 
 def _disk_ratio(folder: Path) -> float:

@@ -185,10 +185,10 @@ class SpoolReader:
         for index, scan in enumerate(scans):
             is_last = index + 1 == len(scans)
             is_closed = not (is_last and boot.alive)
-            starts = _next_starts(scans[index + 1 :])
-            bounds = {start.key: start.first for start in starts}
             before = dict(expected)
             try:
+                starts = _next_starts(scans[index + 1 :])
+                bounds = {start.key: start.first for start in starts}
                 records, ended = scan.read(expected, bounds, limit - len(found), is_closed=is_closed)
                 if ended and is_closed and is_last:
                     scan.check_whole()
@@ -196,6 +196,10 @@ class SpoolReader:
                     _check_end(scan, _starts(scans[index + 1]), expected)
             except DamageError as error:
                 return found, _Damaged(scan, error.reason, before)
+            except SpoolError:
+                if found:
+                    break
+                raise
             if not is_closed and self._has_grown(boot, scan):
                 # A transaction that failed may have shown itself; the newer file says what counts.
                 scan.forget()
@@ -219,9 +223,10 @@ class SpoolReader:
             scan = self._scans.get(path)
             if scan is None:
                 scan = self._scans[path] = SegmentScan(path, number)
+            scan.is_closed = not boot.alive or number < boot.segments[-1][0]
             try:
                 is_ready = scan.is_ready()
-            except DamageError:
+            except (DamageError, SpoolError):
                 # Whoever reads it will meet the damage again.
                 is_ready = True
             if is_ready:
@@ -234,8 +239,8 @@ class SpoolReader:
 
     def _is_passed(self, scans: Sequence[SegmentScan], index: int, positions: Mapping[StreamKey, int]) -> bool:
         """Return whether a file is whole and all its records are below the positions."""
-        starts = _next_starts(scans[index + 1 :])
         try:
+            starts = _next_starts(scans[index + 1 :])
             if not scans[index].advance(positions, {start.key: start.first for start in starts}):
                 return False
             if index + 1 == len(scans):
@@ -352,19 +357,19 @@ class SpoolReader:
 
 
 def _starts(scan: SegmentScan) -> list[Start]:
+    """Return where a file takes its streams on; nothing when that is damaged. Raises SpoolError."""
     try:
         return scan.streams()
-    except (DamageError, SpoolError):
+    except DamageError:
         return []
 
 
 def _next_starts(scans: Iterable[SegmentScan]) -> list[Start]:
     """Return the starts of the first file that tells them: what it takes on does not count in the files before."""
     for scan in scans:
-        if scan.header is not None:
-            starts = _starts(scan)
-            if starts:
-                return starts
+        starts = _starts(scan)
+        if starts:
+            return starts
     return []
 
 

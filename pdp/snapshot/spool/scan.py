@@ -55,6 +55,8 @@ class SegmentScan:
         self._base = _Cursor()
         self._ahead = _Cursor()
         self._is_whole = False
+        self.is_closed = False
+        """Nothing will be added to the file."""
 
     def is_ready(self) -> bool:
         """Whether the file's creation was finished. Raises DamageError."""
@@ -229,23 +231,25 @@ class SegmentScan:
     def _reading(self):  # type: ignore[no-untyped-def]
         try:
             if self._db is None:
-                self._db = open_to_read(self.path)
+                self._db = open_to_read(self.path, is_closed=self.is_closed)
             yield self._db
-        except sqlite3.OperationalError as error:
-            if getattr(error, "sqlite_errorcode", None) in _PASSING:
-                raise SpoolError(f"cannot read `{self.path}` now: {error}") from error
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                raise SpoolError(f"cannot read `{self.path}` now: {error}; look at its disk") from error
             raise DamageError(str(error)) from error
-        except (sqlite3.DatabaseError, TypeError, AttributeError) as error:
+        except (TypeError, AttributeError) as error:
             raise DamageError(str(error)) from error
 
 
-_PASSING = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_PROTOCOL,
-}
+# What SQLite says of a file whose bytes are wrong or cannot be read, by primary or extended code; all else is about
+# the moment, such as a disk that has no room for the index that it shares between processes.
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_FORMAT}
+_UNREADABLE = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is None or code & 0xFF in _DAMAGED or code in _UNREADABLE
 
 
 def _name(key: StreamKey) -> str:

@@ -186,13 +186,16 @@ class SegmentWriter:
         self._declared.update(row[0] for row in rows)
 
 
-def open_to_read(path: Path) -> sqlite3.Connection:
+def open_to_read(path: Path, *, is_closed: bool = False) -> sqlite3.Connection:
     """Open a file without ever writing to it. Raises sqlite3.Error.
 
-    A read-only connection also never checkpoints when it is closed.
+    A read-only connection also never checkpoints when it is closed. A file that `is_closed`, and whose log was wholly
+    copied into it, needs no index that is shared between processes, so it can be read even on a disk without room.
     """
+    log = path.with_name(f"{path.name}-wal")
+    is_still = is_closed and not (log.exists() and log.stat().st_size)
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro",
+        f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_still else ''}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,

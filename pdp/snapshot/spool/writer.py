@@ -175,8 +175,11 @@ class Spool:
         self._tidy()
 
     def _check_room(self, now: float) -> None:
-        # A disk that said that it was full is tried again now and then; a bound of our own is not.
-        if self._gauge.level == SpoolLevel.FULL and (now < self._resting or not self._gauge.is_stuck):
+        # A disk that said that it was full is tried again when it has more room than the reserve gave back; a bound of
+        # our own is not.
+        if self._gauge.level == SpoolLevel.FULL and not (
+            self._gauge.is_stuck and now >= self._resting and self._gauge.has_room(2 * self._limits.reserve_bytes)
+        ):
             raise SpoolFullError(f"the spool `{self._folder}` is full; ship its records or give it more room")
         if now < self._resting:
             raise SpoolError(f"no file below `{self._folder}` can be written; look at its disk")

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from pdp.snapshot.store.base import Place, Sql, StoredRecord
@@ -12,6 +12,16 @@ from pdp.snapshot.store.base import Place, Sql, StoredRecord
 SEQUENCE_BITS: Final = 40
 SEQUENCE_MASK: Final = (1 << SEQUENCE_BITS) - 1
 """A row's key is `stream number << 40 | sequence`, so that node and boot are stored once a stream."""
+
+
+def gaps(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the bounds (inclusive) of the keys that rows of no such stream have."""
+    edges = [(-(2**63)) - 1]
+    for number in sorted(numbers):
+        edges += (number << SEQUENCE_BITS, (number << SEQUENCE_BITS) | SEQUENCE_MASK)
+    edges.append(2**63)
+    pairs = zip(edges[::2], edges[1::2], strict=True)
+    return [(low + 1, high - 1) for low, high in pairs if high - low > 1]
 
 
 class Part(NamedTuple):

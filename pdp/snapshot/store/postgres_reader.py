@@ -13,7 +13,7 @@ import psycopg
 from pdp.snapshot import columns
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.store.base import Place, Sql, StoredRecord, StreamState
-from pdp.snapshot.store.merge import SEQUENCE_BITS, SEQUENCE_MASK, Page, Part, merged
+from pdp.snapshot.store.merge import SEQUENCE_BITS, SEQUENCE_MASK, Page, Part, gaps, merged
 from pdp.snapshot.store.pool import Pool
 from pdp.snapshot.store.postgres_connection import (
     STATE,
@@ -145,12 +145,19 @@ class PostgresReader:
             return [_record(row) for row in connection.execute(text, bounds, binary=True)]
 
     def strays(self) -> int:
+        total = 0
         with self._at_once() as connection:
-            row = connection.execute(
-                "SELECT count(*) FROM jingxi.records AS r WHERE NOT EXISTS (SELECT FROM jingxi.streams AS s WHERE "
-                f"s.number = r.position >> {SEQUENCE_BITS} AND s.retention = r.retention AND s.day = r.day)"
-            ).fetchone()
-        return _number(row)
+            for part in connection.execute("SELECT retention, day FROM jingxi.parts").fetchall():
+                known = connection.execute("SELECT number FROM jingxi.streams WHERE retention = %s AND day = %s", part)
+                text = (
+                    "SELECT coalesce(sum(found.count), 0)::bigint "
+                    "FROM unnest(%s::bigint[], %s::bigint[]) AS gap(low, high) "
+                    f"CROSS JOIN LATERAL (SELECT count(*) FROM {records_table(*part)} "
+                    "WHERE position BETWEEN gap.low AND gap.high) AS found"
+                )
+                bounds = [list(column) for column in zip(*gaps(number for (number,) in known), strict=True)]
+                total += _number(connection.execute(text, bounds).fetchone())
+        return total
 
     def checkpoints(self, node: str | None = None, since: int = 0) -> Iterator[tuple[str, int, bytes]]:
         last = ("" if node is None else node, -1)

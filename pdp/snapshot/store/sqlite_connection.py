@@ -87,7 +87,10 @@ def _open(path: Path) -> Database:
         connection.execute("PRAGMA cache_size = -65536")
         # Debian's SQLite writes zeros over whatever is dropped, which makes the end of a partition slow.
         connection.execute("PRAGMA secure_delete = OFF")
-        database = Database(connection)
+        # What somebody has tampered with must still be readable, or nobody could name it.
+        connection.text_factory = lambda data: data.decode(errors="replace")
+        # Where SQLite is new enough, a column takes no value of another type.
+        database = Database(connection, strict=True)
         _prepare(database, path.parent)
     except BaseException:
         connection.close()

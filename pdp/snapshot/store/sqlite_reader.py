@@ -14,7 +14,7 @@ from pdp.errors import StoreError
 from pdp.snapshot import columns
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.store.base import Place, Sql, StoredRecord, StreamState
-from pdp.snapshot.store.merge import SEQUENCE_BITS, SEQUENCE_MASK, Page, Part, merged
+from pdp.snapshot.store.merge import SEQUENCE_BITS, SEQUENCE_MASK, Page, Part, gaps, merged
 from pdp.snapshot.store.pool import Pool
 from pdp.snapshot.store.sqlite_connection import STATE, SqliteStore, held_state, one, parts, to_state
 from pdp.snapshot.store.sqlite_schema import records_table
@@ -166,16 +166,12 @@ class SqliteReader:
 
     def strays(self) -> int:
         def look(connection: sqlite3.Connection) -> int:
-            return sum(
-                one(
-                    connection.execute(
-                        f"SELECT count(*) FROM {records_table(*part)} WHERE position >> {SEQUENCE_BITS} NOT IN "
-                        "(SELECT number FROM streams WHERE retention = ? AND day = ?)",
-                        part,
-                    )
-                )
-                for part in parts(connection)
-            )
+            total = 0
+            for part in parts(connection):
+                known = connection.execute("SELECT number FROM streams WHERE retention = ? AND day = ?", part)
+                sql = f"SELECT count(*) FROM {records_table(*part)} WHERE position BETWEEN ? AND ?"
+                total += sum(one(connection.execute(sql, gap)) for gap in gaps(number for (number,) in known))
+            return total
 
         return self._ask(look)
 
@@ -202,6 +198,8 @@ class SqliteReader:
 
 def _record(row: tuple[Any, ...]) -> StoredRecord:
     node, boot, retention, day, sequence, body, chain, *drawn = row
+    # An older SQLite lets somebody put text where bytes belong.
+    body, chain = (data if isinstance(data, bytes) else str(data).encode() for data in (body, chain))
     return StoredRecord(
         StreamKey(node, boot, retention, day), sequence, body, chain, dict(zip(columns.NAMES, drawn, strict=True))
     )

@@ -1,0 +1,1 @@
+"""The control plane: what nodes decide by, who may change it, and how it reaches them (DESIGN §7)."""
