@@ -27,9 +27,18 @@ _FORMATS: Final = {
     "xlsx": snapshot_service_pb2.EXPORT_FORMAT_XLSX,
     "evidence": snapshot_service_pb2.EXPORT_FORMAT_EVIDENCE,
 }
+_EPILOG = """\b
+Examples:
+  pdp snapshot export --reason "audit 2026-11" --since 30d -o november.xlsx
+  pdp snapshot export --reason "case 12" --filter 'subject.id == "T1001"' -o case-12.evidence
+  pdp snapshot export --reason "monthly" --format jsonl -o - | gzip > november.gz
+
+An `.evidence` file can be checked with `pdp snapshot verify`, without the store.
+Exit codes: 0 written, 1 not, 2 wrong command line.
+"""
 
 
-@click.command()
+@click.command(epilog=_EPILOG)
 @filtering
 @click.option("--reason", required=True, metavar="TEXT", help="Why; it is recorded with the export.")
 @click.option(

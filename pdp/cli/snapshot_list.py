@@ -14,9 +14,25 @@ from pdp.cli.snapshot_text import COLUMNS, WORDS, record_tree, row
 from pdp.v1 import snapshot_service_pb2, snapshot_service_pb2_grpc
 
 _ALL_AT_ONCE = 1_000
+_LIST_EPILOG = """\b
+Examples:
+  pdp snapshot list --since 24h --filter 'flagged'
+  pdp snapshot list --filter 'subject.id == "T1001" && unmasked("id_no")' --all --json
+  pdp snapshot list --filter 'resource.type == "customer" && resource.id == "C1"' --page 2
+
+`pdp snapshot --help` tells what a filter may name. Times are shown as the terminal's clock has them.
+Exit codes: 0 listed, 1 the filter is wrong or the service does not answer, 2 wrong command line.
+"""
+_SHOW_EPILOG = """\b
+Examples:
+  pdp snapshot show 01K9ZQ3…
+  pdp snapshot show 01K9ZQ3… --lang zh
+
+Exit codes: 0 shown, 1 no such record, or the service does not answer, 2 wrong command line.
+"""
 
 
-@click.command("list")
+@click.command("list", epilog=_LIST_EPILOG)
 @filtering
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="Records of a page.")
 @click.option("--page", default=1, show_default=True, type=click.IntRange(1), help="Which page.")
@@ -85,7 +101,7 @@ def _print(answer: snapshot_service_pb2.ListSnapshotsResponse, lang: str, *, as_
         console.console().print(table)
 
 
-@click.command()
+@click.command(epilog=_SHOW_EPILOG)
 @click.argument("record_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @asking

@@ -14,9 +14,16 @@ from pdp.values import NANOS, parse_timestamp
 
 GROUPS = ("severity", "subject.id", "caller", "action", "application", "menu", "hour", "day")
 _WIDTH = 30
+_EPILOG = """\b
+Examples:
+  pdp snapshot stats --by menu --since 7d
+  pdp snapshot stats --by hour --filter 'flagged'
+
+Exit codes: 0 counted, 1 the filter is wrong or the service does not answer, 2 wrong command line.
+"""
 
 
-@click.command()
+@click.command(epilog=_EPILOG)
 @filtering
 @click.option("--by", default="severity", show_default=True, type=click.Choice(GROUPS), help="What to group by.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many groups.")

@@ -15,9 +15,16 @@ from pdp.cli.snapshot_text import WORDS, row
 from pdp.v1 import snapshot_service_pb2
 
 _PAUSE_SECONDS = 1.0
+_EPILOG = """\b
+Examples:
+  pdp snapshot tail --filter 'severity >= HIGH'
+  pdp snapshot tail --json --count 10
+
+Exit codes: 0 so many were shown, 1 the filter is wrong or the service does not answer, 2 wrong command line, 130 Ctrl-C.
+"""
 
 
-@click.command()
+@click.command(epilog=_EPILOG)
 @click.option("--filter", "text", default="", metavar="CEL", help="Only what meets this.")
 @click.option("--count", type=click.IntRange(1), metavar="NUMBER", help="End after so many.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line.")

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
-import pytest
 
+from tests.integration.needs import missing
 from tests.integration.pki import Authority, Identity
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,8 +28,7 @@ def find() -> str:
     """Return the program; without it tests are skipped, but never where they must run."""
     found = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if found is None:
-        reason = "needs haproxy; on Debian: apt-get install haproxy"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        missing("haproxy; on Debian: apt-get install haproxy")
     return found
 
 

@@ -16,6 +16,8 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
+from tests.integration.needs import missing
+
 PATIENCE = 60
 OWNER = "owner"
 
@@ -30,8 +32,7 @@ def find() -> Path:
         return found[-1]
     on_path = shutil.which("postgres")
     if on_path is None:
-        reason = "needs a PostgreSQL server; on Debian: apt-get install postgresql"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        missing("a PostgreSQL server; on Debian: apt-get install postgresql")
     return Path(on_path).resolve().parent
 
 

@@ -23,6 +23,7 @@ from pdp.snapshot.spool.reader import SpoolReader
 from pdp.snapshot.spool.writer import Spool
 from pdp.snapshot.store import open_writer
 from pdp.snapshot.store.base import StreamState
+from tests.integration.needs import missing
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "benchmarks"
@@ -138,7 +139,7 @@ def test_times_of_the_closed_loop_are_those_of_each_turn(
     serve: Callable[[Answer], Asked], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     if shutil.which("h2load") is None:
-        pytest.skip("h2load is not installed")
+        missing("h2load; on Debian: apt-get install nghttp2-client")
     load = module("service_load", monkeypatch)
     runs = [load.run(serve(echo), PATH, b"x" * 40, 40, load.Load(2, 2, 0.2), tmp_path) for _ in range(2)]
     # A turn with the times of an earlier one among its own fails.

@@ -15,6 +15,7 @@ import pytest
 
 from pdp.snapshot.spool import SpoolAlarm, SpoolReader
 from pdp.snapshot.spool.files import list_boots
+from tests.integration.needs import missing
 from tests.unit.spools import Shipped, files
 
 ROOT = Path(__file__).parent.parent.parent
@@ -144,9 +145,10 @@ def test_a_full_disk_refuses_and_takes_nothing_away(tmp_path: Path, small_disk: 
 def strace() -> str:
     """A tracer that can make system calls fail."""
     found = shutil.which("strace")
-    command = [found or "strace", "-qq", "-o", os.devnull, "true"]
-    if found is None or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("there is no strace, or it may not trace")
+    if found is None:
+        missing("strace; on Debian: apt-get install strace")
+    if subprocess.run([found, "-qq", "-o", os.devnull, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("strace may not trace here")
     return found
 
 
