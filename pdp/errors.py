@@ -24,6 +24,9 @@ PdpError                    code `internal`
 ├── StoreError              code `store`           the store of records is away or refuses
 │   └── WatermarkError      code `watermark`       a stream has come further in the store than the writer knew
 ├── EvidenceError           code `evidence`        a checkpoint, key, proof or exported file is damaged or does not fit
+├── ControlStoreError       code `control_store`   the store of the control plane is away or refuses
+├── CompactedError          code `compacted`       the store's history no longer goes back that far
+├── LeaseEndedError         code `lease_ended`     a change that hangs on a lease that has ended
 ├── FilterError             code `filter`          a filter over records is wrong; `column` tells where
 ├── SnapshotNotFoundError   code `no_snapshot`     no record has this id
 ├── ConfigError             code `config`          a setting that the server cannot start with
@@ -214,6 +217,27 @@ class EvidenceError(PdpError):
     """A checkpoint, key, proof or exported file that is damaged or does not fit."""
 
     code = "evidence"
+
+
+class ControlStoreError(PdpError):
+    """A store of the control plane that is away, too slow, damaged or refuses.
+
+    A transaction that ends so may or may not have happened. The message never holds a value.
+    """
+
+    code = "control_store"
+
+
+class CompactedError(PdpError):
+    """A revision that the store has forgotten. Not a ControlStoreError: to try again as if it were away never helps."""
+
+    code = "compacted"
+
+
+class LeaseEndedError(PdpError):
+    """A change that hangs on a lease that is not there any more: none of its transaction was made."""
+
+    code = "lease_ended"
 
 
 class FilterError(PdpError):

@@ -34,6 +34,7 @@ Examples:
   pdp snapshot export --reason "monthly" --format jsonl -o - | gzip > november.gz
 
 An `.evidence` file can be checked with `pdp snapshot verify`, without the store.
+
 Exit codes: 0 written, 1 not, 2 wrong command line.
 """
 

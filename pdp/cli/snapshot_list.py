@@ -21,6 +21,7 @@ Examples:
   pdp snapshot list --filter 'resource.type == "customer" && resource.id == "C1"' --page 2
 
 `pdp snapshot --help` tells what a filter may name. Times are shown as the terminal's clock has them.
+
 Exit codes: 0 listed, 1 the filter is wrong or the service does not answer, 2 wrong command line.
 """
 _SHOW_EPILOG = """\b

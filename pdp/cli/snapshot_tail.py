@@ -20,7 +20,8 @@ Examples:
   pdp snapshot tail --filter 'severity >= HIGH'
   pdp snapshot tail --json --count 10
 
-Exit codes: 0 so many were shown, 1 the filter is wrong or the service does not answer, 2 wrong command line, 130 Ctrl-C.
+Exit codes: 0 so many were shown, 1 the filter is wrong or the service does not answer, 2 wrong command line,
+130 ended by Ctrl-C.
 """
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 from pdp.engine.request import MAX_MESSAGE
 from pdp.errors import ConfigError
@@ -264,7 +265,7 @@ class Settings:
         """Where snapshots end up."""
         if self.audit.store is not None:
             return self.audit.store.value
-        return f"sqlite:{self.data_folder / 'store' / 'snapshots.db'}"
+        return f"sqlite:{quote(str(self.data_folder.absolute() / 'store' / 'snapshots.db'))}"
 
     @property
     def staff_address(self) -> Address | None:

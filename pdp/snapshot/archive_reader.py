@@ -82,10 +82,10 @@ class ArchiveReader:
     def bundle(self, hash: str) -> bytes | None:  # noqa: A002 - an archive holds records only
         return None
 
-    def records(self, key: StreamKey, start: int = 0) -> Iterator[StoredRecord]:
+    def records(self, key: StreamKey, start: int = 0, *, bare: bool = False) -> Iterator[StoredRecord]:
         file = self._files.get(key)
         if file is not None:
-            yield from file.records(key, start)
+            yield from file.records(key, start, bare=bare)
 
     def checkpoints(self, node: str | None = None, since: int = 0) -> Iterator[tuple[str, int, bytes]]:
         last: tuple[str, int, bytes] | None = None

@@ -54,7 +54,7 @@ class Origin(Protocol):
     def streams(self) -> list[StreamState]:
         """See `Reader`."""
 
-    def records(self, key: StreamKey, start: int = 0) -> Iterator[StoredRecord]:
+    def records(self, key: StreamKey, start: int = 0, *, bare: bool = False) -> Iterator[StoredRecord]:
         """See `Reader`."""
 
     def checkpoints(self, node: str | None = None, since: int = 0) -> Iterator[tuple[str, int, bytes]]:
@@ -84,7 +84,7 @@ def write_streams(origin: Origin, keys: Sequence[StreamKey] | None = None) -> It
             raise EvidenceError(f"no checkpoint covers the stream `{'/'.join(map(str, key))}` yet")
         algorithm, head = heads[key]
         yield out.entry(_STREAM, snapshot_pb2.Checkpoint(node=key.node, algorithm=algorithm, heads=[head]))
-        for row in origin.records(key):
+        for row in origin.records(key, bare=True):
             if row.sequence >= head.count:
                 break
             yield out.entry(
@@ -136,7 +136,7 @@ def write_selection(origin: Origin, rows: Iterable[StoredRecord]) -> Iterator[by
             continue
         signed, checkpoint, head = cover
         new = chain.hasher(checkpoint.algorithm)
-        values = [row.chain for row, _ in zip(origin.records(key), range(head.count), strict=False)]
+        values = [row.chain for row, _ in zip(origin.records(key, bare=True), range(head.count), strict=False)]
         tree = merkle.Tree(values, new)
         if tree.size != head.count or tree.root(tree.size) != head.root:
             raise EvidenceError(
@@ -232,7 +232,7 @@ class EvidenceFile:
         """Return the streams that the file says it holds."""
         return [self._states[key] for key in sorted(self._states)]
 
-    def records(self, key: StreamKey, start: int = 0) -> Iterator[StoredRecord]:
+    def records(self, key: StreamKey, start: int = 0, *, bare: bool = False) -> Iterator[StoredRecord]:
         """Yield a stream's records in the order of the file."""
         begin = self._starts.get(key)
         if begin is None:

@@ -225,8 +225,8 @@ class _Counted:
     def checkpoints(self, node: str | None = None, since: int = 0) -> Iterator[tuple[str, int, bytes]]:
         return self._reader.checkpoints(node, since)
 
-    def records(self, key: StreamKey, start: int = 0) -> Iterator[StoredRecord]:
-        for record in self._reader.records(key, start):
+    def records(self, key: StreamKey, start: int = 0, *, bare: bool = False) -> Iterator[StoredRecord]:
+        for record in self._reader.records(key, start, bare=bare):
             self.count += 1
             yield record
 

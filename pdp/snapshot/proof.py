@@ -32,7 +32,7 @@ class ProofSource(Protocol):
     def find(self, record_id: str) -> StoredRecord | None:
         """See `Reader`."""
 
-    def records(self, key: StreamKey, start: int = 0) -> Iterator[StoredRecord]:
+    def records(self, key: StreamKey, start: int = 0, *, bare: bool = False) -> Iterator[StoredRecord]:
         """See `Reader`."""
 
     def checkpoints(self, node: str | None = None, since: int = 0) -> Iterator[tuple[str, int, bytes]]:
@@ -72,7 +72,7 @@ def prove(reader: ProofSource, record_id: str) -> snapshot_pb2.InclusionProof:
 
     def values() -> Iterator[bytes]:
         nonlocal previous
-        for expected, other in enumerate(reader.records(row.stream)):
+        for expected, other in enumerate(reader.records(row.stream, bare=True)):
             if other.sequence != expected:
                 raise ValueError(f"no record {expected}")
             if other.sequence == row.sequence - 1:

@@ -12,7 +12,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ from pdp.values import INT_MAX, INT_MIN, NANOS, AttributeType, format_timestamp
 
 PAGE: Final = 50
 MAX_PAGE: Final = 1_000
+MAX_PAGE_BYTES: Final = 16 * 1024 * 1024
+"""A page ends where its records come to so much, even if it is shorter than was asked for."""
 GROUPS: Final = 20
 MAX_GROUPS: Final = 1_000
 MAX_PERIODS: Final = 100_000
@@ -132,10 +134,21 @@ def list_page(reader: Reader, asking: Asking, request: snapshot_service_pb2.List
     found = reader.select(condition, after=after, oldest_first=request.oldest_first, limit=size + 1)
     total, exact = reader.count(condition, exact=request.exact_count)
     token = ""
-    if len(found) > size:
-        found = found[:size]
+    fitting = _fitting(found[:size])
+    if len(found) > fitting:
+        found = found[:fitting]
         token = asking.tokens.write(purpose, {"now": now, "after": found[-1].place})
     return Page(found, token, total, exact)
+
+
+def _fitting(records: Sequence[StoredRecord]) -> int:
+    """Return how many records one answer carries; at least one."""
+    size = 0
+    for number, record in enumerate(records):
+        size += len(record.body)
+        if number and size > MAX_PAGE_BYTES:
+            return number
+    return len(records)
 
 
 def statistics(

@@ -9,13 +9,10 @@ and the first checkpoint that it does not fit bounds where.
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
-
-from google.protobuf.message import DecodeError
+from typing import Final, NamedTuple
 
 from pdp.snapshot import chain, columns, merkle
 from pdp.snapshot.chain import StreamKey
@@ -268,29 +265,9 @@ class StreamCheck:
         for row in rows:
             if not row.columns or row.sequence in broken:
                 continue
-            names = differing(row)
+            names = columns.altered(row.columns, row.body)
             if names:
                 if len(self.seen.columns) < MOST_BREAKS:
                     self.seen.columns.append((row, names))
                 else:
                     self.seen.more_columns += 1
-
-
-def differing(row: StoredRecord) -> list[str]:
-    """Return the names of the columns that differ from the record; `record` when that cannot be read."""
-    try:
-        drawn = columns.extract(row.body)
-    except DecodeError:
-        return ["record"]
-    held = row.columns
-    return [name for name in columns.NAMES if drawn[name] != held.get(name) and not _alike(name, drawn, held.get(name))]
-
-
-def _alike(name: str, drawn: dict[str, Any], held: Any) -> bool:
-    # A database may write JSON in another way than it was given.
-    if name != "facts":
-        return False
-    try:
-        return bool(json.loads(drawn[name]) == (json.loads(held) if isinstance(held, str | bytes) else held))
-    except ValueError:
-        return False

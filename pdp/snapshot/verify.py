@@ -53,7 +53,7 @@ class Source(Protocol):
     def streams(self) -> list[StreamState]:
         """See `Reader`."""
 
-    def records(self, key: StreamKey, start: int = 0) -> Iterator[StoredRecord]:
+    def records(self, key: StreamKey, start: int = 0, *, bare: bool = False) -> Iterator[StoredRecord]:
         """See `Reader`."""
 
     def checkpoints(self, node: str | None = None, since: int = 0) -> Iterator[tuple[str, int, bytes]]:
@@ -341,7 +341,7 @@ def check_stream(
 ) -> Observed:
     """Return what a pass over a stream shows; `grown` is told the records so far, and True of it ends the pass."""
     check = StreamCheck(key, heads, deep=deep)
-    rows = source.records(key)
+    rows = source.records(key, bare=not deep)
     count = 0
     while batch := list(islice(rows, _BATCH)):
         check.feed(batch)

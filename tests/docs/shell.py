@@ -38,6 +38,7 @@ class Shell:
         self._services: list[subprocess.Popen[str]] = []
         self._address = ADDRESS
         self._admin = ADMIN
+        self._data = ""
         for name in COPIED:
             source, target = ROOT / name, folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +68,7 @@ class Shell:
             # So that `echo $?` tells what the command before it returned.
             text = command.text.replace(ADDRESS, self._address).replace(ADMIN, self._admin)
             script = f"(exit {self._code}); {text}"
-            environ = _environment()
+            environ = _environment() | ({"PDP_DATA": self._data} if self._data else {})
             if words[:2] == ["pdp", "status"]:  # which asks at the default address
                 environ["PDP_ADMIN_LISTEN"] = self._admin
             done = subprocess.run(
@@ -86,8 +87,8 @@ class Shell:
         """Start a service that stays until the page ends, and return its line of readiness."""
         assert "--listen" not in text, "a page shows the service at its default address"
         ready = self.folder / "serve.json"
-        data = tempfile.mkdtemp(prefix="data-", dir=self.folder)
-        own = ["--listen", "127.0.0.1:0", "--drain", "0", "--ready-file", str(ready), "--data", data]
+        self._data = tempfile.mkdtemp(prefix="data-", dir=self.folder)
+        own = ["--listen", "127.0.0.1:0", "--drain", "0", "--ready-file", str(ready), "--data", self._data]
         arguments = [*shlex.split(text)[1:], *own]
         command = [sys.executable, "-m", "pdp.cli", *arguments]
         with (self.folder / "serve.log").open("w", encoding="utf-8") as log:

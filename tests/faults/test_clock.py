@@ -17,7 +17,7 @@ from tests.faults.shims import faketime
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 DAY = 86_400
-STEP_SECONDS = 4.0
+STEP_SECONDS = 3.0
 
 
 @pytest.mark.parametrize("transport", ["grpc", "native"])

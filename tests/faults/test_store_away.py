@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,20 +40,22 @@ def test_postgresql_away(server: Postgres, tmp_path: Path, results: Results) -> 
     secret.write_text(url + "\n")
     secret.chmod(0o600)
     service = Service(tmp_path / "run", transport="grpc", audit={"store": {"file": str(secret)}}, store_url=url)
-    away(service, "PostgreSQL away", server.kill, server.start, AWAY_SECONDS, results)
+    away(service, "PostgreSQL away", server.killed(), AWAY_SECONDS, results)
 
 
 def test_sqlite_locked(tmp_path: Path, results: Results) -> None:
     """Somebody's tool holds the file locked."""
     service = Service(tmp_path, transport="native")
-    locks: list[sqlite3.Connection] = []
 
-    def take() -> None:
-        lock = sqlite3.connect(service.data / "store" / "snapshots.db", isolation_level=None, timeout=30)
-        lock.execute("BEGIN IMMEDIATE")
-        locks.append(lock)
+    @contextmanager
+    def locked() -> Iterator[None]:
+        with closing(
+            sqlite3.connect(service.data / "store" / "snapshots.db", isolation_level=None, timeout=30)
+        ) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            yield
 
-    away(service, "SQLite store locked", take, lambda: locks.pop().close(), AWAY_SECONDS / 4, results)
+    away(service, "SQLite store locked", locked(), AWAY_SECONDS / 4, results)
 
 
 def test_sqlite_moved_away(tmp_path: Path, results: Results) -> None:
@@ -59,34 +63,31 @@ def test_sqlite_moved_away(tmp_path: Path, results: Results) -> None:
     service = Service(tmp_path, transport="grpc")
     store, other = service.data / "store", service.data / "elsewhere"
 
-    def take() -> None:
+    @contextmanager
+    def moved() -> Iterator[None]:
         store.rename(other)
         store.write_text("")
         for pid in service.children("shipping"):
-            os.kill(pid, 9)
-
-    def give() -> None:
+            os.kill(pid, signal.SIGKILL)
+        yield
         store.unlink()
         other.rename(store)
 
-    away(service, "SQLite store moved", take, give, AWAY_SECONDS / 4, results)
+    away(service, "SQLite store moved", moved(), AWAY_SECONDS / 4, results)
 
 
-def away(
-    service: Service, name: str, take: Callable[[], None], give: Callable[[], None], seconds: float, results: Results
-) -> None:
+def away(service: Service, name: str, absence: AbstractContextManager[None], seconds: float, results: Results) -> None:
     """Take the store away under load, give it back, and see to it that everything arrives."""
     with running(service), under_load(service.address, seed=SEED, rate=200) as load:
         begun = time.monotonic()
         time.sleep(BEFORE_SECONDS)
         gone = time.monotonic()
-        take()
-        wait_for(lambda: service.metrics().get("pdp_store_up") == 0, "the alarm that the store is away")
-        noticed = time.monotonic() - gone
-        time.sleep(max(0.0, seconds - noticed))
-        backlog = int(service.metrics()["pdp_shipper_lag_records"])
-        back = time.monotonic()
-        give()
+        with absence:
+            wait_for(lambda: service.metrics().get("pdp_store_up") == 0, "the alarm that the store is away")
+            noticed = time.monotonic() - gone
+            time.sleep(max(0.0, seconds - noticed))
+            backlog = int(service.metrics()["pdp_shipper_lag_records"])
+            back = time.monotonic()
         # A stream that goes on always has a few records under way.
         wait_for(lambda: _lag(service) < backlog / 10, "catching up", 180)
         caught_up = time.monotonic() - back

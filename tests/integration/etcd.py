@@ -24,8 +24,8 @@ from tests.integration.pki import Authority
 
 pytest.importorskip("aetcd", reason="needs the extra `cluster`")
 
-from aetcd.rpc import MaintenanceStub, RangeRequest, StatusRequest  # noqa: E402
-from aetcd.rpc.rpc_pb2_grpc import KVStub  # noqa: E402
+from aetcd.rpc import MaintenanceStub, RangeRequest, StatusRequest
+from aetcd.rpc.rpc_pb2_grpc import KVStub
 
 PATIENCE = 60
 # Below the ports that the system gives to outgoing connections: one of those may sit on a dead member's port.

@@ -24,14 +24,13 @@ from pdp.errors import ConfigError, SpoolError, StoreError
 from pdp.lang.check import check_folder
 from pdp.server.address import Address, parse_address
 from pdp.server.staff import SnapshotHost, StaffServer, make_staff_server
-from pdp.snapshot import export
+from pdp.snapshot import export, query
 from pdp.snapshot.evidence_file import EvidenceFile
 from pdp.snapshot.filter import Schema
 from pdp.snapshot.query import Asking, Tokens
 from pdp.snapshot.resource_keys import ResourceKeys
-from pdp.snapshot.store import install, open_writer
+from pdp.snapshot.store import install, open_reader, open_writer
 from pdp.snapshot.store.base import Reader, Writer
-from pdp.snapshot.store.questions import open_questions
 from pdp.v1 import decision_service_pb2, snapshot_pb2, snapshot_service_pb2, snapshot_service_pb2_grpc, types_pb2
 from pdp.values import AttributeType
 from tests.integration.postgres import database, postgres
@@ -116,7 +115,7 @@ def ids(entries: Any) -> list[str]:
 @contextmanager
 def serving(url: str, folder: Path) -> Iterator[Service]:
     folder.chmod(0o700)
-    writer, reader = open_writer(url), open_questions(url)
+    writer, reader = open_writer(url), open_reader(url)
     asking = Asking(Schema(TYPES, KEYS.of_resource, ("customer",)), Tokens(b"t" * 32), lambda: NOW)
 
     def record(operation: snapshot_pb2.Operation) -> None:
@@ -185,6 +184,13 @@ class TestListing:
             if not token:
                 break
         assert found == [f"d{n:04}" for n in reversed(range(20))]
+
+    def test_a_page_of_large_records_is_shorter(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+        fill(service.writer, key(), [decision(n) for n in range(5)])
+        monkeypatch.setattr(query, "MAX_PAGE_BYTES", 2 * len(decision(1)))
+        page = service.list()
+        assert ids(page.entries) == ["d0004", "d0003"]
+        assert ids(service.list(page_token=page.next_page_token).entries) == ["d0002", "d0001"]
 
     def test_filters(self, service: Service) -> None:
         fill(service.writer, key(), [decision(n, severity=n % 4) for n in range(12)])

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from pdp.errors import ConfigError, StoreError
+from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.store import install, open_maintainer, open_reader, open_writer
-from pdp.snapshot.store.base import Reader, Sql, Writer
+from pdp.snapshot.store.base import Reader, Sql, StreamState, TreeState, Writer
 from pdp.snapshot.store.sqlite_reader import SqliteReader
 from tests.integration.store_contract import DAY, StoreContract, Stream, decision, fill, key, pages
 
@@ -155,3 +156,26 @@ writer._opened.conn.set_trace_callback(watch)
 stream = Stream(key(day=DAY + 1))
 writer.take(stream.add([decision(n) for n in range(3000)]), [stream.state])
 """
+
+
+def test_another_process_that_looks_in_takes_nothing_away(tmp_path: Path) -> None:
+    # Closing a descriptor of a file drops all locks that the process holds on it, and SQLite's are such locks.
+    path = tmp_path / "snapshots.db"
+    look = (  # noqa: S608 - a path of our own
+        f"import sqlite3; there = sqlite3.connect({str(path)!r}); "
+        "print(there.execute('SELECT count(*) FROM streams').fetchone()[0])"
+    )
+
+    def others_see() -> int:
+        return int(subprocess.run([sys.executable, "-c", look], capture_output=True, check=True, text=True).stdout)
+
+    writer, reader = open_writer(f"sqlite:{path}"), open_reader(f"sqlite:{path}")
+    try:
+        for number in range(3):
+            key = StreamKey("n1", f"{number:016x}", "long", 20_000)
+            writer.take([], [StreamState(key, 0, b"\0" * 32, TreeState(0, ()))])
+            assert len(reader.streams()) == others_see() == number + 1
+            assert path.with_name("snapshots.db-wal").exists()
+    finally:
+        reader.close()
+        writer.close()

@@ -72,7 +72,7 @@ class Memory:
     def streams(self) -> list[StreamState]:
         return [self.held[key] for key in sorted(self.held)]
 
-    def records(self, key: StreamKey, start: int = 0) -> Iterator[StoredRecord]:
+    def records(self, key: StreamKey, start: int = 0, *, bare: bool = False) -> Iterator[StoredRecord]:
         rows = sorted(self.rows.get(key, []), key=lambda row: row.sequence)
         yield from (row for row in rows if row.sequence >= start)
 

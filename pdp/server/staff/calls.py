@@ -47,7 +47,14 @@ class Calls:
 
     def answer(self, context: grpc.ServicerContext, method: str, reader: Reader, act: Callable[[], T]) -> T:
         """Return what `act` does; what it asks the store ends when the caller goes away."""
-        with self._failing(context, method), _stopped_with(context, reader):
+        with self._failing(context, method), reader.interruptible() as stop:
+
+            def end() -> None:
+                # Stopping waits for the store, which grpc's own thread must not.
+                self._closers.submit(stop)
+
+            if not context.add_callback(end):
+                stop()
             return act()
 
     def stream(
@@ -77,8 +84,7 @@ class Calls:
 
         def end() -> None:
             ended.set()
-            answers.interrupt()
-            # It waits for the answer that is being made, which grpc's own thread must not.
+            # It waits for the store and for the answer that is being made, which grpc's own thread must not.
             self._closers.submit(answers.close)
 
         if not context.add_callback(end):
@@ -157,24 +163,13 @@ class _Answers(Iterator[T]):
                 stop()
             return next(self._answers)
 
-    def interrupt(self) -> None:
-        """Stop what the store is asked now or next."""
+    def close(self) -> None:
+        """Stop what the store is asked, and end the answers once the one that is being made is there."""
         self._interrupted = True
         if self._stop is not None:
             self._stop()
-
-    def close(self) -> None:
-        """End the answers, once the one that is being made is there."""
         with self._lock:
             self._answers.close()
-
-
-@contextmanager
-def _stopped_with(context: grpc.ServicerContext, reader: Reader) -> Iterator[None]:
-    with reader.interruptible() as stop:
-        if not context.add_callback(stop):
-            stop()
-        yield
 
 
 def _owner(peer: str) -> str:

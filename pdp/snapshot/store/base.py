@@ -112,8 +112,8 @@ class Reader(Protocol):
     def streams(self) -> list[StreamState]:
         """Return every stream, sorted by key, with those whose records were dropped."""
 
-    def records(self, key: StreamKey, start: int = 0) -> Iterator[StoredRecord]:
-        """Yield a stream's records in order from a sequence on."""
+    def records(self, key: StreamKey, start: int = 0, *, bare: bool = False) -> Iterator[StoredRecord]:
+        """Yield a stream's records in order from a sequence on; `bare` ones without columns, which is faster."""
 
     def strays(self) -> int:
         """Return how many rows stand outside every known stream, where no list shows them: always 0 unless tampered."""

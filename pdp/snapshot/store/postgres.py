@@ -31,7 +31,7 @@ from pdp.snapshot.store.postgres_connection import (
     to_state,
 )
 from pdp.snapshot.store.postgres_copy import COPY_COLUMNS, CopyRows
-from pdp.snapshot.store.postgres_reader import PostgresReader
+from pdp.snapshot.store.postgres_questions import PostgresQuestions
 from pdp.snapshot.store.postgres_schema import LOCK, RIGHTS, VERSIONS
 
 WRITE_SECONDS: Final = 60.0
@@ -227,9 +227,9 @@ def open_writer(url: str) -> PostgresWriter:
     return PostgresWriter(url)
 
 
-def open_reader(url: str) -> PostgresReader:
+def open_reader(url: str) -> PostgresQuestions:
     """Open the store for queries. Raises ConfigError."""
-    return PostgresReader(url)
+    return PostgresQuestions(url)
 
 
 def open_maintainer(url: str) -> PostgresMaintainer:

@@ -32,6 +32,7 @@ COUNT_AT_MOST: Final = 10_000
 COUNT_MILLISECONDS: Final = 250
 """How far an estimate really counts before it takes the planner's word."""
 _CHUNK = 1_000
+_BARE_CHUNK = 8_000
 _PARTS_AT_ONCE = 32
 
 _SETTINGS: Final = {
@@ -125,18 +126,25 @@ class PostgresReader:
         with self._any() as connection:
             return [to_state(row) for row in connection.execute(text, binary=True)]
 
-    def records(self, key: StreamKey, start: int = 0) -> Iterator[StoredRecord]:
-        while page := self._chunk(key, start):
+    def records(self, key: StreamKey, start: int = 0, *, bare: bool = False) -> Iterator[StoredRecord]:
+        while page := self._chunk(key, start, bare=bare):
             yield from page
             start = page[-1].sequence + 1
 
-    def _chunk(self, key: StreamKey, start: int) -> list[StoredRecord]:
+    def _chunk(self, key: StreamKey, start: int, *, bare: bool) -> list[StoredRecord]:
         with self._at_once() as connection:
             held = held_states(connection, [key], lock=False).get(key)
             part = connection.execute("SELECT FROM jingxi.parts WHERE retention = %s AND day = %s", key[2:])
             if held is None or not part.rowcount:
                 return []
             first = held[0] << SEQUENCE_BITS
+            if bare:
+                text = (
+                    f"SELECT position, body, chain FROM {records_table(*key[2:])} WHERE position BETWEEN %s AND %s "
+                    "ORDER BY position LIMIT %s"
+                )
+                rows = connection.execute(text, (first | start, first | SEQUENCE_MASK, _BARE_CHUNK), binary=True)
+                return [StoredRecord(key, place & SEQUENCE_MASK, body, chain, {}) for place, body, chain in rows]
             text = (
                 f"SELECT {_ROW} FROM {records_table(*key[2:])} AS r CROSS JOIN jingxi.streams AS s "
                 "WHERE s.number = %s AND r.position BETWEEN %s AND %s ORDER BY r.position LIMIT %s"

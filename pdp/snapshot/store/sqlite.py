@@ -21,7 +21,7 @@ from pdp.snapshot.store import intake, sqlite_path
 from pdp.snapshot.store.base import Hold, StreamState
 from pdp.snapshot.store.merge import SEQUENCE_BITS
 from pdp.snapshot.store.sqlite_connection import STATE, SqliteStore, held_state, one, parts, to_state
-from pdp.snapshot.store.sqlite_reader import SqliteReader
+from pdp.snapshot.store.sqlite_questions import SqliteQuestions
 from pdp.snapshot.store.sqlite_schema import create_part, records_table
 
 _MARKS = ", ".join("?" * (len(columns.NAMES) + 3))
@@ -171,9 +171,9 @@ def open_writer(url: str) -> SqliteWriter:
     return SqliteWriter(sqlite_path(url))
 
 
-def open_reader(url: str) -> SqliteReader:
+def open_reader(url: str) -> SqliteQuestions:
     """Open the store for queries. Raises ConfigError."""
-    return SqliteReader(sqlite_path(url))
+    return SqliteQuestions(sqlite_path(url))
 
 
 def open_maintainer(url: str) -> SqliteMaintainer:

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from pdp.errors import StoreError
@@ -29,6 +30,8 @@ COUNT_AT_MOST: Final = 10_000
 COUNT_STEPS: Final = 1_000_000
 """How far an estimate counts, in records found and in steps of SQLite's machine (some tens of nanoseconds each)."""
 _CHUNK = 1_000
+_BARE_CHUNK = 8_000
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _STEPS = 10_000
 
 _COLUMNS = ", ".join(f"r.{name}" for name in columns.NAMES)
@@ -146,10 +149,24 @@ class SqliteReader:
         sql = f"SELECT {STATE} FROM streams ORDER BY node, boot, retention, day"
         return self._ask(lambda connection: [to_state(row) for row in connection.execute(sql)])
 
-    def records(self, key: StreamKey, start: int = 0) -> Iterator[StoredRecord]:
-        while page := self._ask(lambda connection, start=start: self._chunk(connection, key, start)):  # type: ignore[misc]
+    def records(self, key: StreamKey, start: int = 0, *, bare: bool = False) -> Iterator[StoredRecord]:
+        chunk = self._bare_chunk if bare else self._chunk
+        while page := self._ask(lambda connection, start=start: chunk(connection, key, start)):  # type: ignore[misc]
             yield from page
             start = page[-1].sequence + 1
+
+    @staticmethod
+    def _bare_chunk(connection: sqlite3.Connection, key: StreamKey, start: int) -> list[StoredRecord]:
+        number, _ = held_state(connection, key)
+        if number is None or key[2:] not in parts(connection):
+            return []
+        first = number << SEQUENCE_BITS
+        sql = (
+            f"SELECT position, body, chain FROM {records_table(*key[2:])} WHERE position BETWEEN ? AND ? "
+            "ORDER BY position LIMIT ?"
+        )
+        rows = connection.execute(sql, (first | start, first | SEQUENCE_MASK, _BARE_CHUNK))
+        return [StoredRecord(key, position & SEQUENCE_MASK, body, chain, _NOTHING) for position, body, chain in rows]
 
     @staticmethod
     def _chunk(connection: sqlite3.Connection, key: StreamKey, start: int) -> list[StoredRecord]:
