@@ -14,7 +14,7 @@ from pdp.errors import SpoolError
 from pdp.server import logs
 from pdp.v1 import snapshot_pb2
 
-RETENTION: Final = "medium"
+RETENTION: Final = "long"
 SYSTEM: Final = "system"
 """Who does what nobody asked for."""
 

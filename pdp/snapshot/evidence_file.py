@@ -17,6 +17,7 @@ are complete. `selection` holds single records, each with a proof; it cannot sho
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import struct
 import zlib
@@ -43,6 +44,7 @@ _NUMBER = struct.Struct(">Q")
 _MOST_BYTES = 64 * 1024 * 1024
 _DAY = 86_400 * NANOS
 _HEADER, _CHECKPOINT, _STREAM, _RECORD, _PROOF, _END = b"H", b"C", b"S", b"R", b"P", b"E"
+_SUM = "sha256"
 _KINDS = frozenset((_HEADER, _CHECKPOINT, _STREAM, _RECORD, _PROOF, _END))
 _NO_TREE = TreeState(0, ())
 T = TypeVar("T")
@@ -191,6 +193,7 @@ class _Writer:
     def __init__(self, form: str) -> None:
         self._form = form
         self._counts: Counter[str] = Counter()
+        self._sum = hashlib.sha256(MAGIC)
 
     def begin(self) -> bytes:
         return MAGIC + self.entry(_HEADER, json.dumps({"form": self._form}).encode())
@@ -198,10 +201,12 @@ class _Writer:
     def entry(self, kind: bytes, data: bytes | Message) -> bytes:
         payload = data if isinstance(data, bytes) else data.SerializeToString(deterministic=True)
         self._counts[kind.decode()] += 1
-        return _ENTRY.pack(kind, len(payload)) + payload
+        framed = _ENTRY.pack(kind, len(payload)) + payload
+        self._sum.update(framed)
+        return framed
 
     def end(self) -> bytes:
-        return self.entry(_END, json.dumps(dict(self._counts)).encode())
+        return self.entry(_END, json.dumps({**self._counts, _SUM: self._sum.hexdigest()}).encode())
 
 
 class _Entry(NamedTuple):
@@ -225,6 +230,7 @@ class EvidenceFile:
         self._nodes: dict[str, set[int]] = {}
         self.form = ""
         self.records_held = 0
+        self._is_intact = False
         self._idle: IO[bytes] | None = None
         self._index()
 
@@ -270,6 +276,14 @@ class EvidenceFile:
                 elif entry.kind == _PROOF:
                     yield self._complete(entry, signed)
 
+    def check_intact(self) -> None:
+        """Raise EvidenceError when the file is not byte for byte as it was written.
+
+        For the end of a verification that found nothing: what was changed may stand where no record is.
+        """
+        if not self._is_intact:
+            raise EvidenceError(f"the evidence file `{self._path}` is damaged: its checksum does not fit its content")
+
     def __enter__(self) -> Self:
         return self
 
@@ -303,8 +317,9 @@ class EvidenceFile:
 
     def _index(self) -> None:
         counts: Counter[str] = Counter()
-        told: dict[str, int] = {}
+        told: dict[str, Any] = {}
         key: StreamKey | None = None
+        content = hashlib.sha256(MAGIC)
         with self._open() as stream:
             for entry in self._entries(stream, 0):
                 if told:
@@ -324,11 +339,13 @@ class EvidenceFile:
                     raise self._bad(entry.offset, "a record before any stream")
                 elif entry.kind == _END:
                     told = self._parse(entry, _json)
+                    self._is_intact = told.pop(_SUM, "") == content.hexdigest()
                     if told != counts:
                         raise self._bad(entry.offset, "there are not as many entries as it says at its end")
                 if entry.kind not in (_RECORD, _STREAM):
                     key = None
                 counts[entry.kind.decode()] += 1
+                content.update(_ENTRY.pack(entry.kind, len(entry.data)) + entry.data)
             if not told:
                 raise self._bad(stream.tell(), "it is cut off; get the file again")
         self.records_held = counts["R"] + counts["P"]

@@ -47,6 +47,8 @@ def verify_selection(
             if cancelled():
                 stopped = True
                 break
+    if not findings and not stopped:
+        file.check_intact()
     return Report(
         findings=tuple(findings),
         nodes=len({key.node for key in streams}),

@@ -47,7 +47,8 @@ _POLL_SECONDS = 0.2
 class Source(Protocol):
     """What is verified: a part of `store.base.Reader`, which an evidence file offers too.
 
-    A source with an attribute `whole` that is False holds some streams only, and checkpoints that cover them.
+    A source with an attribute `whole` that is False holds some streams only, and checkpoints that cover them. One with
+    a method `check_intact` is asked by it when nothing else was found.
     """
 
     def streams(self) -> list[StreamState]:
@@ -145,7 +146,10 @@ def verify(
     `reopen`, which other processes open the source with, streams are verified in `jobs` processes. Raises EvidenceError
     when a file or a copy cannot be read, StoreError when the store is away.
     """
-    return _Verifying(source, trusted, copies, deep, progress, cancelled).run(jobs, reopen)
+    report = _Verifying(source, trusted, copies, deep, progress, cancelled).run(jobs, reopen)
+    if report.is_complete and hasattr(source, "check_intact"):
+        source.check_intact()
+    return report
 
 
 class _Verifying:

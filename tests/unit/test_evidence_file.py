@@ -171,7 +171,7 @@ def judged(path: Path) -> bool:
     return report.is_complete
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), form=st.sampled_from([1, 2]), packed=st.booleans())
 def test_a_file_cut_off_or_with_a_bit_flipped_is_never_good(
     whole: tuple[Path, bytes, bytes], data: st.DataObject, form: int, packed: bool

@@ -67,7 +67,7 @@ def test_an_operation_gets_an_id_and_a_time_of_its_own(spool: FakeSpool) -> None
     assert len({item.id for item in made}) == 50
     assert all(len(item.id) == 32 and before <= item.time_nanos <= time.time_ns() for item in made)
     assert (given.id, given.time_nanos) == ("given", 7)
-    assert {retention for retention, _ in spool.taken} == {"medium"}
+    assert {retention for retention, _ in spool.taken} == {"long"}
 
 
 def test_who_must_know_is_told_that_nothing_was_recorded(spool: FakeSpool, caplog: pytest.LogCaptureFixture) -> None:
@@ -123,7 +123,7 @@ def test_it_reaches_the_disk_of_a_real_spool(tmp_path: Path) -> None:
     operations.record(snapshot_pb2.Operation(kind="snapshot.export", success=True))
     reader = SpoolReader(folders(settings))
     (found,) = reader.read({}, 10)
-    assert (found.stream.node, found.stream.retention, found.sequence) == ("n1", "medium", 0)
+    assert (found.stream.node, found.stream.retention, found.sequence) == ("n1", "long", 0)
     assert snapshot_pb2.Record.FromString(found.body).operation.kind == "snapshot.export"
     reader.close()
     operations.close()

@@ -63,9 +63,9 @@ def check_lease(seconds: int) -> None:
         raise ValueError(f"a lease has {low} to {high} seconds")
 
 
-def prefix_end(prefix: bytes) -> bytes | None:
-    """Return the first bytes after all that begin with a prefix; None when nothing is: an empty prefix.
+def prefix_end(prefix: bytes) -> bytes:
+    """Return the first bytes after all keys that begin with a prefix.
 
     UTF-8 keeps the order of code points and never has a byte 0xFF, so the last byte can always be raised.
     """
-    return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else None
+    return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else b"\xff"

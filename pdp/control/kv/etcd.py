@@ -22,6 +22,8 @@ from pdp.control.kv.etcd_members import HAS_LEADER, EtcdTls, Member, Members, tr
 from pdp.errors import CompactedError, ConfigError, ControlStoreError, LeaseEndedError
 
 MAX_NAMESPACE: Final = 128
+# grpc-stubs does not know it.
+_EOF: Final[Any] = grpc.aio.EOF  # type: ignore[attr-defined]
 _DELETE: Final = rpc.Event.EventType.DELETE
 
 
@@ -79,8 +81,8 @@ class EtcdStore:
             request.success.append(look)
             request.failure.append(look)
 
-        async def send(member: Member, timeout: float) -> Any:
-            return await member.kv.Txn(request, timeout=timeout, metadata=HAS_LEADER)
+        async def send(member: Member, within: float) -> Any:
+            return await member.kv.Txn(request, timeout=within, metadata=HAS_LEADER)
 
         done = await (self._members.once(send) if changes else self._members.repeatable(send))
         return Committed(done.succeeded, done.header.revision)
@@ -140,17 +142,17 @@ class EtcdStore:
     async def grant(self, seconds: int) -> int:
         bounds.check_lease(seconds)
 
-        async def send(member: Member, timeout: float) -> Any:
+        async def send(member: Member, within: float) -> Any:
             return await member.lease.LeaseGrant(
-                rpc.LeaseGrantRequest(TTL=seconds), timeout=timeout, metadata=HAS_LEADER
+                rpc.LeaseGrantRequest(TTL=seconds), timeout=within, metadata=HAS_LEADER
             )
 
         # Asked twice it leaves at most a lease that nothing hangs on, which ends by itself.
         return int((await self._members.repeatable(send)).ID)
 
     async def renew(self, lease: int) -> bool:
-        async def send(member: Member, timeout: float) -> Any:
-            call = member.lease.LeaseKeepAlive(timeout=timeout, metadata=HAS_LEADER)
+        async def send(member: Member, within: float) -> Any:
+            call = member.lease.LeaseKeepAlive(timeout=within, metadata=HAS_LEADER)
             try:
                 await call.write(rpc.LeaseKeepAliveRequest(ID=lease))
                 return await call.read()
@@ -158,23 +160,21 @@ class EtcdStore:
                 call.cancel()
 
         answer = await self._members.repeatable(send)
-        if answer is grpc.aio.EOF:
+        if answer is _EOF:
             raise ControlStoreError("etcd ended the renewal of a lease without an answer")
         return bool(answer.TTL > 0)
 
     async def revoke(self, lease: int) -> None:
-        async def send(member: Member, timeout: float) -> Any:
-            return await member.lease.LeaseRevoke(
-                rpc.LeaseRevokeRequest(ID=lease), timeout=timeout, metadata=HAS_LEADER
-            )
+        async def send(member: Member, within: float) -> Any:
+            return await member.lease.LeaseRevoke(rpc.LeaseRevokeRequest(ID=lease), timeout=within, metadata=HAS_LEADER)
 
         with suppress(LeaseEndedError):
             await self._members.repeatable(send)
 
     async def compact(self, revision: int) -> None:
-        async def send(member: Member, timeout: float) -> Any:
+        async def send(member: Member, within: float) -> Any:
             return await member.kv.Compact(
-                rpc.CompactionRequest(revision=revision), timeout=timeout, metadata=HAS_LEADER
+                rpc.CompactionRequest(revision=revision), timeout=within, metadata=HAS_LEADER
             )
 
         with suppress(CompactedError):
@@ -189,9 +189,9 @@ class EtcdStore:
                 call.cancel()
 
     async def _range(self, request: Any) -> Any:
-        async def send(member: Member, timeout: float) -> Any:
+        async def send(member: Member, within: float) -> Any:
             try:
-                return await member.kv.Range(request, timeout=timeout, metadata=HAS_LEADER)
+                return await member.kv.Range(request, timeout=within, metadata=HAS_LEADER)
             except grpc.aio.AioRpcError as error:
                 if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and request.limit > 1 and _is_too_large(error):
                     raise _TooLargeError from error
@@ -231,7 +231,7 @@ def _is_too_large(error: grpc.aio.AioRpcError) -> bool:
 
 
 def _check(response: Any) -> None:
-    if response is grpc.aio.EOF:
+    if response is _EOF:
         raise ControlStoreError("etcd ended a watch")
     if response.compact_revision:
         raise CompactedError("the history of etcd no longer goes back that far")

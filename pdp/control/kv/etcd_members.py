@@ -180,7 +180,7 @@ class Members:
         """Close every channel; what is under way ends."""
         self._closed = True
         members, self._members = self._members, []
-        await asyncio.gather(*(member.channel.close() for member in members))
+        await asyncio.gather(*(member.channel.close(None) for member in members))
 
 
 def translate(error: grpc.aio.AioRpcError) -> PdpError:

@@ -1,0 +1,147 @@
+"""A place for a child: it is led out whenever the end comes, also while it comes up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from typing import Any
+
+import pytest
+
+from pdp.errors import WorkerError
+from pdp.server import control
+from pdp.server.control import Data, Frame, Kind, Link
+from pdp.server.places import Place
+
+PATIENCE = 60.0
+
+
+class Child:
+    """Answers on its end of a channel until it is told to stop or killed."""
+
+    def __init__(self, channel: socket.socket, pid: int) -> None:
+        self.pid = pid
+        self.grace: float | None = None
+        self._channel = channel.dup()
+        self._stopped = asyncio.Event()
+        self._life = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        reader, writer = await asyncio.open_unix_connection(sock=self._channel)
+        answering = asyncio.create_task(control.answer(reader, writer, self._handle))
+        stopping = asyncio.create_task(self._stopped.wait())
+        await asyncio.wait((answering, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if self.grace is not None:
+            await asyncio.wait((answering,), timeout=PATIENCE)
+        for task in (answering, stopping):
+            task.cancel()
+        await asyncio.gather(answering, stopping, return_exceptions=True)
+        writer.close()
+
+    async def _handle(self, frame: Frame) -> Data:
+        if frame.kind is Kind.STOP:
+            self.grace = json.loads(frame.payload)["grace"]
+            self._stopped.set()
+        return {}
+
+    async def wait(self) -> str:
+        await asyncio.wait((self._life,))
+        return "told to" if self.grace is not None else "killed"
+
+    def kill(self) -> None:
+        self._stopped.set()
+
+
+class Nursery:
+    """A place whose children the test sees; `may_come` lets them come up."""
+
+    def __init__(self) -> None:
+        self.children: list[Child] = []
+        self.may_come = asyncio.Event()
+        self.may_come.set()
+        self.place = Place("child", self._launch, self._prepare)
+
+    async def _launch(self, channel: socket.socket) -> Any:
+        self.children.append(Child(channel, len(self.children) + 1))
+        return self.children[-1]
+
+    async def _prepare(self, link: Link) -> None:
+        await asyncio.wait_for(self.may_come.wait(), PATIENCE)
+        await link.request(Kind.CONFIGURE, within=PATIENCE)
+        self.place.state = "ready"
+
+
+async def until(holds: Any) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not holds():
+            await asyncio.sleep(0.005)
+
+
+def test_a_child_gets_its_grace_and_none_follows() -> None:
+    async def run() -> None:
+        nursery = Nursery()
+        await nursery.place.start()
+        assert (nursery.place.pid, nursery.place.state) == (1, "ready")
+        await nursery.place.stop(7)
+        assert [child.grace for child in nursery.children] == [7]
+        assert (nursery.place.pid, nursery.place.state, nursery.place.restarts) == (0, "down", 0)
+
+    asyncio.run(run())
+
+
+def test_a_dead_child_is_followed_by_another() -> None:
+    async def run() -> None:
+        nursery = Nursery()
+        await nursery.place.start()
+        nursery.children[0].kill()
+        await until(lambda: nursery.place.pid == 2 and nursery.place.state == "ready")
+        assert (nursery.place.restarts, nursery.place.error) == (1, "killed")
+        await nursery.place.stop(1)
+        assert [child.grace for child in nursery.children] == [None, 1]
+
+    asyncio.run(run())
+
+
+def test_who_retires_is_not_followed() -> None:
+    async def run() -> None:
+        nursery = Nursery()
+        await nursery.place.start()
+        nursery.place.retire()
+        nursery.children[0].kill()
+        await until(lambda: nursery.place.state == "down")
+        await nursery.place.stop(1)
+        assert len(nursery.children) == 1
+
+    asyncio.run(run())
+
+
+def test_the_end_also_reaches_a_child_that_is_coming_up() -> None:
+    async def run() -> None:
+        nursery = Nursery()
+        await nursery.place.start()
+        nursery.may_come.clear()
+        nursery.children[0].kill()
+        await until(lambda: len(nursery.children) == 2)
+        stopping = asyncio.create_task(nursery.place.stop(3))
+        await asyncio.sleep(0)
+        nursery.may_come.set()
+        await asyncio.wait_for(stopping, PATIENCE)
+        assert [child.grace for child in nursery.children] == [None, 3]
+
+    asyncio.run(run())
+
+
+def test_a_first_child_that_does_not_come_up_is_an_error() -> None:
+    async def refuse(_: socket.socket) -> Any:
+        raise OSError("no more processes")
+
+    async def run() -> None:
+        async def prepare(_: Link) -> None: ...
+
+        place = Place("child", refuse, prepare)
+        with pytest.raises(WorkerError, match="a child does not start: no more processes"):
+            await place.start()
+        await place.stop(0)
+
+    asyncio.run(run())
