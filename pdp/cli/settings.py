@@ -12,7 +12,7 @@ import click
 from pdp.cli.exits import CommandError
 from pdp.cli.policies import plural
 from pdp.errors import ValueFormatError
-from pdp.server.config.kinds import Choice, File, Flag, Listen, Moment, Number, Whole
+from pdp.server.config.kinds import Choice, File, Flag, Listen, Moment, Number, Text, Whole
 from pdp.server.config.load import FILE_VARIABLE, Loaded, load
 from pdp.server.config.options import OPTIONS, Option
 from pdp.server.settings import Settings
@@ -68,6 +68,8 @@ def _metavar(option: Option) -> str:
             return "|".join(words)
         case Moment():
             return "RFC3339"
+        case Text():
+            return "NAME"
         case Number() if option.meta.unit:
             return option.meta.unit.upper()
         case Whole(word=word) if word:

@@ -36,6 +36,7 @@ COMMANDS: dict[str, Entry] = {
     "expire": Entry(_KEEP, "pdp.cli.snapshot_retention:expire_", "Drop the records whose time is over."),
     "hold": Entry(_KEEP, "pdp.cli.snapshot_retention:hold", "Keep the records of some days, whatever their time."),
     "archive": Entry(_KEEP, "pdp.cli.snapshot_retention:archive", "Write the records of a day to a file."),
+    "read": Entry(_KEEP, "pdp.cli.snapshot_archive:read", "List the records in such files, without a store."),
     "init-store": Entry(_KEEP, "pdp.cli.snapshot_store:init_store", "Make a store's tables and roles."),
 }
 

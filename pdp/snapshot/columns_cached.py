@@ -30,7 +30,6 @@ LONGEST: Final = 4_096
 """Bytes of an entry; longer ones hardly come twice."""
 
 _Field = descriptor_pb2.FieldDescriptorProto
-_ROOTS: Final = ("action", "context", "resource", "subject")
 
 
 def _view(pool_file: descriptor_pb2.FileDescriptorProto, real: Any, opened: Mapping[str, Any]) -> None:
@@ -42,7 +41,7 @@ def _view(pool_file: descriptor_pb2.FileDescriptorProto, real: Any, opened: Mapp
         if field.message_type is not None and field.message_type.name in opened:
             added.type, added.type_name = _Field.TYPE_MESSAGE, f".view.{field.message_type.name}"
         elif field.message_type is not None:
-            # Repeated, so that one that is empty differs from none.
+            # Repeated, so that one that is empty differs from none, and all parts of one in several parts are there.
             added.type, added.label = _Field.TYPE_BYTES, _Field.LABEL_REPEATED
         elif field.enum_type is not None:
             added.type = _Field.TYPE_INT32
@@ -51,10 +50,7 @@ def _view(pool_file: descriptor_pb2.FileDescriptorProto, real: Any, opened: Mapp
 
 
 def _make_view() -> Callable[[bytes], Any]:
-    messages = (
-        snapshot_pb2.Record, snapshot_pb2.Snapshot, decision_service_pb2.DecideRequest, types_pb2.Subject,
-        types_pb2.Action, types_pb2.Resource,
-    )  # fmt: skip
+    messages = (snapshot_pb2.Record, snapshot_pb2.Snapshot, decision_service_pb2.DecideRequest)
     opened = {message.DESCRIPTOR.name: message.DESCRIPTOR for message in messages}
     file = descriptor_pb2.FileDescriptorProto(name="view.proto", package="view", syntax="proto3")
     for descriptor in opened.values():
@@ -68,29 +64,45 @@ def _make_view() -> Callable[[bytes], Any]:
 
 
 _parse: Final = _make_view()
-_ENTRIES: Final[Mapping[str, Any]] = {
-    "action": types_pb2.Action,
-    "context": decision_service_pb2.DecideRequest,
-    "resource": types_pb2.Resource,
-    "subject": types_pb2.Subject,
-}
-_ATTRIBUTES: Final = {root: "context" if root == "context" else "attributes" for root in _ROOTS}
+_CONTEXT: Final = decision_service_pb2.DecideRequest.DESCRIPTOR.fields_by_name["context"].number << 3 | 2
 
 
 class _UnusualError(Exception):
     """Something that the fast way leaves to `columns`."""
 
 
+class _Subject(NamedTuple):
+    """What a subject comes to; texts in JSON but `id`. `attributes` are `"root.name":value,` for each, by name."""
+
+    id: str
+    roles: str
+    attributes: str
+
+
+class _Action(NamedTuple):
+    name: str
+    attributes: str
+
+
+class _Resource(NamedTuple):
+    id: str
+    type: str
+    attributes: str
+
+
 class ColumnCache:
     """Draws columns and remembers what came up. For one thread."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, dict[bytes, tuple[str, str]]] = {root: {} for root in _ROOTS}
-        self._joined: dict[str, dict[tuple[bytes, ...], str]] = {root: {} for root in _ROOTS}
+        self._subjects: dict[bytes, _Subject] = {}
+        self._actions: dict[bytes, _Action] = {}
+        self._resources: dict[bytes, _Resource] = {}
+        self._contexts: dict[tuple[bytes, ...], str] = {}
         self._verdicts: dict[tuple[bytes, ...], tuple[str, str, str]] = {}
         self._verdict: dict[bytes, tuple[str, str, str]] = {}
-        self._lists: dict[tuple[str, ...], str] = {}
-        self._texts: dict[str, str] = {}
+        self._fragments: dict[str, dict[bytes, str]] = {}
+        self._callers: dict[str, str] = {}
+        self._hashes: dict[str, str] = {}
 
     def row(self, body: bytes) -> Row:
         """Return the columns of what is to be stored: those of `columns.stored`, in the same order."""
@@ -106,66 +118,67 @@ class ColumnCache:
         if snapshot.grants or snapshot.obligations or snapshot.diagnostics:
             raise _UnusualError
         request = snapshot.facts
-        subject, action, resource = request.subject, request.action, request.resource
-        hidden, shown, rules = self._verdict_lists(snapshot.verdicts)
-        attributes = ",".join(
-            filter(
-                None,
-                (
-                    self._fragments("action", action.attributes) if action.attributes else "",
-                    self._fragments("context", request.context) if request.context else "",
-                    self._fragments("resource", resource.attributes) if resource.attributes else "",
-                    self._fragments("subject", subject.attributes) if subject.attributes else "",
-                ),
-            )
-        )
-        text = self._text
+        # The parts of a message one after another are the message.
+        data = b"".join(request.subject)
+        subject = self._subjects.get(data) or self._subject(data)
+        data = b"".join(request.action)
+        action = self._actions.get(data) or self._action(data)
+        data = b"".join(request.resource)
+        resource = self._resources.get(data) or self._resource(data)
+        entries = tuple(request.context)
+        context = self._contexts.get(entries)
+        if context is None:
+            context = self._context(entries)
+        verdicts = tuple(snapshot.verdicts)
+        hidden, shown, rules = self._verdicts.get(verdicts) or self._verdict_lists(verdicts)
+        attributes = f"{action.attributes}{context}{resource.attributes}{subject.attributes}"[:-1]
+        policy_hash, caller = snapshot.policy_hash, snapshot.caller
         facts = (
-            f'{{"action":{text(action.name)},"approvers":[],"attributes":{{{attributes}}},"grants":[],'
-            f'"hash":{text(snapshot.policy_hash)},"latency":{snapshot.latency_micros},"masked":{hidden},"obligations":[],'
-            f'"request_id":{encode_basestring(snapshot.request_id)},"resource_id":{encode_basestring(resource.id)},'
-            f'"resource_type":{text(resource.type)},"revision":{snapshot.revision},"roles":{self._list(subject.roles)},'
+            f'{{"action":{action.name},"approvers":[],"attributes":{{{attributes}}},"grants":[],'
+            f'"hash":{self._hashes.get(policy_hash) or _keep(self._hashes, policy_hash, encode_basestring(policy_hash))},'
+            f'"latency":{snapshot.latency_micros},"masked":{hidden},"obligations":[],'
+            f'"request_id":{encode_basestring(snapshot.request_id)},"resource_id":{resource.id},'
+            f'"resource_type":{resource.type},"revision":{snapshot.revision},"roles":{subject.roles},'
             f'"rules":{rules},"source":"{columns.SOURCES.get(snapshot.source, "unspecified")}","undecided":[],'
             f'"unmasked":{shown}}}'
         )
         if "\\u0000" in facts:
             facts = columns.without_zeros(facts)
-        clean = columns.clean
         return (
             snapshot.time_nanos,
-            clean(snapshot.decision_id),
+            columns.clean(snapshot.decision_id),
             "decision",
             snapshot.severity,
-            clean(subject.id),
-            clean(snapshot.caller),
-            clean(snapshot.resource_key.hex()),
+            subject.id,
+            self._callers.get(caller) or _keep(self._callers, caller, columns.clean(caller)),
+            snapshot.resource_key.hex()[: columns.LONGEST],
             facts,
         )
 
-    def _fragments(self, root: str, entries: Iterable[bytes]) -> str:
-        """Return `"root.name":value` of all attributes that JSON has a value for, by name."""
-        key = tuple(entries)
-        joined = self._joined[root].get(key)
-        if joined is None:
-            known = self._entries[root]
-            found = [known.get(entry) or self._pair(known, root, entry) for entry in key]
-            by_name = dict(sorted(found))
-            # Of a name that stands twice the last counts: that is for the real parser.
-            if len(by_name) != len(found):
-                raise _UnusualError
-            joined = _keep(self._joined[root], key, ",".join(filter(None, by_name.values())), sum(map(len, key)))
-        return joined
+    def _subject(self, data: bytes) -> _Subject:
+        real = types_pb2.Subject.FromString(data)
+        roles = columns.plain_json(list(real.roles))
+        return _keep(
+            self._subjects, data, _Subject(columns.clean(real.id), roles, self._named("subject", real.attributes))
+        )
 
-    @staticmethod
-    def _pair(known: dict[bytes, tuple[str, str]], root: str, entry: bytes) -> tuple[str, str]:
-        real = _ENTRIES[root]
-        name = _ATTRIBUTES[root]
-        tag = real.DESCRIPTOR.fields_by_name[name].number << 3 | 2
-        message = real.FromString(_varint(tag) + _varint(len(entry)) + entry)
-        ((key, value),) = getattr(message, name).items()
-        plain = columns.plain_value(value)
-        fragment = "" if plain is None else f"{encode_basestring(f'{root}.{key}')}:{columns.plain_json(plain)}"
-        return _keep(known, entry, (key, fragment), len(entry))
+    def _action(self, data: bytes) -> _Action:
+        real = types_pb2.Action.FromString(data)
+        return _keep(
+            self._actions, data, _Action(encode_basestring(real.name), self._named("action", real.attributes))
+        )
+
+    def _resource(self, data: bytes) -> _Resource:
+        real = types_pb2.Resource.FromString(data)
+        found = _Resource(
+            encode_basestring(real.id), encode_basestring(real.type), self._named("resource", real.attributes)
+        )
+        return _keep(self._resources, data, found)
+
+    def _context(self, entries: tuple[bytes, ...]) -> str:
+        data = b"".join(_varint(_CONTEXT) + _varint(len(entry)) + entry for entry in entries)
+        real = decision_service_pb2.DecideRequest.FromString(data)
+        return _keep(self._contexts, entries, self._named("context", real.context))
 
     def _verdict_lists(self, verdicts: Iterable[bytes]) -> tuple[str, str, str]:
         """Return the fields that are masked and those that are shown, and the rules."""

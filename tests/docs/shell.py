@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from pathlib import Path
 from tests.docs.pages import ROOT, Command
 
 PATIENCE = 60
+# How long a command about snapshots may need until it shows what the page shows: longer than between checkpoints.
+SOON = 30
 # Where pages say that the service and its admin port listen. Tests run it on ports of its own.
 ADDRESS = "127.0.0.1:7070"
 ADMIN = "127.0.0.1:7071"
@@ -38,7 +41,7 @@ class Shell:
         self._services: list[subprocess.Popen[str]] = []
         self._address = ADDRESS
         self._admin = ADMIN
-        self._data = ""
+        self._data = str(folder / "data")
         for name in COPIED:
             source, target = ROOT / name, folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -68,26 +71,36 @@ class Shell:
             # So that `echo $?` tells what the command before it returned.
             text = command.text.replace(ADDRESS, self._address).replace(ADMIN, self._admin)
             script = f"(exit {self._code}); {text}"
-            environ = _environment() | ({"PDP_DATA": self._data} if self._data else {})
-            if words[:2] == ["pdp", "status"]:  # which asks at the default address
-                environ["PDP_ADMIN_LISTEN"] = self._admin
-            done = subprocess.run(
-                ["bash", "-c", script], cwd=self.folder, env=environ, timeout=PATIENCE, check=False,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
-            )  # fmt: skip
-            self._code = done.returncode
-            output = done.stdout.replace(self._address, ADDRESS).replace(self._admin, ADMIN)
+            # Records reach the store, and checkpoints are signed, a moment after the answers: people look again.
+            until = time.monotonic() + (SOON if words[:2] == ["pdp", "snapshot"] else 0)
+            output = self._once(words, script)
+            while time.monotonic() < until and (self._code or not is_as_shown(command.output or "…", output)):
+                time.sleep(0.5)
+                output = self._once(words, script)
         if command.output.strip():
             assert is_as_shown(command.output, output), (
                 f"`{command.text}` wrote\n{output}\ninstead of\n{command.output}"
             )
         return self._code
 
+    def _once(self, words: list[str], script: str) -> str:
+        """Run a script, keep its exit code and return what it wrote."""
+        environ = _environment() | {"PDP_DATA": self._data}
+        if words[:2] == ["pdp", "status"]:  # which asks at the default address
+            environ["PDP_ADMIN_LISTEN"] = self._admin
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=self.folder, env=environ, timeout=PATIENCE, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
+        )  # fmt: skip
+        self._code = done.returncode
+        return done.stdout.replace(self._address, ADDRESS).replace(self._admin, ADMIN)
+
     def _serve(self, text: str) -> str:
         """Start a service that stays until the page ends, and return its line of readiness."""
         assert "--listen" not in text, "a page shows the service at its default address"
         ready = self.folder / "serve.json"
-        self._data = tempfile.mkdtemp(prefix="data-", dir=self.folder)
+        if self._services:  # no two of them share a data folder
+            self._data = tempfile.mkdtemp(prefix="data-", dir=self.folder)
         own = ["--listen", "127.0.0.1:0", "--drain", "0", "--ready-file", str(ready), "--data", self._data]
         arguments = [*shlex.split(text)[1:], *own]
         command = [sys.executable, "-m", "pdp.cli", *arguments]

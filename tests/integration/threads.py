@@ -33,7 +33,7 @@ async def launch_shipper_thread(channel: socket.socket, descriptors: Sequence[in
 
 
 class _Thread:
-    def __init__(self, channel: socket.socket, life: Coroutine[Any, Any, None]) -> None:
+    def __init__(self, channel: socket.socket, life: Coroutine[Any, Any, object]) -> None:
         self.pid = next(_NUMBERS)
         self._channel = channel
         self._thread = threading.Thread(target=lambda: asyncio.run(life), daemon=True)

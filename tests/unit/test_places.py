@@ -58,24 +58,22 @@ class Nursery:
 
     def __init__(self) -> None:
         self.children: list[Child] = []
+        self.launched: asyncio.Queue[Child] = asyncio.Queue()
+        self.ready: asyncio.Queue[int] = asyncio.Queue()
         self.may_come = asyncio.Event()
         self.may_come.set()
         self.place = Place("child", self._launch, self._prepare)
 
     async def _launch(self, channel: socket.socket) -> Any:
         self.children.append(Child(channel, len(self.children) + 1))
+        self.launched.put_nowait(self.children[-1])
         return self.children[-1]
 
     async def _prepare(self, link: Link) -> None:
         await asyncio.wait_for(self.may_come.wait(), PATIENCE)
         await link.request(Kind.CONFIGURE, within=PATIENCE)
         self.place.state = "ready"
-
-
-async def until(holds: Any) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not holds():
-            await asyncio.sleep(0.005)
+        self.ready.put_nowait(self.place.pid)
 
 
 def test_a_child_gets_its_grace_and_none_follows() -> None:
@@ -95,7 +93,7 @@ def test_a_dead_child_is_followed_by_another() -> None:
         nursery = Nursery()
         await nursery.place.start()
         nursery.children[0].kill()
-        await until(lambda: nursery.place.pid == 2 and nursery.place.state == "ready")
+        assert [await asyncio.wait_for(nursery.ready.get(), PATIENCE) for _ in range(2)] == [1, 2]
         assert (nursery.place.restarts, nursery.place.error) == (1, "killed")
         await nursery.place.stop(1)
         assert [child.grace for child in nursery.children] == [None, 1]
@@ -109,9 +107,9 @@ def test_who_retires_is_not_followed() -> None:
         await nursery.place.start()
         nursery.place.retire()
         nursery.children[0].kill()
-        await until(lambda: nursery.place.state == "down")
+        await nursery.children[0].wait()
         await nursery.place.stop(1)
-        assert len(nursery.children) == 1
+        assert (len(nursery.children), nursery.place.state) == (1, "down")
 
     asyncio.run(run())
 
@@ -122,7 +120,8 @@ def test_the_end_also_reaches_a_child_that_is_coming_up() -> None:
         await nursery.place.start()
         nursery.may_come.clear()
         nursery.children[0].kill()
-        await until(lambda: len(nursery.children) == 2)
+        for _ in range(2):
+            await asyncio.wait_for(nursery.launched.get(), PATIENCE)
         stopping = asyncio.create_task(nursery.place.stop(3))
         await asyncio.sleep(0)
         nursery.may_come.set()

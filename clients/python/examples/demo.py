@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import demo_records
 from demo_labels import Labels
 from demo_scenes import EVENING, MORNING, SCENES, Grant, Scene, View
 from demo_service import Service, ServiceError
@@ -54,6 +55,7 @@ class Bank:
         ]
         for service in self.services:
             service.ready()
+        self.asked = [0] * len(self.services)
         self._clients = [stack.enter_context(Client(service.address, deadline=30)) for service in self.services]
 
     def play(self, scene: Scene) -> Shown:
@@ -74,6 +76,7 @@ class Bank:
             action=Action(view.action), context=view.context, grant_ids=view.grant_ids,
         )  # fmt: skip
         decisions = [part.decision for part in masked.decisions if part.decision]
+        self.asked[view.evening] += len(decisions)
         verdicts = [verdict for decision in decisions for verdict in decision.verdicts]
         items = tuple(_cells(scene, item, message, masked) for item in _items(scene, message))
         for found in itertools.chain.from_iterable(items if view.clear is not None else ()):
@@ -104,6 +107,23 @@ class Bank:
                 Text(time, time) if name == "time" else self._labels.value(f"context.{name}", view.context[name])
             )
         return Text(" · ".join(fact.zh for fact in facts), " · ".join(fact.en for fact in facts))
+
+    def recorded(self) -> tuple[Text, tuple[demo_records.Record, ...]]:
+        """Stop the services; return what they recorded in words, and the newest of it. Raises ServiceError."""
+        found = [demo_records.read(service, asked) for service, asked in zip(self.services, self.asked, strict=True)]
+        for service in self.services:
+            service.stop()
+        said = {tongue: demo_records.verify([s.data for s in self.services], tongue) for tongue in ("zh", "en")}
+        decisions, flagged = sum(one.decisions for one in found), sum(one.flagged for one in found)
+        zh = (
+            f"{decisions} 次裁决都有快照，{flagged} 次明文显示了 C2 或 C3 字段，最近几次如上。"
+            f"两个节点停止后核对：\n{said['zh']}"
+        )
+        en = (
+            f"{decisions} decisions are recorded, {flagged} of them showed a field of C2 or C3 in clear; the newest "
+            f"ones stand above. Both nodes stopped, and verified:\n{said['en']}"
+        )
+        return Text(zh, en), found[0].newest
 
     def _give(self, grant: Grant) -> None:
         self._grants.append(grant)
@@ -150,7 +170,7 @@ def _summary(shown: Sequence[Shown]) -> Text:
     fields, masked = sum(look.fields for look in looks), sum(look.masked for look in looks)
     zh = f"{len(shown)} 个场景，{len(looks)} 次查看，裁决 {fields} 个字段值：脱敏 {masked}，展示 {fields - masked}。"
     en = f"{len(shown)} scenes, {len(looks)} looks, {fields} values decided: {masked} masked, {fields - masked} shown. "
-    return Text(zh + "服务已正常停止。", en + "The service has stopped.")
+    return Text(zh.rstrip(), en.rstrip())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -190,7 +210,8 @@ def _show(out: Writer) -> list[Shown]:
         for scene in SCENES:
             shown.append(bank.play(scene))
             out.scene(shown[-1])
-    out.summary(_summary(shown))
+        out.summary(_summary(shown))
+        out.records(*bank.recorded())
     return shown
 
 

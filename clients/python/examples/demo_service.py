@@ -32,6 +32,7 @@ class Service:
         self.address = ""
         self.revision = 0
         self.policy_hash = ""
+        self.data = ready_file.with_suffix(".data")
         self._ready_file = ready_file
         self._log: list[str] = []
         # The entries of its log, and `stdout` for each line there; None when the process has ended.
@@ -39,7 +40,7 @@ class Service:
         command = [
             sys.executable, "-m", "pdp.cli", "serve", "--policies", policies, "--grants", grants, "--clock", clock,
             "--listen", "127.0.0.1:0", "--ready-file", ready_file, "--drain", "0",
-            "--data", ready_file.with_suffix(".data"),
+            "--data", self.data, "--node", ready_file.stem,
         ]  # fmt: skip
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
@@ -53,7 +54,7 @@ class Service:
 
     def __exit__(self, kind: object, *_: object) -> None:
         try:
-            self._stop()
+            self.stop()
         except ServiceError:
             if kind is None:  # else what went wrong before is the better story
                 raise
@@ -88,6 +89,11 @@ class Service:
     def _read_output(self) -> None:
         for _ in _lines(self._process.stdout):
             self._entries.put({"event": "stdout"})
+
+    def stop(self) -> None:
+        """End it; what it recorded is then in its store. Raises ServiceError."""
+        if self._process.poll() is None:
+            self._stop()
 
     def _stop(self) -> None:
         self._process.terminate()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from demo_records import Record
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
@@ -20,6 +21,14 @@ DEFAULT_MASK = Text("没有规则开放，按字典默认脱敏", "no rule opens
 DEFAULT_CLEAR = Text("没有规则遮盖，按字典默认展示", "no rule masks it: shown by the dictionary's default")
 OBLIGATIONS = Text("同时要求", "also required")
 DIAGNOSTICS = Text("提示", "diagnostics")
+RECORDED = (
+    Text("快照", "snapshot"),
+    Text("级别", "level"),
+    Text("谁 ← 授权人", "who ← approver"),
+    Text("对象", "of whom"),
+    Text("明文显示", "shown in clear"),
+)
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,22 @@ class Writer:
         """Write the last lines of all."""
         self._console.print()
         self._console.rule(style="cyan")
+        self._console.print(Line("\n".join(self._texts(text)), "bold"))
+
+    def records(self, text: Text, newest: Sequence[Record]) -> None:
+        """Write what was recorded."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="")
+        for name in RECORDED:
+            table.add_column("\n".join(self._texts(name)), overflow="fold")
+        for record in newest:
+            shown = ", ".join(record.shown[:_SHOWN])
+            if len(record.shown) > _SHOWN:
+                shown += f" + {len(record.shown) - _SHOWN}"
+            who = f"{record.subject} {record.action}" + (f" ← {record.approver}" if record.approver else "")
+            table.add_row(f"…{record.id[-8:]}", Line(record.level, "yellow"), who, record.resource, shown)
+        self._console.print()
+        self._console.print(table)
+        self._console.print()
         self._console.print(Line("\n".join(self._texts(text)), "bold"))
 
     def _texts(self, text: Text) -> list[str]:

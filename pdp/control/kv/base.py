@@ -10,7 +10,7 @@ revision 1 or, where others use it too, at any higher one; revisions may skip nu
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -104,7 +104,7 @@ class KeyValueStore(Protocol):
     async def revision(self) -> int:
         """Return the newest revision: the periodic look that makes up for a watch that missed something."""
 
-    def watch(self, prefix: str, after: int) -> AsyncIterator[Sequence[Event]]:
+    def watch(self, prefix: str, after: int) -> AsyncGenerator[Sequence[Event], None]:
         """Yield what changed after a revision, the events of one revision together and in order, until closed.
 
         It is a hint: it may end with ControlStoreError at any time. Raises CompactedError when the history no longer

@@ -9,7 +9,7 @@ linearizable: a majority confirms it. All keys stand below a prefix, so that oth
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -91,7 +91,7 @@ class EtcdStore:
         found = await self._range(rpc.RangeRequest(key=self._namespace, count_only=True))
         return int(found.header.revision)
 
-    async def watch(self, prefix: str, after: int) -> AsyncIterator[Sequence[Event]]:
+    async def watch(self, prefix: str, after: int) -> AsyncGenerator[Sequence[Event], None]:
         bounds.check_watch(prefix, after)
         member = await self._members.ready()
         # From `after` itself, though that is known: then etcd says so when it is compacted. From the next one on, etcd

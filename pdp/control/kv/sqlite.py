@@ -9,7 +9,7 @@ processes share and nobody can set; when the machine starts anew, each lease tha
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class SqliteStore:
-    """See `base.KeyValueStore`. The file stands best in a folder of its own, for every change in there wakes watches."""
+    """See `base.KeyValueStore`. The file wants a folder of its own, for every change in there wakes the watches."""
 
     def __init__(self, path: Path, *, timeout: float = 5.0, clock: Clock | None = None) -> None:
         """Take where the file is, or is to be, the seconds a call may take and the clock of leases.
@@ -55,7 +55,7 @@ class SqliteStore:
     async def revision(self) -> int:
         return await self._read(lambda tables: tables.revision())
 
-    async def watch(self, prefix: str, after: int) -> AsyncIterator[Sequence[Event]]:
+    async def watch(self, prefix: str, after: int) -> AsyncGenerator[Sequence[Event], None]:
         bounds.check_watch(prefix, after)
         async with contextlib.aclosing(self._begun().watch(prefix, after)) as events:
             async for one in events:
@@ -73,6 +73,8 @@ class SqliteStore:
 
     async def compact(self, revision: int) -> None:
         await self._write(lambda tables: tables.compact(revision))
+        while await self._write(lambda tables: tables.forget()):
+            pass
 
     async def close(self) -> None:
         self._closed = True

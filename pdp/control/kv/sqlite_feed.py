@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -41,8 +41,10 @@ class Feed:
         self._path = path
         self._reader = reader
         self._writer = writer
-        self._head = 0
+        # Where the watches' common reading has come to; None while nobody watches.
+        self._head: int | None = None
         self._latest = Changes(0, 0, ())
+        self._stale = True
         self._news = _News()
         self._hint = asyncio.Event()
         self._stop = asyncio.Event()
@@ -67,15 +69,16 @@ class Feed:
         tasks = [task for task in (self._life, self._listening) if task is not None]
         await asyncio.gather(*tasks)
 
-    async def watch(self, prefix: str, after: int) -> AsyncIterator[Sequence[Event]]:
+    async def watch(self, prefix: str, after: int) -> AsyncGenerator[Sequence[Event], None]:
         """See `KeyValueStore.watch`."""
         self.start()
-        if self._listening is None:
-            self._listening = asyncio.create_task(self._listen())
         self._watchers += 1
+        self._hint.set()
         try:
             # The first look is by itself: the others' news may be of another time.
             changes = await self._reader.ask(lambda tables: tables.changes(prefix, after))
+            if self._listening is None and not self._stop.is_set():
+                self._listening = asyncio.create_task(self._listen())
             while not self._stop.is_set():
                 for events in changes.revisions:
                     yield events
@@ -86,6 +89,8 @@ class Feed:
                 changes = found
         finally:
             self._watchers -= 1
+            if not self._watchers:
+                self._head, self._latest, self._stale = None, Changes(0, 0, ()), True
 
     async def _next(self, prefix: str, after: int) -> Changes | None:
         """Return the next changes, once there are some; None when the store is closed."""
@@ -98,7 +103,7 @@ class Feed:
                     if events[0].revision > after
                 )
                 return Changes(after, latest.upto, [events for events in revisions if events])
-            if after < self._head:
+            if self._head is not None and after < self._head:
                 # Slow, or behind from the start: it reads by itself, at its own pace.
                 return await self._reader.ask(lambda tables: tables.changes(prefix, after))
             await news.come.wait()
@@ -125,19 +130,23 @@ class Feed:
 
     async def _look(self) -> None:
         """Take up what is new, until nothing is."""
-        while not self._stop.is_set() and await self._reader.ask(lambda tables: tables.is_changed()):
-            while True:
-                after = self._head
-                try:
-                    changes = await self._reader.ask(lambda tables, after=after: tables.changes("", after))
-                except CompactedError:
-                    # Each watch finds out by itself whether it is concerned.
-                    head = await self._reader.ask(lambda tables: tables.revision())
-                    changes = Changes(head, head, ())
-                if changes.upto == after:
-                    break
+        self._stale = await self._reader.ask(lambda tables: tables.is_changed()) or self._stale
+        while self._stale and self._watchers and not self._stop.is_set():
+            changes = await self._read(self._head)
+            # Whoever was last to watch may have left meanwhile.
+            self._stale = not self._watchers or changes.upto != self._head
+            if self._stale and self._watchers:
                 self._head, self._latest = changes.upto, changes
                 self._tell(None)
+
+    async def _read(self, head: int | None) -> Changes:
+        if head is not None:
+            after = head
+            with contextlib.suppress(CompactedError):
+                return await self._reader.ask(lambda tables: tables.changes("", after))
+        # From here on; each watch reads by itself what came before, or finds that it is forgotten.
+        head = await self._reader.ask(lambda tables: tables.revision())
+        return Changes(head, head, ())
 
     def _tell(self, error: ControlStoreError | None) -> None:
         news, self._news = self._news, _News()
@@ -155,7 +164,7 @@ class Feed:
                     async for changes in events:
                         if changes:
                             self._hint.set()
-            except OSError:
+            except (OSError, RuntimeError):
                 # No file events here: the looks that come anyway do without.
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), 10)

@@ -22,6 +22,11 @@ PAGE_BYTES: Final = 8 * 1024 * 1024
 """Bytes of values after which a page or a batch of changes ends early."""
 BATCH: Final = 1_000
 _CHUNK: Final = 500
+_SUPERSEDED: Final = (
+    "SELECT id FROM history AS h WHERE id < :bound AND EXISTS "
+    "(SELECT 1 FROM history AS n WHERE n.key = h.key AND n.id > h.id AND n.id < :bound) LIMIT :chunk"
+)
+_REMOVALS: Final = "SELECT id FROM history WHERE id < :bound AND value IS NULL LIMIT :chunk"
 _COLUMNS: Final = "h.key, h.value, h.version, h.created, h.id, h.lease"
 
 
@@ -151,7 +156,7 @@ class Tables:
             met = connection.execute(
                 "UPDATE leases SET deadline = ? + seconds * 1000000000 WHERE id = ?", (self._clock.now(), lease)
             )
-            return bool(met.rowcount)
+            return met.rowcount == 1
 
     def revoke(self, lease: int) -> None:
         """See `KeyValueStore.revoke`."""
@@ -164,27 +169,23 @@ class Tables:
             pass
 
     def compact(self, revision: int) -> None:
-        """See `KeyValueStore.compact`. In short transactions, so that others may come between."""
+        """Refuse what lies before a revision from now on; `forget` removes it."""
         with self._writing() as connection:
             head, compacted = _state(connection)
             if revision > head:
                 raise ControlStoreError(f"revision {revision} is still to come, the store is at {head}")
-            if revision <= compacted:
-                return
-            connection.execute("UPDATE state SET compacted = ?", (revision,))
-        bound = _first(revision + 1)
-        # INVARIANT: what a removal supersedes goes before the removal, or the key would be there again.
-        superseded = (
-            "SELECT id FROM history AS h WHERE id < :bound AND EXISTS "
-            "(SELECT 1 FROM history AS n WHERE n.key = h.key AND n.id > h.id AND n.id < :bound) LIMIT :chunk"
-        )
-        removals = "SELECT id FROM history WHERE id < :bound AND value IS NULL LIMIT :chunk"
-        for condemned in (superseded, removals):
-            met = _CHUNK
-            while met == _CHUNK:
-                with self._transaction("IMMEDIATE") as connection:
-                    sql = f"DELETE FROM history WHERE id IN ({condemned})"  # noqa: S608 - our own text
-                    met = connection.execute(sql, {"bound": bound, "chunk": _CHUNK}).rowcount
+            if revision > compacted:
+                connection.execute("UPDATE state SET compacted = ?", (revision,))
+
+    def forget(self) -> bool:
+        """Remove some of what is refused; tell whether there is more. Short, so that others may come between."""
+        with self._transaction("IMMEDIATE") as connection:
+            bound = {"bound": _first(_state(connection)[1] + 1), "chunk": _CHUNK}
+            # INVARIANT: what a removal supersedes goes before the removal, or the key would be there again.
+            for condemned in (_SUPERSEDED, _REMOVALS):
+                if connection.execute(f"DELETE FROM history WHERE id IN ({condemned})", bound).rowcount:  # noqa: S608
+                    return True
+        return False
 
     def changes(self, prefix: str, after: int) -> Changes:
         """Return what changed after a revision, whole revisions of about as much as a page. Raises CompactedError."""
@@ -210,7 +211,7 @@ class Tables:
     def is_changed(self) -> bool:
         """Tell whether another connection committed since this was last asked: the first time it is so."""
         seen = self._run(lambda connection: connection.execute("PRAGMA data_version").fetchone()[0])
-        changed = seen != self._seen
+        changed: bool = seen != self._seen
         self._seen = seen
         return changed
 

@@ -1,0 +1,87 @@
+"""What the demonstration left in the record: the decisions that showed the most, and whether all of it is unchanged."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from demo_service import PATIENCE, Service, ServiceError
+
+FLAGGED = "flagged"
+DECISIONS = 'kind == "decision"'
+_NEWEST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A decision as its record tells it; `resource` is the resource's type and the beginning of its keyed hash."""
+
+    id: str
+    subject: str
+    action: str
+    resource: str
+    level: str
+    shown: tuple[str, ...]
+    approver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records of one node: how many there are, how many of them are flagged, and the newest of those."""
+
+    decisions: int
+    flagged: int
+    newest: tuple[Record, ...]
+
+
+def pdp(*arguments: str) -> str:
+    """Run a command of `pdp` and return what it prints. Raises ServiceError."""
+    command = [sys.executable, "-m", "pdp.cli", *arguments]
+    done = subprocess.run(  # noqa: S603 - our own command
+        command, capture_output=True, text=True, encoding="utf-8", timeout=PATIENCE, check=False
+    )
+    if done.returncode:
+        raise ServiceError(f"`pdp {' '.join(arguments)}` ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def read(service: Service, decisions: int) -> Records:
+    """Return a node's records once so many decisions have reached its store. Raises ServiceError."""
+    end = time.monotonic() + PATIENCE
+    while len(found := _listed(service, DECISIONS)) < decisions:
+        if time.monotonic() > end:
+            raise ServiceError(f"{len(found)} of {decisions} decisions are in the store after {PATIENCE:.0f} s")
+    flagged = _listed(service, FLAGGED)
+    return Records(len(found), len(flagged), tuple(map(_record, flagged[:_NEWEST])))
+
+
+def _listed(service: Service, condition: str) -> list[Any]:
+    lines = pdp("snapshot", "list", "--data", str(service.data), "--filter", condition, "--all", "--json").splitlines()
+    return [json.loads(line)["record"]["snapshot"] for line in lines]
+
+
+def _record(snapshot: Any) -> Record:
+    facts = snapshot["facts"]
+    shown = [verdict for verdict in snapshot["verdicts"] if verdict["effect"] == "EFFECT_UNMASK"]
+    key = base64.b64decode(snapshot["resourceKey"]).hex()
+    return Record(
+        id=snapshot["decisionId"],
+        subject=facts["subject"]["id"],
+        action=facts["action"]["name"],
+        resource=f"{facts['resource']['type']} #{key[:8]}",
+        level=max(verdict["level"] for verdict in shown),
+        shown=tuple(field for verdict in shown for field in verdict["fields"]),
+        approver=", ".join(grant["approver"] or grant["kind"] for grant in snapshot["grants"]),
+    )
+
+
+def verify(folders: Sequence[Path], language: str) -> str:
+    """Return what verification says of the stores of stopped nodes. Raises ServiceError when something is wrong."""
+    return "\n".join(pdp("snapshot", "verify", "--data", str(data), "--lang", language).strip() for data in folders)
