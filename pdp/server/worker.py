@@ -23,7 +23,7 @@ from pdp.engine.decision_ids import DecisionIds
 from pdp.engine.program import Program
 from pdp.engine.recording import MakeRecorder
 from pdp.errors import ConfigError, WorkerError
-from pdp.server import clock, control, logs
+from pdp.server import clock, control, logs, spools
 from pdp.server.address import Address
 from pdp.server.callers import Registry
 from pdp.server.control import Data, Frame, Kind
@@ -45,7 +45,7 @@ from pdp.server.transports.base import Transport, TransportOptions
 from pdp.server.transports.calls import Calls
 from pdp.snapshot.recorder import recorder
 from pdp.snapshot.resource_keys import ResourceKeys
-from pdp.snapshot.spool import Spool, SpoolAlarm, SpoolLimits
+from pdp.snapshot.spool import Spool
 from pdp.v1 import bundle_pb2
 
 # How long a call waits for its turn while a version is compiled or a long call runs.
@@ -126,7 +126,7 @@ class Worker:
         core = DecisionCore(self._holder, tell)
         if settings.audit.durability != "off":
             self._recorder = recorder(ResourceKeys.read(resource_keys(settings)))
-            self._spool = open_spool(settings)
+            self._spool = spools.open_spool(settings)
             self._journal = Journal(self._spool, journal_rules(settings.audit))
         self._metrics = WorkerMetrics([*core.methods, STREAM])
         self._calls = Calls(
@@ -205,19 +205,6 @@ class Worker:
             await asyncio.to_thread(self._calls.close)
         self._loader.shutdown(wait=False, cancel_futures=True)
         self.stopped.set()
-
-
-def open_spool(settings: Settings) -> Spool:
-    """Return a spool of this process in the data folder. Raises SpoolError."""
-    audit = settings.audit
-    limits = SpoolLimits(max_bytes=audit.spool_bytes, second_folder=audit.second_spool)
-    folder = settings.data_folder / "spool"
-    return Spool(folder, node=settings.node_name, algorithm=audit.hash, limits=limits, alarm=_tell_alarm)
-
-
-def _tell_alarm(alarm: SpoolAlarm) -> None:
-    level = logging.INFO if alarm.details.get("to") == "NORMAL" else logging.ERROR
-    logs.event(log, level, f"spool.{alarm.kind}", alarm.message, **alarm.details)
 
 
 def journal_rules(audit: Audit) -> JournalRules:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from json.encoder import encode_basestring
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from google.protobuf import descriptor_pb2, message_factory
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -23,6 +23,7 @@ Row = tuple[int, str, str, int, str, str, str, str]
 """The columns in the order of `columns.NAMES`."""
 
 T = TypeVar("T")
+K = TypeVar("K", bytes, str, tuple[bytes, ...], tuple[str, ...])
 
 MOST: Final = 16_384
 """Entries of a cache; then it begins anew."""
@@ -49,22 +50,30 @@ def _view(pool_file: descriptor_pb2.FileDescriptorProto, real: Any, opened: Mapp
             added.type = field.type
 
 
-def _make_view() -> Callable[[bytes], Any]:
+def _make_views() -> Mapping[str, Callable[[bytes], Any]]:
+    """Return the parsers of the views by the names of their messages."""
     messages = (snapshot_pb2.Record, snapshot_pb2.Snapshot, decision_service_pb2.DecideRequest)
+    parties = (types_pb2.Subject, types_pb2.Action, types_pb2.Resource)
     opened = {message.DESCRIPTOR.name: message.DESCRIPTOR for message in messages}
     file = descriptor_pb2.FileDescriptorProto(name="view.proto", package="view", syntax="proto3")
-    for descriptor in opened.values():
-        _view(file, descriptor, opened)
+    for message in (*messages, *parties):
+        _view(file, message.DESCRIPTOR, opened)
     pool = DescriptorPool()
     pool.Add(file)
-    parse: Callable[[bytes], Any] = message_factory.GetMessageClass(
-        pool.FindMessageTypeByName("view.Record")
-    ).FromString
-    return parse
+    return {
+        view.name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"view.{view.name}")).FromString
+        for view in file.message_type
+    }
 
 
-_parse: Final = _make_view()
-_CONTEXT: Final = decision_service_pb2.DecideRequest.DESCRIPTOR.fields_by_name["context"].number << 3 | 2
+_VIEWS: Final = _make_views()
+_parse: Final = _VIEWS["Record"]
+_ENTRIES: Final[Mapping[str, Any]] = {
+    "action": types_pb2.Action,
+    "context": decision_service_pb2.DecideRequest,
+    "resource": types_pb2.Resource,
+    "subject": types_pb2.Subject,
+}
 
 
 class _UnusualError(Exception):
@@ -72,21 +81,18 @@ class _UnusualError(Exception):
 
 
 class _Subject(NamedTuple):
-    """What a subject comes to; texts in JSON but `id`. `attributes` are `"root.name":value,` for each, by name."""
+    """What a subject comes to. Attributes are JSON, `"root.name":value,` for each, by name."""
 
     id: str
     roles: str
     attributes: str
 
 
-class _Action(NamedTuple):
+class _Party(NamedTuple):
+    """What an action or a resource comes to, as JSON; an action has a name and no id."""
+
     name: str
-    attributes: str
-
-
-class _Resource(NamedTuple):
     id: str
-    type: str
     attributes: str
 
 
@@ -95,14 +101,14 @@ class ColumnCache:
 
     def __init__(self) -> None:
         self._subjects: dict[bytes, _Subject] = {}
-        self._actions: dict[bytes, _Action] = {}
-        self._resources: dict[bytes, _Resource] = {}
+        self._actions: dict[bytes, _Party] = {}
+        self._resources: dict[bytes, _Party] = {}
         self._contexts: dict[tuple[bytes, ...], str] = {}
+        self._entries: dict[str, dict[bytes, tuple[str, str]]] = {root: {} for root in _ENTRIES}
         self._verdicts: dict[tuple[bytes, ...], tuple[str, str, str]] = {}
         self._verdict: dict[bytes, tuple[str, str, str]] = {}
-        self._fragments: dict[str, dict[bytes, str]] = {}
-        self._callers: dict[str, str] = {}
-        self._hashes: dict[str, str] = {}
+        self._lists: dict[tuple[str, ...], str] = {}
+        self._texts: dict[str, str] = {}
 
     def row(self, body: bytes) -> Row:
         """Return the columns of what is to be stored: those of `columns.stored`, in the same order."""
@@ -132,13 +138,12 @@ class ColumnCache:
         verdicts = tuple(snapshot.verdicts)
         hidden, shown, rules = self._verdicts.get(verdicts) or self._verdict_lists(verdicts)
         attributes = f"{action.attributes}{context}{resource.attributes}{subject.attributes}"[:-1]
-        policy_hash, caller = snapshot.policy_hash, snapshot.caller
         facts = (
             f'{{"action":{action.name},"approvers":[],"attributes":{{{attributes}}},"grants":[],'
-            f'"hash":{self._hashes.get(policy_hash) or _keep(self._hashes, policy_hash, encode_basestring(policy_hash))},'
+            f'"hash":{self._text(snapshot.policy_hash)},'
             f'"latency":{snapshot.latency_micros},"masked":{hidden},"obligations":[],'
             f'"request_id":{encode_basestring(snapshot.request_id)},"resource_id":{resource.id},'
-            f'"resource_type":{resource.type},"revision":{snapshot.revision},"roles":{subject.roles},'
+            f'"resource_type":{resource.name},"revision":{snapshot.revision},"roles":{subject.roles},'
             f'"rules":{rules},"source":"{columns.SOURCES.get(snapshot.source, "unspecified")}","undecided":[],'
             f'"unmasked":{shown}}}'
         )
@@ -150,70 +155,77 @@ class ColumnCache:
             "decision",
             snapshot.severity,
             subject.id,
-            self._callers.get(caller) or _keep(self._callers, caller, columns.clean(caller)),
+            columns.clean(snapshot.caller),
             snapshot.resource_key.hex()[: columns.LONGEST],
             facts,
         )
 
     def _subject(self, data: bytes) -> _Subject:
-        real = types_pb2.Subject.FromString(data)
-        roles = columns.plain_json(list(real.roles))
-        return _keep(
-            self._subjects, data, _Subject(columns.clean(real.id), roles, self._named("subject", real.attributes))
-        )
+        view = _VIEWS["Subject"](data)
+        attributes = self._fragments("subject", tuple(view.attributes))
+        return _keep(self._subjects, data, _Subject(columns.clean(view.id), self._list(view.roles), attributes))
 
-    def _action(self, data: bytes) -> _Action:
-        real = types_pb2.Action.FromString(data)
-        return _keep(
-            self._actions, data, _Action(encode_basestring(real.name), self._named("action", real.attributes))
-        )
+    def _action(self, data: bytes) -> _Party:
+        view = _VIEWS["Action"](data)
+        found = _Party(self._text(view.name), "", self._fragments("action", tuple(view.attributes)))
+        return _keep(self._actions, data, found)
 
-    def _resource(self, data: bytes) -> _Resource:
-        real = types_pb2.Resource.FromString(data)
-        found = _Resource(
-            encode_basestring(real.id), encode_basestring(real.type), self._named("resource", real.attributes)
-        )
-        return _keep(self._resources, data, found)
+    def _resource(self, data: bytes) -> _Party:
+        view = _VIEWS["Resource"](data)
+        attributes = self._fragments("resource", tuple(view.attributes))
+        return _keep(self._resources, data, _Party(self._text(view.type), encode_basestring(view.id), attributes))
 
     def _context(self, entries: tuple[bytes, ...]) -> str:
-        data = b"".join(_varint(_CONTEXT) + _varint(len(entry)) + entry for entry in entries)
-        real = decision_service_pb2.DecideRequest.FromString(data)
-        return _keep(self._contexts, entries, self._named("context", real.context))
+        return _keep(self._contexts, entries, self._fragments("context", entries))
 
-    def _verdict_lists(self, verdicts: Iterable[bytes]) -> tuple[str, str, str]:
+    def _fragments(self, root: str, entries: tuple[bytes, ...]) -> str:
+        known = self._entries[root]
+        found = [known.get(entry) or self._pair(known, root, entry) for entry in entries]
+        by_name = dict(sorted(found))
+        # Of a name that stands twice the last counts: that is for the real parser.
+        if len(by_name) != len(found):
+            raise _UnusualError
+        return "".join(by_name.values())
+
+    @staticmethod
+    def _pair(known: dict[bytes, tuple[str, str]], root: str, entry: bytes) -> tuple[str, str]:
+        real = _ENTRIES[root]
+        name = "context" if root == "context" else "attributes"
+        tag = real.DESCRIPTOR.fields_by_name[name].number << 3 | 2
+        message = real.FromString(_varint(tag) + _varint(len(entry)) + entry)
+        ((key, value),) = getattr(message, name).items()
+        plain = columns.plain_value(value)
+        fragment = "" if plain is None else f"{encode_basestring(f'{root}.{key}')}:{columns.plain_json(plain)},"
+        return _keep(known, entry, (key, fragment))
+
+    def _verdict_lists(self, verdicts: tuple[bytes, ...]) -> tuple[str, str, str]:
         """Return the fields that are masked and those that are shown, and the rules."""
-        key = tuple(verdicts)
-        found = self._verdicts.get(key)
-        if found is None:
-            known = self._verdict
-            each = [known.get(verdict) or self._one_verdict(verdict) for verdict in key]
-            hidden, shown = (",".join(filter(None, (one[at] for one in each))) for at in (0, 1))
-            rules = ",".join(filter(None, dict.fromkeys(one[2] for one in each)))
-            found = _keep(self._verdicts, key, (f"[{hidden}]", f"[{shown}]", f"[{rules}]"), sum(map(len, key)))
-        return found
+        known = self._verdict
+        each = [known.get(verdict) or self._one_verdict(verdict) for verdict in verdicts]
+        hidden, shown = (",".join(filter(None, (one[at] for one in each))) for at in (0, 1))
+        rules = ",".join(filter(None, dict.fromkeys(one[2] for one in each)))
+        return _keep(self._verdicts, verdicts, (f"[{hidden}]", f"[{shown}]", f"[{rules}]"))
 
     def _one_verdict(self, data: bytes) -> tuple[str, str, str]:
         verdict = snapshot_pb2.RecordedVerdict.FromString(data)
         fields = ",".join(map(encode_basestring, verdict.fields))
         rule = encode_basestring(verdict.rule) if verdict.rule else ""
         is_shown = verdict.effect == types_pb2.EFFECT_UNMASK
-        return _keep(self._verdict, data, ("", fields, rule) if is_shown else (fields, "", rule), len(data))
+        return _keep(self._verdict, data, ("", fields, rule) if is_shown else (fields, "", rule))
 
     def _list(self, texts: Iterable[str]) -> str:
         key = tuple(texts)
         found = self._lists.get(key)
         if found is None:
-            found = _keep(self._lists, key, columns.plain_json(list(key)), sum(map(len, key)))
+            found = _keep(self._lists, key, columns.plain_json(list(key)))
         return found
 
     def _text(self, text: str) -> str:
-        found = self._texts.get(text)
-        if found is None:
-            found = _keep(self._texts, text, encode_basestring(text), len(text))
-        return found
+        return self._texts.get(text) or _keep(self._texts, text, encode_basestring(text))
 
 
-def _keep(cache: dict[Any, T], key: Any, value: T, size: int) -> T:
+def _keep(cache: dict[K, T], key: K, value: T) -> T:
+    size = len(key) if isinstance(key, bytes | str) else sum(map(len, key))
     if size <= LONGEST:
         if len(cache) >= MOST:
             cache.clear()

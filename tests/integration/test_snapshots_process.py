@@ -25,6 +25,7 @@ from pdp.snapshot.store.base import Reader, StoredRecord
 from pdp.snapshot.verify import Report, verify
 from pdp.v1 import bundle_pb2, decision_service_pb2_grpc, snapshot_pb2
 from tests.integration.operated import PATIENCE, SENIOR, Operated, wait_for
+from tests.integration.running import put
 
 HEAD = "workers: 2\ndrain_seconds: 0\nnode: n1\n"
 # So that no test has to wait for the next one.
@@ -231,9 +232,9 @@ def test_a_refused_version_is_recorded_with_its_reason(operate: Operate, tmp_pat
     service = operate(HEAD + AUDIT)
     policy = tmp_path / "policies" / "policy.yaml"
     good = policy.read_text()
-    policy.write_text(good.replace("subject.level >= 3", "subject.levle >= 3"))
+    put(policy, good.replace("subject.level >= 3", "subject.levle >= 3"))
     wait_for(lambda: service.metric("pdp_policy_refused", what="policies") == 1)
-    policy.write_text(good.replace("subject.level >= 3", "subject.level >= 4"))
+    put(policy, good.replace("subject.level >= 3", "subject.level >= 4"))
     wait_for(lambda: service.metric("pdp_policy_revision") == 2)
     hash_ = service.status()["hash"]
     wait_for(lambda: len(operations(store(tmp_path))) >= 4)

@@ -28,7 +28,7 @@ from pdp.server.launch import Launched, launch_process
 from pdp.server.settings import Admin, Settings, Staff, parse_address
 from pdp.server.worker import Worker
 from pdp.v1 import decision_service_pb2, decision_service_pb2_grpc, types_pb2
-from tests.integration.running import PATIENCE, RunningServer, stopping
+from tests.integration.running import PATIENCE, RunningServer, put, stopping
 from tests.integration.threads import launch_shipper_thread
 
 Stub = decision_service_pb2_grpc.DecisionServiceStub
@@ -192,7 +192,7 @@ def test_a_new_worker_decides_as_the_others(
 ) -> None:
     server = fleet(grants=grants_file)
     policy = policy_folder / "policy.yaml"
-    policy.write_text(policy.read_text().replace("level >= 3", "level >= 4"))
+    put(policy, policy.read_text().replace("level >= 3", "level >= 4"))
     while server.next_load() != Load("policies", Outcome.ACCEPTED):
         pass
     server.wait_for(lambda: server.app.supervisor.revision == 2)
@@ -229,7 +229,7 @@ def test_versions_change_under_load_without_an_error_or_a_mixed_answer(
     with load(server.target) as callers:
         answers += callers.next_answers(20)
         for revision in range(2, 8):
-            policy.write_text(texts[(revision + 1) % 2])
+            put(policy, texts[(revision + 1) % 2])
             while server.next_load().outcome is not Outcome.ACCEPTED:
                 pass
             shown[revision], hashes[revision] = revision % 2 == 1, server.app.supervisor.hash
@@ -260,7 +260,7 @@ def test_a_batch_is_decided_by_one_version(fleet: Callable[..., Fleet], policy_f
     with grpc.insecure_channel(server.target, RETRYING) as channel:
         for revision in range(2, 6):
             calls = [Stub(channel).DecideBatch.future(batch, timeout=PATIENCE) for _ in range(8)]
-            policy.write_text(texts[(revision + 1) % 2])
+            put(policy, texts[(revision + 1) % 2])
             for call in calls:
                 answer = call.result(PATIENCE)
                 effects = {result.decision.verdicts[0].effect for result in answer.results}
@@ -316,12 +316,12 @@ def test_a_worker_that_refuses_a_version_stays_on_the_old_one_and_says_so(
     monkeypatch.setattr(Worker, "_compile", refuse)
     server.next_load()
     policy = policy_folder / "policy.yaml"
-    policy.write_text(policy.read_text().replace("level >= 3", "level >= 4"))
+    put(policy, policy.read_text().replace("level >= 3", "level >= 4"))
     assert server.next_load().outcome is Outcome.ACCEPTED
     first, second = server.app.supervisor.workers()
     assert (first["revision"], first["state"], first.get("error")) == (2, "ready", None)
     assert (second["revision"], second["state"], second["error"]) == (1, "ready", "no room")
-    policy.write_text(policy.read_text().replace("level >= 4", "level >= 5"))
+    put(policy, policy.read_text().replace("level >= 4", "level >= 5"))
     assert server.next_load().outcome is Outcome.ACCEPTED
     workers = server.app.supervisor.workers()
     assert [(worker["revision"], worker.get("error")) for worker in workers] == [(3, None)] * 2
@@ -338,12 +338,12 @@ def test_a_version_that_every_worker_refuses_is_refused(
     with monkeypatch.context() as patch:
         patch.setattr(Worker, "_compile", refuse)
         policy = policy_folder / "policy.yaml"
-        policy.write_text(policy.read_text().replace("level >= 3", "level >= 4"))
+        put(policy, policy.read_text().replace("level >= 3", "level >= 4"))
         refused = server.next_load()
         assert refused.outcome is Outcome.REFUSED
         assert "no room" in str(refused.error)
     assert server.app.supervisor.revision == 1
-    policy.write_text(policy.read_text().replace("level >= 4", "level >= 5"))
+    put(policy, policy.read_text().replace("level >= 4", "level >= 5"))
     assert server.next_load().outcome is Outcome.ACCEPTED
     assert [worker["revision"] for worker in server.app.supervisor.workers()] == [2, 2]
 
