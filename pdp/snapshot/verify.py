@@ -104,7 +104,8 @@ class Report:
     def sentence(self) -> Label:
         """The result in words."""
         zh = f"{self.records} 条记录、{self.streams} 条链、{self.checkpoints} 个检查点"
-        en = f"{self.records:,} records in {self.streams:,} chains, {self.checkpoints:,} checkpoints"
+        chains, checkpoints = _many(self.streams, "chain"), _many(self.checkpoints, "checkpoint")
+        en = f"{_many(self.records, 'record')} in {chains}, {checkpoints}"
         if self.cancelled:
             return Label(f"未完成：已核对{zh}", f"not finished: checked {en}")
         if self.faults:
@@ -121,6 +122,10 @@ class Report:
             "seconds": round(self.seconds, 3), "sentence": {"zh": self.sentence.zh, "en": self.sentence.en},
             "findings": [finding.plain() for finding in self.findings],
         }  # fmt: skip
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 @dataclass(frozen=True, slots=True)

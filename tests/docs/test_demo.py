@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -123,7 +124,20 @@ def test_the_tables_fit_and_are_complete(text: str) -> None:
     assert max(map(cell_len, lines)) <= 100
     assert "欧阳**" in text
     assert "[1]" in text
-    assert lines[-1].startswith("7 scenes")
+    assert any(line.startswith("7 scenes") for line in lines)
+
+
+def test_it_ends_with_its_records_and_their_verification(text: str, scenes: list[dict[str, Any]]) -> None:
+    end = " ".join(text[text.index("7 scenes") :].split())
+    told = re.search(r"(\d+) decisions are recorded, (\d+) of them showed a field of C2 or C3", end)
+    assert told
+    looks = sum(len(scene["looks"]) for scene in scenes)
+    assert int(told[1]) >= looks
+    assert 0 < int(told[2]) < int(told[1])
+    verified = re.findall(r"complete, nothing changed: ([\d,]+) records", end)
+    # Both nodes record besides that they started, stopped and took policies into use.
+    assert sum(int(number.replace(",", "")) for number in verified) > int(told[1])
+    assert len(verified) == 2
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
