@@ -89,6 +89,9 @@ class _Items:
         self._is_small = size <= SMALL
         self._notes = notes
         self._recorder = None if notes is None else program.recorder
+        # A record tells by which request it was asked for; an answer says so once for all items.
+        asked = length_delimited(b"\x12", request.request_id.encode()) if request.request_id else b""
+        self._asked = asked + program.trailer
         self._shared = b"" if self._recorder is None else self._recorder.shared(request, declared=self._declared)
         self._listed: list[str] = []
         self._fields: tuple[str, ...] = ()
@@ -115,7 +118,9 @@ class _Items:
         head = program.ids.head()
         if self._recorder is not None and self._notes is not None and outcome.record is not None:
             facts = self._recorder.item(self._shared, item)
-            self._recorder.note(self._notes, head + program.trailer, facts, self._now, outcome.record, noteworthy)
+            self._recorder.note(
+                self._notes, head + self._asked, facts, self._now, outcome.record, noteworthy
+            )
         return _result(head, outcome.body, noteworthy)
 
 

@@ -123,7 +123,7 @@ class Link:
             self._gone = True
             for waiting in self._waiting.values():
                 if not waiting.done():
-                    waiting.set_exception(WorkerError("the worker is gone"))
+                    waiting.set_exception(WorkerError("the process is gone"))
             self._waiting.clear()
 
     async def request(self, kind: Kind, payload: bytes = b"", *, within: float) -> Data:
@@ -132,7 +132,7 @@ class Link:
         Raises WorkerRefusedError when the worker refuses, WorkerError when it is gone or silent for `within` seconds.
         """
         if self._gone:
-            raise WorkerError("the worker is gone")
+            raise WorkerError("the process is gone")
         number = next(self._numbers) & 0xFFFF_FFFF
         waiting: asyncio.Future[Data] = asyncio.get_running_loop().create_future()
         self._waiting[number] = waiting
@@ -144,7 +144,7 @@ class Link:
         except TimeoutError:
             raise WorkerError(f"no answer to {kind.name} within {within:g} s") from None
         except OSError as error:
-            raise WorkerError("the worker is gone") from error
+            raise WorkerError("the process is gone") from error
         finally:
             self._waiting.pop(number, None)
 

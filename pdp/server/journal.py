@@ -1,8 +1,8 @@
 """Makes the records of decisions durable before their answers leave (DESIGN §6, requirements A31, A32).
 
 Records that come in while a transaction is under way go into the next one together: one flush of the disk for all of
-them. A transport whose thread has nothing better to do commits itself (`keep`); one whose thread must not wait hands
-the records over and is called back (`submit`). Nobody waits longer than `wait_seconds`: then the disk counts as failed.
+them. A transport hands records over and is called back, so that its thread decides other calls meanwhile. Nobody waits
+longer than `wait_seconds`: then the disk counts as failed.
 """
 
 from __future__ import annotations
@@ -89,7 +89,6 @@ class Journal:
         self._taken: list[_Entry] = []
         self._count = self._bytes = 0
         self._closing = False
-        self._keepers: dict[int, _Entry] = {}
         self._closed = threading.Event()
         self._facts = AuditFacts(
             appended=0, commits=0, commit_seconds=0.0, failures=0, refused=0, unrecorded=0, waiting=0
@@ -103,19 +102,6 @@ class Journal:
         """Whether an answer may only leave once these are on disk."""
         least = self._rules.wait_from
         return any(shown >= least for shown, _ in notes)
-
-    def keep(self, notes: Sequence[Note], late: Done) -> SpoolError | None:
-        """Make records durable in this thread and return None, or why the answer must not leave.
-
-        When the disk takes too long, `late` is called from another thread meanwhile, and what this returns is too late.
-        """
-        entry = _Entry(notes, late, time.monotonic() + self._rules.wait_seconds)
-        # Each thread has one at most, and Python's dictionaries need no lock for this.
-        self._keepers[threading.get_ident()] = entry
-        try:
-            return self._append(notes)
-        finally:
-            del self._keepers[threading.get_ident()]
 
     def submit(self, notes: Sequence[Note], done: Done | None = None) -> None:
         """Make records durable soon; `done` hears of it, with why the answer must not leave if it must not.
@@ -218,7 +204,7 @@ class Journal:
         while not self._closed.wait(self._rules.wait_seconds / 4):
             now = time.monotonic()
             with self._condition:
-                entries = [*self._keepers.copy().values(), *self._taken, *self._waiting]
+                entries = [*self._taken, *self._waiting]
             late = [entry for entry in entries if entry.done is not None and entry.deadline <= now]
             if late:
                 notes = [note for entry in late for note in entry.notes]

@@ -8,9 +8,9 @@ that are damaged in a place that no column is drawn from, which are not looked a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from google.protobuf import descriptor_pb2, message_factory
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -23,7 +23,6 @@ Row = tuple[int, str, str, int, str, str, str, str]
 """The columns in the order of `columns.NAMES`."""
 
 T = TypeVar("T")
-K = TypeVar("K", bytes, str, tuple[bytes, ...], tuple[str, ...])
 
 MOST: Final = 16_384
 """Entries of a cache; then it begins anew."""
@@ -50,26 +49,26 @@ def _view(pool_file: descriptor_pb2.FileDescriptorProto, real: Any, opened: Mapp
             added.type = field.type
 
 
-def _make_views() -> Mapping[str, Callable[[bytes], Any]]:
-    """Return the parsers of the views by the names of their messages."""
-    messages = (snapshot_pb2.Record, snapshot_pb2.Snapshot, decision_service_pb2.DecideRequest)
-    parties = (types_pb2.Subject, types_pb2.Action, types_pb2.Resource)
+def _make_view() -> Callable[[bytes], Any]:
+    # An action is bytes too: there are few, while the rest of a request is new in its details again and again.
+    messages = (
+        snapshot_pb2.Record, snapshot_pb2.Snapshot, decision_service_pb2.DecideRequest, types_pb2.Subject,
+        types_pb2.Resource,
+    )  # fmt: skip
     opened = {message.DESCRIPTOR.name: message.DESCRIPTOR for message in messages}
     file = descriptor_pb2.FileDescriptorProto(name="view.proto", package="view", syntax="proto3")
-    for message in (*messages, *parties):
-        _view(file, message.DESCRIPTOR, opened)
+    for descriptor in opened.values():
+        _view(file, descriptor, opened)
     pool = DescriptorPool()
     pool.Add(file)
-    return {
-        view.name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"view.{view.name}")).FromString
-        for view in file.message_type
-    }
+    parse: Callable[[bytes], Any] = message_factory.GetMessageClass(
+        pool.FindMessageTypeByName("view.Record")
+    ).FromString
+    return parse
 
 
-_VIEWS: Final = _make_views()
-_parse: Final = _VIEWS["Record"]
+_parse: Final = _make_view()
 _ENTRIES: Final[Mapping[str, Any]] = {
-    "action": types_pb2.Action,
     "context": decision_service_pb2.DecideRequest,
     "resource": types_pb2.Resource,
     "subject": types_pb2.Subject,
@@ -80,31 +79,19 @@ class _UnusualError(Exception):
     """Something that the fast way leaves to `columns`."""
 
 
-class _Subject(NamedTuple):
-    """What a subject comes to. Attributes are JSON, `"root.name":value,` for each, by name."""
-
-    id: str
-    roles: str
-    attributes: str
-
-
-class _Party(NamedTuple):
-    """What an action or a resource comes to, as JSON; an action has a name and no id."""
-
-    name: str
-    id: str
-    attributes: str
+_Key = TypeVar("_Key", bytes, str, tuple[bytes, ...], tuple[str, ...])
 
 
 class ColumnCache:
     """Draws columns and remembers what came up. For one thread."""
 
     def __init__(self) -> None:
-        self._subjects: dict[bytes, _Subject] = {}
-        self._actions: dict[bytes, _Party] = {}
-        self._resources: dict[bytes, _Party] = {}
-        self._contexts: dict[tuple[bytes, ...], str] = {}
         self._entries: dict[str, dict[bytes, tuple[str, str]]] = {root: {} for root in _ENTRIES}
+        # Attributes are JSON, `"root.name":value,` for each, by name.
+        self._actions: dict[bytes, tuple[str, str]] = {}
+        self._contexts: dict[tuple[bytes, ...], str] = {}
+        self._resources: dict[tuple[bytes, ...], str] = {}
+        self._subjects: dict[tuple[bytes, ...], str] = {}
         self._verdicts: dict[tuple[bytes, ...], tuple[str, str, str]] = {}
         self._verdict: dict[bytes, tuple[str, str, str]] = {}
         self._lists: dict[tuple[str, ...], str] = {}
@@ -124,79 +111,70 @@ class ColumnCache:
         if snapshot.grants or snapshot.obligations or snapshot.diagnostics:
             raise _UnusualError
         request = snapshot.facts
-        # The parts of a message one after another are the message.
-        data = b"".join(request.subject)
-        subject = self._subjects.get(data) or self._subject(data)
-        data = b"".join(request.action)
-        action = self._actions.get(data) or self._action(data)
-        data = b"".join(request.resource)
-        resource = self._resources.get(data) or self._resource(data)
-        entries = tuple(request.context)
-        context = self._contexts.get(entries)
-        if context is None:
-            context = self._context(entries)
-        verdicts = tuple(snapshot.verdicts)
-        hidden, shown, rules = self._verdicts.get(verdicts) or self._verdict_lists(verdicts)
-        attributes = f"{action.attributes}{context}{resource.attributes}{subject.attributes}"[:-1]
+        subject, resource = request.subject, request.resource
+        # What was seen before is looked up right here: a call for each would take as long again.
+        data = b"".join(request.action)  # the parts of a message, one after another, are the message
+        action, of_action = self._actions.get(data) or self._action(data)
+        key = tuple(request.context)
+        if (of_context := self._contexts.get(key)) is None:
+            of_context = self._fragments("context", self._contexts, key)
+        key = tuple(resource.attributes)
+        if (of_resource := self._resources.get(key)) is None:
+            of_resource = self._fragments("resource", self._resources, key)
+        key = tuple(subject.attributes)
+        if (of_subject := self._subjects.get(key)) is None:
+            of_subject = self._fragments("subject", self._subjects, key)
+        key = tuple(snapshot.verdicts)
+        hidden, shown, rules = self._verdicts.get(key) or self._verdict_lists(key)
+        texts = self._texts
+        policy_hash, kind, roles = snapshot.policy_hash, resource.type, tuple(subject.roles)
         facts = (
-            f'{{"action":{action.name},"approvers":[],"attributes":{{{attributes}}},"grants":[],'
-            f'"hash":{self._text(snapshot.policy_hash)},'
-            f'"latency":{snapshot.latency_micros},"masked":{hidden},"obligations":[],'
-            f'"request_id":{encode_basestring(snapshot.request_id)},"resource_id":{resource.id},'
-            f'"resource_type":{resource.name},"revision":{snapshot.revision},"roles":{subject.roles},'
+            f'{{"action":{action},"approvers":[],'
+            f'"attributes":{{{f"{of_action}{of_context}{of_resource}{of_subject}"[:-1]}}},"grants":[],'
+            f'"hash":{texts.get(policy_hash) or self._text(policy_hash)},"latency":{snapshot.latency_micros},'
+            f'"masked":{hidden},"obligations":[],"request_id":{encode_basestring(snapshot.request_id)},'
+            f'"resource_id":{encode_basestring(resource.id)},"resource_type":{texts.get(kind) or self._text(kind)},'
+            f'"revision":{snapshot.revision},"roles":{self._lists.get(roles) or self._list(roles)},'
             f'"rules":{rules},"source":"{columns.SOURCES.get(snapshot.source, "unspecified")}","undecided":[],'
             f'"unmasked":{shown}}}'
         )
-        if "\\u0000" in facts:
+        if "\\" in facts:
             facts = columns.without_zeros(facts)
+        clean = columns.clean
         return (
             snapshot.time_nanos,
-            columns.clean(snapshot.decision_id),
+            clean(snapshot.decision_id),
             "decision",
             snapshot.severity,
-            subject.id,
-            columns.clean(snapshot.caller),
+            clean(subject.id),
+            clean(snapshot.caller),
             snapshot.resource_key.hex()[: columns.LONGEST],
             facts,
         )
 
-    def _subject(self, data: bytes) -> _Subject:
-        view = _VIEWS["Subject"](data)
-        attributes = self._fragments("subject", tuple(view.attributes))
-        return _keep(self._subjects, data, _Subject(columns.clean(view.id), self._list(view.roles), attributes))
+    def _action(self, data: bytes) -> tuple[str, str]:
+        action = types_pb2.Action.FromString(data)
+        pairs = sorted((name, columns.plain_value(value)) for name, value in action.attributes.items())
+        found = "".join(_fragment("action", name, plain) for name, plain in pairs)
+        return _keep(self._actions, data, (encode_basestring(action.name), found))
 
-    def _action(self, data: bytes) -> _Party:
-        view = _VIEWS["Action"](data)
-        found = _Party(self._text(view.name), "", self._fragments("action", tuple(view.attributes)))
-        return _keep(self._actions, data, found)
-
-    def _resource(self, data: bytes) -> _Party:
-        view = _VIEWS["Resource"](data)
-        attributes = self._fragments("resource", tuple(view.attributes))
-        return _keep(self._resources, data, _Party(self._text(view.type), encode_basestring(view.id), attributes))
-
-    def _context(self, entries: tuple[bytes, ...]) -> str:
-        return _keep(self._contexts, entries, self._fragments("context", entries))
-
-    def _fragments(self, root: str, entries: tuple[bytes, ...]) -> str:
+    def _fragments(self, root: str, cache: dict[tuple[bytes, ...], str], entries: tuple[bytes, ...]) -> str:
+        """Return the attributes that JSON has a value for."""
         known = self._entries[root]
-        found = [known.get(entry) or self._pair(known, root, entry) for entry in entries]
+        found = [known.get(entry) or self._pair(root, entry) for entry in entries]
         by_name = dict(sorted(found))
         # Of a name that stands twice the last counts: that is for the real parser.
         if len(by_name) != len(found):
             raise _UnusualError
-        return "".join(by_name.values())
+        return _keep(cache, entries, "".join(by_name.values()))
 
-    @staticmethod
-    def _pair(known: dict[bytes, tuple[str, str]], root: str, entry: bytes) -> tuple[str, str]:
+    def _pair(self, root: str, entry: bytes) -> tuple[str, str]:
         real = _ENTRIES[root]
         name = "context" if root == "context" else "attributes"
         tag = real.DESCRIPTOR.fields_by_name[name].number << 3 | 2
         message = real.FromString(_varint(tag) + _varint(len(entry)) + entry)
         ((key, value),) = getattr(message, name).items()
-        plain = columns.plain_value(value)
-        fragment = "" if plain is None else f"{encode_basestring(f'{root}.{key}')}:{columns.plain_json(plain)},"
-        return _keep(known, entry, (key, fragment))
+        return _keep(self._entries[root], entry, (key, _fragment(root, key, columns.plain_value(value))))
 
     def _verdict_lists(self, verdicts: tuple[bytes, ...]) -> tuple[str, str, str]:
         """Return the fields that are masked and those that are shown, and the rules."""
@@ -213,18 +191,18 @@ class ColumnCache:
         is_shown = verdict.effect == types_pb2.EFFECT_UNMASK
         return _keep(self._verdict, data, ("", fields, rule) if is_shown else (fields, "", rule))
 
-    def _list(self, texts: Iterable[str]) -> str:
-        key = tuple(texts)
-        found = self._lists.get(key)
-        if found is None:
-            found = _keep(self._lists, key, columns.plain_json(list(key)))
-        return found
+    def _list(self, texts: tuple[str, ...]) -> str:
+        return _keep(self._lists, texts, columns.plain_json(list(texts)))
 
     def _text(self, text: str) -> str:
-        return self._texts.get(text) or _keep(self._texts, text, encode_basestring(text))
+        return _keep(self._texts, text, encode_basestring(text))
 
 
-def _keep(cache: dict[K, T], key: K, value: T) -> T:
+def _fragment(root: str, name: str, plain: Any) -> str:
+    return "" if plain is None else f"{encode_basestring(f'{root}.{name}')}:{columns.plain_json(plain)},"
+
+
+def _keep(cache: dict[_Key, T], key: _Key, value: T) -> T:
     size = len(key) if isinstance(key, bytes | str) else sum(map(len, key))
     if size <= LONGEST:
         if len(cache) >= MOST:

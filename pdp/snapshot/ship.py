@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, Protocol
 
 from pdp.errors import EvidenceError, SpoolError, StoreError, WatermarkError
 from pdp.snapshot import merkle
-from pdp.snapshot.chain import SpooledRecord, StreamKey, genesis, hasher, link
+from pdp.snapshot.chain import SpooledRecord, StreamKey, genesis, hasher
 from pdp.snapshot.spool import Backlog
 from pdp.snapshot.store.base import StreamState, Writer
 from pdp.v1 import snapshot_pb2
@@ -172,10 +172,11 @@ class Shipper:
         return _PAUSE_SECONDS if report.more else _POLL_SECONDS
 
     def finish(self) -> None:
-        """Ship and sign what is there, if the store is, and let go of it."""
+        """Ship and sign what is there, if the store is, leave none of it in the spool, and let go of the store."""
         try:
             while self.run_once().more:
                 pass
+            self._tidy()
             self._tick()
         except (StoreError, SpoolError, OSError) as error:
             self._store.met(error)
@@ -205,9 +206,7 @@ class Shipper:
         now = self._clock()
         if now >= self._next_housekeeping:
             self._next_housekeeping = now + _HOUSEKEEPING_NANOS
-            # Before the files go: what is finished must be known while they tell of it.
-            closed = self._close_finished()
-            released = self._reader.release(self._positions(everything_of_blocked=False))
+            closed, released = self._tidy()
         is_signed = False
         if now >= self._next_checkpoint:
             self._next_checkpoint = now + self._interval
@@ -244,12 +243,15 @@ class Shipper:
         """Return the records that continue their chains in the store, and the states after them."""
         by_stream: dict[StreamKey, list[SpooledRecord]] = {}
         for record in records:
-            by_stream.setdefault(record.stream, []).append(record)
+            found = by_stream.get(record.stream)
+            if found is None:
+                found = by_stream[record.stream] = []
+            found.append(record)
         fresh: list[SpooledRecord] = []
         after: list[StreamState] = []
         for key, sent in by_stream.items():
             state = self._state(key)
-            new = [record for record in sent if record.sequence >= state.count]
+            new = sent if sent[0].sequence >= state.count else [one for one in sent if one.sequence >= state.count]
             if state.closed or state.dropped:
                 if new:
                     self._block(state, f"has more records in the spool than the {state.count} with which it was closed")
@@ -263,24 +265,26 @@ class Shipper:
                 fresh += good
         return fresh, after
 
-    def _continuing(self, state: StreamState, records: Sequence[SpooledRecord]) -> list[SpooledRecord]:
+    def _continuing(self, state: StreamState, records: list[SpooledRecord]) -> list[SpooledRecord]:
         """Return the records up to the first that does not fit, which blocks the stream."""
         chain, sequence, new = state.chain, state.count, self._new
         for index, record in enumerate(records):
-            if record.sequence != sequence:
+            _, number, body, digest = record
+            if number != sequence:
                 self._block(
                     state,
-                    f"goes on at {record.sequence} in the spool, but the store has only {sequence} records of it: "
+                    f"goes on at {number} in the spool, but the store has only {sequence} records of it: "
                     "the store was put back or changed, or files of the spool are gone",
                     sequence,
                 )
-                return list(records[:index])
-            chain = link(chain, sequence, record.body, new)
-            if chain != record.chain:
+                return records[:index]
+            # As `chain.link` does it, without the call.
+            if new(chain + sequence.to_bytes(8, "big") + body).digest() != digest:
                 self._block(state, f"does not fit its chain at record {sequence}", sequence)
-                return list(records[:index])
+                return records[:index]
+            chain = digest
             sequence += 1
-        return list(records)
+        return records
 
     def _state(self, key: StreamKey) -> StreamState:
         """Return a stream's state in the store: also of one that is closed, and of one that is not there yet."""
@@ -300,6 +304,12 @@ class Shipper:
                 f"stream `{'/'.join(map(str, key))}` {words}; it stays in the spool, and others go on",
             )
         self._blocked[key] = state.count if at is None else at
+
+    def _tidy(self) -> tuple[int, int]:
+        """Close the streams that have ended and delete the files that are shipped; return how many of each."""
+        # Before the files go: what is finished must be known while they tell of it.
+        closed = self._close_finished()
+        return closed, self._reader.release(self._positions(everything_of_blocked=False))
 
     def _close_finished(self) -> int:
         states = self._load()

@@ -31,6 +31,7 @@ from pdp.errors import EvidenceError
 from pdp.lang.model import Label
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.classify import classify
+from pdp.snapshot.columns_cached import ColumnCache
 from pdp.snapshot.findings import Finding, Kind
 from pdp.snapshot.heads import Copies, NodeHeads, StreamHeads, read_heads
 from pdp.snapshot.signing import TrustedKeys
@@ -169,6 +170,7 @@ class _Verifying:
     ) -> None:
         self._source, self._trusted, self._deep = source, trusted, deep
         self._tell, self._cancelled = progress, cancelled
+        self._drawn = ColumnCache() if deep else None
         self._whole = getattr(source, "whole", True)
         self._copies = Copies(copies)
         self._nodes: dict[str, NodeHeads] = {}
@@ -281,7 +283,7 @@ class _Verifying:
                 self._progress()
                 return self._cancelled()
 
-            seen = check_stream(self._source, task.state.key, task.heads, deep=self._deep, grown=grown)
+            seen = check_stream(self._source, task.state.key, task.heads, drawn=self._drawn, grown=grown)
             if self._cancelled():
                 return
             self._take(task, seen)
@@ -346,11 +348,19 @@ class _Verifying:
 
 
 def check_stream(
-    source: Source, key: StreamKey, heads: StreamHeads | None, *, deep: bool, grown: Callable[[int], bool]
+    source: Source,
+    key: StreamKey,
+    heads: StreamHeads | None,
+    *,
+    drawn: ColumnCache | None,
+    grown: Callable[[int], bool],
 ) -> Observed:
-    """Return what a pass over a stream shows; `grown` is told the records so far, and True of it ends the pass."""
-    check = StreamCheck(key, heads, deep=deep)
-    rows = source.records(key, bare=not deep)
+    """Return what a pass over a stream shows; `grown` is told the records so far, and True of it ends the pass.
+
+    With `drawn` the columns are compared too.
+    """
+    check = StreamCheck(key, heads, drawn=drawn)
+    rows = source.records(key, bare=drawn is None)
     count = 0
     while batch := list(islice(rows, _BATCH)):
         check.feed(batch)
@@ -367,7 +377,7 @@ _other: dict[str, Any] = {}
 def _start(reopen: Callable[[], Source], deep: bool, count: Any, stop: Any) -> None:
     # Ctrl-C is for the process that waits for this one, which then stops it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _other.update(source=reopen(), deep=deep, count=count, stop=stop)
+    _other.update(source=reopen(), drawn=ColumnCache() if deep else None, count=count, stop=stop)
 
 
 def _check(key: StreamKey, heads: StreamHeads | None) -> Observed:
@@ -380,7 +390,7 @@ def _check(key: StreamKey, heads: StreamHeads | None) -> Observed:
         told = count
         return bool(_other["stop"].value)
 
-    return check_stream(_other["source"], key, heads, deep=_other["deep"], grown=grown)
+    return check_stream(_other["source"], key, heads, drawn=_other["drawn"], grown=grown)
 
 
 def _length(finding: Finding) -> int:

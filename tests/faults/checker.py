@@ -28,6 +28,8 @@ class Checked:
 
     acknowledged: int
     lost: tuple[str, ...]
+    excused: int
+    """Those that are not there either, but are known to be lost."""
     duplicated: tuple[str, ...]
     altered: tuple[str, ...]
     unanswered: int
@@ -101,6 +103,7 @@ def check(
     return Checked(
         acknowledged=len(answers),
         lost=tuple(lost),
+        excused=sum(1 for name in answers if not counts[name] and name in named),
         duplicated=tuple(name for name, count in counts.items() if count > 1),
         altered=tuple(altered),
         unanswered=sum(1 for name in counts if name not in answers) - sum(operations.values()),

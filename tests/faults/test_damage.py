@@ -54,7 +54,8 @@ def test_a_damaged_spool(damage: str, side: str, tmp_path: Path, draw: random.Ra
     lost = [name for name in places if name not in checked.present]
     told = salvaged(service)
     missing = sum(int(operation.details["missing"]) for operation in told)
-    alarms = [f"{entry['event']}: {entry['message']}" for entry in service.entries("spool.damaged", "spool.waiting")]
+    told_of = service.entries("spool.damaged", "spool.waiting")
+    alarms = [f"{entry['event']}: {entry['message'].replace(f'{service.data}/', '')}" for entry in told_of]
     results.add(
         f"{side} {damage}", checked, recovered, load, victim=f"{victim.name}, {how}", in_damaged_spool=len(in_reach),
         lost_records=len(lost), named_missing=missing, lost_unnamed=max(0, len(lost) - missing),

@@ -17,9 +17,9 @@ from tests.faults.service import Service, running, wait_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
-KINDS = {"worker": 9, "shipper": 6, "group": 4, "supervisor": 1}
+KINDS = {"worker": 9, "shipper": 6, "group": 3, "supervisor": 1}
 # Whoever dies young is replaced after a pause that doubles, and a new life of the service forgets it.
-_MOST_BETWEEN_GROUPS = 5
+_MOST_BETWEEN_GROUPS = 7
 
 
 @pytest.mark.parametrize("transport", ["grpc", "native"])

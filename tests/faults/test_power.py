@@ -25,7 +25,7 @@ from tests.integration.disk import Disk, Step, read_log
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
-CUTS = 6
+CUTS = 5
 SECONDS = 5.0
 
 

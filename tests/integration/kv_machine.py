@@ -46,7 +46,8 @@ class History(RuleBasedStateMachine):
     @rule(changes=CHANGES, looked=st.dictionaries(NAMES, st.integers(-1, 1), max_size=3))
     def commit(self, changes: dict[str, bytes | None], looked: dict[str, int]) -> None:
         conditions = [
-            Unchanged(self._root + name, max(0, self._modified(self._root + name) + off)) for name, off in looked.items()
+            Unchanged(self._root + name, max(0, self._modified(self._root + name) + off))
+            for name, off in looked.items()
         ]
         wanted = [
             Delete(self._root + name) if value is None else Put(self._root + name, value)

@@ -399,6 +399,33 @@ def test_running_until_told_to_stop(node: Node, store: Reader) -> None:
     assert parse_checkpoint(last[2])[1].heads[0].count == 60
 
 
+def test_nothing_shipped_stays_in_the_spool_after_a_stop(node: Node, store: Reader) -> None:
+    """However short the time since the files were looked at last."""
+    spool, other = node.spool(), node.spool()
+    write(spool, range(300))
+    shipper = node.shipper()
+
+    def end() -> None:
+        write(other, range(300, 320))
+        spool.close()
+        other.close()
+
+    shipper.run(Stop(rounds=3, then=end))
+    assert stored(store) == names(range(320))
+    assert list((node.folder / "spool").iterdir()) == []
+    assert all(state.closed for state in store.streams())
+    told = {head.stream.boot for _, _, signed in store.checkpoints() for head in parse_checkpoint(signed)[1].heads}
+    assert told == {spool.boot, other.boot}
+
+
+def test_what_is_not_shipped_stays_in_the_spool_after_a_stop(node: Node) -> None:
+    node.url = "sqlite:/dev/null/snapshots.db"
+    spool = node.spool()
+    write(spool, range(3))
+    node.shipper().run(Stop(rounds=1, then=spool.close))
+    assert node.reader().backlog().records == 3
+
+
 def test_stopping_while_the_store_is_away(node: Node) -> None:
     node.url = "sqlite:/dev/null/snapshots.db"
     write(node.spool(), [0])

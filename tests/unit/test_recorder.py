@@ -287,7 +287,7 @@ def test_a_batch_records_each_item_as_decide_would(program: Program) -> None:
     assert len(records) == len(ids) == 3
     for (shown, body), decision_id, attributes in zip(records, ids, (USUAL, second, USUAL), strict=True):
         record = snapshot_pb2.Record.FromString(body).snapshot
-        request = ask(attributes, grant_ids=["G1"])
+        request = ask(attributes, grant_ids=["G1"], request_id="B-1")
         request.context["odd"].string_value = "x"
         _, expected_shown, expected, _ = decide(program, request)
         assert (shown, record.decision_id, record.source) == (

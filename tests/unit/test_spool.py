@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import threading
@@ -11,7 +12,7 @@ import pytest
 
 from pdp.errors import SpoolError, SpoolFullError
 from pdp.snapshot.chain import StreamKey
-from pdp.snapshot.spool import Spool, SpoolAlarm, SpoolLevel, SpoolLimits, SpoolReader, gauge
+from pdp.snapshot.spool import Spool, SpoolAlarm, SpoolLevel, SpoolLimits, SpoolReader, gauge, leftovers
 from tests.unit.spools import Shipped, body, files
 
 DAY = 86_400 * 1_000_000_000
@@ -319,3 +320,29 @@ def test_limits_that_make_no_sense() -> None:
         SpoolLimits(alarm_ratio=0.9)
     with pytest.raises(ValueError, match="must be positive"):
         SpoolLimits(max_bytes=0)
+
+
+def test_what_writers_leave_that_die_while_they_begin(tmp_path: Path) -> None:
+    """Only their nameless folders, only old ones, and only those that nobody holds."""
+    spool = Spool(tmp_path, node="n1")
+    left = [tmp_path / f".new-{'a' * 16}-{number:08x}" for number in range(3)]
+    for folder in left:
+        folder.mkdir()
+    for folder in left[1:]:
+        (folder / "lock").touch()
+    other = tmp_path / ".new-thing"
+    other.mkdir()
+    at = left[2].stat().st_mtime_ns
+    held = os.open(left[2] / "lock", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    young = SpoolReader([tmp_path], clock=lambda: at + leftovers.AGE_NANOS // 2)
+    young.release({})
+    assert all(folder.exists() for folder in left)
+    late = SpoolReader([tmp_path, tmp_path / "absent"], clock=lambda: at + 2 * leftovers.AGE_NANOS)
+    late.release({})
+    assert [folder.exists() for folder in left] == [False, False, True]
+    os.close(held)
+    late.release({})
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([".new-thing", spool.boot])
+    spool.append([("short", body("d1"))])
+    spool.close()

@@ -155,11 +155,11 @@ class Feed:
 
     async def _listen(self) -> None:
         while not self._stop.is_set():
-            events = awatch(
-                self._path.parent, watch_filter=None, recursive=False, stop_event=self._stop, step=_STEP,
-                debounce=_DEBOUNCE, yield_on_timeout=True, rust_timeout=_EVENTS_MS,
-            )  # fmt: skip
             try:
+                events = awatch(
+                    self._path.parent, watch_filter=None, recursive=False, stop_event=self._stop, step=_STEP,
+                    debounce=_DEBOUNCE, yield_on_timeout=True, rust_timeout=_EVENTS_MS,
+                )  # fmt: skip
                 async with contextlib.aclosing(events):
                     async for changes in events:
                         if changes:

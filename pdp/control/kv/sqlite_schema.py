@@ -6,9 +6,11 @@ says which change of a key is the newest, for keys that are there.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -45,25 +47,32 @@ def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
     WAL with synchronous=FULL: what a transaction has returned from survives a power failure.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA synchronous = FULL")
-        _prepare(Database(connection), path)
-    except BaseException:
-        connection.close()
-        raise
+    with _alone(path):
+        # INVARIANT: nobody opens and closes the file beside SQLite once a connection may stand. To close any descriptor
+        # of it gives up all of the process's locks; then another process takes itself for the last one, ends the WAL,
+        # and what is committed into it afterwards is lost.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                connection.execute("PRAGMA journal_mode = WAL")
+            database = Database(connection)
+            if MIGRATIONS.pending(database):
+                MIGRATIONS.apply(database)
+        except BaseException:
+            connection.close()
+            raise
     return connection
 
 
-def _prepare(database: Database, path: Path) -> None:
-    """Bring the schema up to date, one process at a time: the switch to WAL does not wait for others by itself."""
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let one thread of one process through at a time: the switch to WAL does not wait for others by itself."""
     lock = os.open(path.with_name(f"{path.name}.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if database.conn.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            database.conn.execute("PRAGMA journal_mode = WAL")
-        if MIGRATIONS.pending(database):
-            MIGRATIONS.apply(database)
+        yield
     finally:
         os.close(lock)

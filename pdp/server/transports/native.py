@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,21 +114,6 @@ class _Answer(NamedTuple):
     recorded: bool
 
 
-class _Pending:
-    """Answers that wait for the disk: they leave once, when their records are there or when that takes too long."""
-
-    def __init__(self, front: _Front, answers: Sequence[_Answer]) -> None:
-        self._front = front
-        self._answers = answers
-        self._lock = threading.Lock()
-
-    def settle(self, error: SpoolError | None) -> None:
-        """Answer, unless that was done."""
-        with self._lock:
-            answers, self._answers = self._answers, ()
-        self._front.reply_all(answers, error)
-
-
 class _Front:
     """One listening address with the thread that answers its calls."""
 
@@ -184,8 +170,10 @@ class _Front:
                 self.reply_all(answers, None)
                 self._calls.journal.submit(records)
             else:
-                pending = _Pending(self, answers)
-                pending.settle(self._calls.journal.keep(records, pending.settle))
+                # Not in this thread: while the disk takes its time, it decides other calls.
+                self.reply_all([answer for answer in answers if not answer.recorded], None)
+                recorded = [answer for answer in answers if answer.recorded]
+                self._calls.journal.submit(records, partial(self.reply_all, recorded))
 
     def reply_all(self, answers: Sequence[_Answer], error: SpoolError | None) -> None:
         """Answer; with an error, those that left a record are refused."""

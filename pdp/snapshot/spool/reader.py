@@ -25,6 +25,7 @@ from pdp.snapshot.spool.files import (
     remove_segment,
     sync_folder,
 )
+from pdp.snapshot.spool.leftovers import remove_leftovers
 from pdp.snapshot.spool.limits import Backlog, SpoolAlarm
 from pdp.snapshot.spool.mend import Intent, begin, boot_of, finish, pending
 from pdp.snapshot.spool.scan import DamageError, SegmentScan
@@ -105,9 +106,10 @@ class SpoolReader:
     def release(self, positions: Mapping[StreamKey, int]) -> int:
         """Delete the files that nobody writes to and whose records are all below the positions; return how many.
 
-        Raises OSError.
+        What writers left that died before they began goes too. Raises OSError.
         """
         with self._lock:
+            remove_leftovers(self._folders, self._clock())
             return sum(self._release_boot(boot, positions) for boot in self._boots())
 
     def finished(

@@ -143,14 +143,14 @@ def _find(path: Path, header: Header) -> Found:
         while True:
             try:
                 for row in db.execute(f"{_SELECT} WHERE place > ? ORDER BY place", (place,)):
-                    place = row[0]
+                    place = max(place, row[0])  # a damaged tree may lead back
                     count += _keep(rows, row)
                 return Found(rows, starts, count)
             except sqlite3.DatabaseError:
                 row = _next(db, place, last)
                 if row is None:
                     return Found(rows, starts, count)
-                place = row[0]
+                place = max(place, row[0])  # a damaged tree may lead back
                 count += _keep(rows, row)
 
 

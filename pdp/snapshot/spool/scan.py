@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from pdp.snapshot.chain import SpooledRecord, StreamKey, hasher
 from pdp.snapshot.spool.segment import Header, Start, open_to_read, read_header, read_starts
 
 _CHUNK = 1024
+_NO_BOUND = 2**63
 Bounds = Mapping[StreamKey, int]
 """For each stream the sequence from which a later file takes it on: records from there on do not count."""
 
@@ -41,6 +42,22 @@ class _Cursor:
 
     def copy(self) -> _Cursor:
         return _Cursor(self.place, dict(self.reached), self.is_end)
+
+
+@dataclass(slots=True)
+class _Going:
+    """A stream whose last row was handed out, and how it goes on."""
+
+    key: StreamKey
+    next: int
+    chain: bytes
+    bound: int
+
+
+def _settle(going: Mapping[int, _Going], cursor: _Cursor, expected: dict[StreamKey, int]) -> None:
+    for number, at in going.items():
+        cursor.reached[number] = _Reached(at.next, at.chain)
+        expected[at.key] = at.next
 
 
 class SegmentScan:
@@ -103,10 +120,7 @@ class SegmentScan:
         try:
             while len(found) < limit:
                 rows = [] if cursor.is_end else self._rows(cursor.place, min(_CHUNK, limit - len(found)), body=True)
-                for row in rows:
-                    record = self._check(cursor, row, expected, bounds)
-                    if record is not None:
-                        found.append(record)
+                self._take(cursor, rows, expected, bounds, found)
                 if not rows:
                     cursor.is_end = is_closed
                     return found, True
@@ -173,6 +187,41 @@ class SegmentScan:
         if self._db is not None:
             self._db.close()
             self._db = None
+
+    def _take(
+        self,
+        cursor: _Cursor,
+        rows: Sequence[tuple[int, int, int, bytes, bytes]],
+        expected: dict[StreamKey, int],
+        bounds: Bounds,
+        found: list[SpooledRecord],
+    ) -> None:
+        """Check rows as `_check` does, and add their records to those found; quick where each continues its stream."""
+        new = self._hash
+        going: dict[int, _Going] = {}
+        for row in rows:
+            place, stream, sequence, body, chain = row
+            at = going.get(stream)
+            if (
+                at is not None
+                and type(sequence) is int
+                and sequence == at.next < at.bound
+                and type(body) is bytes
+                and new(at.chain + sequence.to_bytes(8, "big") + body).digest() == chain
+            ):
+                at.next, at.chain = sequence + 1, chain
+                found.append(SpooledRecord(at.key, sequence, body, chain))
+                cursor.place = place
+                continue
+            _settle(going, cursor, expected)
+            record = self._check(cursor, row, expected, bounds)
+            if record is not None:
+                found.append(record)
+                key = record.stream
+                # Two numbers for one stream would be a fault that only the slow way tells.
+                going = {number: other for number, other in going.items() if other.key != key}
+                going[stream] = _Going(key, sequence + 1, chain, bounds.get(key, _NO_BOUND))
+        _settle(going, cursor, expected)
 
     def _check(
         self, cursor: _Cursor, row: tuple[int, int, int, bytes, bytes], expected: dict[StreamKey, int], bounds: Bounds

@@ -49,7 +49,7 @@ def _check(batch: Batch) -> None:
         raise StoreError(f"stream {name(key)} has no known retention class; there are {', '.join(RETENTIONS)}")
     if not 0 <= batch.state.count < MAX_SEQUENCE or batch.state.tree.size != batch.state.count:
         raise StoreError(f"the state of stream {name(key)} does not fit itself")
-    if any(record.sequence != batch.start + index for index, record in enumerate(batch.records)):
+    if any(record.sequence != sequence for sequence, record in enumerate(batch.records, batch.start)):
         raise StoreError(f"the records of stream {name(key)} do not lead to its state without a gap")
     if batch.records and batch.records[-1].chain != batch.state.chain:
         raise StoreError(f"the last record of stream {name(key)} has another chain value than its state")

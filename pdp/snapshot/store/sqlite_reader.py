@@ -35,6 +35,7 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _STEPS = 10_000
 
 _COLUMNS = ", ".join(f"r.{name}" for name in columns.NAMES)
+_OWN = f"r.position & {SEQUENCE_MASK}, r.body, r.chain, {_COLUMNS}"
 _ROW = f"s.node, s.boot, s.retention, s.day, r.position & {SEQUENCE_MASK}, r.body, r.chain, {_COLUMNS}"
 
 
@@ -166,7 +167,10 @@ class SqliteReader:
             "ORDER BY position LIMIT ?"
         )
         rows = connection.execute(sql, (first | start, first | SEQUENCE_MASK, _BARE_CHUNK))
-        return [StoredRecord(key, position & SEQUENCE_MASK, body, chain, _NOTHING) for position, body, chain in rows]
+        return [
+            StoredRecord(key, position & SEQUENCE_MASK, _bytes(body), _bytes(chain), _NOTHING)
+            for position, body, chain in rows
+        ]
 
     @staticmethod
     def _chunk(connection: sqlite3.Connection, key: StreamKey, start: int) -> list[StoredRecord]:
@@ -175,11 +179,14 @@ class SqliteReader:
             return []
         first = number << SEQUENCE_BITS
         sql = (
-            f"SELECT {_ROW} FROM {records_table(*key[2:])} AS r CROSS JOIN streams AS s "
-            "WHERE s.number = ? AND r.position BETWEEN ? AND ? ORDER BY r.position LIMIT ?"
+            f"SELECT {_OWN} FROM {records_table(*key[2:])} AS r "
+            "WHERE r.position BETWEEN ? AND ? ORDER BY r.position LIMIT ?"
         )
-        rows = connection.execute(sql, (number, first | start, first | SEQUENCE_MASK, _CHUNK))
-        return [_record(row) for row in rows]
+        rows = connection.execute(sql, (first | start, first | SEQUENCE_MASK, _CHUNK))
+        return [
+            StoredRecord(key, sequence, _bytes(body), _bytes(chain), dict(zip(columns.NAMES, drawn, strict=True)))
+            for sequence, body, chain, *drawn in rows
+        ]
 
     def strays(self) -> int:
         def look(connection: sqlite3.Connection) -> int:
@@ -215,8 +222,10 @@ class SqliteReader:
 
 def _record(row: tuple[Any, ...]) -> StoredRecord:
     node, boot, retention, day, sequence, body, chain, *drawn = row
+    key = StreamKey(node, boot, retention, day)
+    return StoredRecord(key, sequence, _bytes(body), _bytes(chain), dict(zip(columns.NAMES, drawn, strict=True)))
+
+
+def _bytes(data: Any) -> bytes:
     # An older SQLite lets somebody put text where bytes belong.
-    body, chain = (data if isinstance(data, bytes) else str(data).encode() for data in (body, chain))
-    return StoredRecord(
-        StreamKey(node, boot, retention, day), sequence, body, chain, dict(zip(columns.NAMES, drawn, strict=True))
-    )
+    return data if isinstance(data, bytes) else str(data).encode()
