@@ -18,6 +18,7 @@ A filter names what a record holds and joins comparisons by &&, || and !:
   id kind time severity flagged caller source revision policy_hash request_id latency
   subject.id subject.roles action.name resource.type resource.id, and every declared attribute
   unmasked("f") masked("f") rule("p/r") grant("G") approver("M") obligation("alert") undecided("a") recorded("a")
+  of operations: success address details["reason"]
   severities: NONE LOW MEDIUM HIGH; times: timestamp("2026-11-01T00:00:00+08:00"), now - duration("24h")
 
 Exit codes: 0 all is well, 1 the service or the store does not answer, or a filter is wrong, 2 wrong command line.

@@ -21,6 +21,7 @@ from pdp.server.settings import Settings
 from pdp.server.spools import open_spool
 from pdp.snapshot.archive import Archived, write_archive
 from pdp.snapshot.chain import RETENTIONS
+from pdp.snapshot.checkpoint import STATE_NAME, parse_checkpoint
 from pdp.snapshot.holds import add_hold, day_of, iso, operation, remove_hold
 from pdp.snapshot.retention import Dropped, Expiry, Part, RetentionPolicy, expire, verified_by
 from pdp.snapshot.signing import TrustedKeys
@@ -105,7 +106,11 @@ class Place:
 
     @contextmanager
     def record(self) -> Iterator[Callable[[snapshot_pb2.Operation], None]]:
-        """Give what makes an operation durable: this node's spool, from where its service ships it."""
+        """Give what makes an operation durable: this node's spool, from where its service ships it.
+
+        Raises CommandError for a name that no service signs for: to verification its chain would be at fault for ever.
+        """
+        self._check_node()
         spool: Spool | None = None
 
         def append(entry: snapshot_pb2.Operation) -> None:
@@ -119,6 +124,18 @@ class Place:
         finally:
             if spool is not None:
                 spool.close()
+
+    def _check_node(self) -> None:
+        try:
+            signed = (self.settings.data_folder / "keys" / STATE_NAME).read_bytes()
+        except FileNotFoundError:
+            return
+        name = parse_checkpoint(signed)[1].node
+        if name != self.settings.node_name:
+            raise CommandError(
+                f"the data folder `{self.settings.data_folder}` is that of node `{name}`, not of "
+                f"`{self.settings.node_name}`; add `--node {name}`, or set PDP_NODE"
+            )
 
     def keys(self, path: Path | None) -> TrustedKeys:
         """Return the keys whose checkpoints count. Raises EvidenceError."""

@@ -30,7 +30,8 @@ BATCH: Final = 4_000
 """Records in one transaction."""
 NICE: Final = 10
 """How far a shipper's process steps back behind those that decide."""
-_POLL_SECONDS = 0.2
+# A transaction writes whole pages, many of them for the indexes: few large ones are cheaper than many small ones.
+_POLL_SECONDS = 0.5
 _PAUSE_SECONDS = 0.002
 _FIRST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 60.0

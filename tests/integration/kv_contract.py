@@ -222,7 +222,6 @@ class KeyValueContract(ABC):
             "b",
             "Z",
         ]
-        keys.append("a\U0010ffff")
         async with open_store() as store:
             await store.commit([], [Put(key, key.encode()) for key in reversed(keys)])
             for limit in (1, 2, 5, 1_000):
@@ -404,6 +403,16 @@ class KeyValueContract(ABC):
             ):
                 with pytest.raises(ControlStoreError, match="closed"):
                     await call
+
+    @scenario
+    async def test_closing_in_the_middle_cancels_nobody(self, open_store: Opener) -> None:
+        async with open_store() as store:
+            await put(store, "a")
+            calls = [asyncio.create_task(call) for _ in range(10) for call in (store.get("a"), add_one(store, "n"))]
+            await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+            await store.close()
+            for result in await asyncio.gather(*calls, return_exceptions=True):
+                assert isinstance(result, ControlStoreError | int | tuple)
 
     @scenario
     async def test_another_client_goes_on_where_one_left(self, open_store: Opener) -> None:

@@ -10,6 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from pdp.cli.exits import CommandError
 from pdp.cli.snapshot_retention import archive, expire_, hold
 from pdp.errors import ConfigError, EvidenceError, StoreError
 from pdp.snapshot.archive_reader import open_archives
@@ -176,3 +177,11 @@ def test_another_folder_is_not_taken_for_a_store(data: Path, tmp_path: Path) -> 
         with pytest.raises(click.ClickException, match="there is no store"):
             run(command, tmp_path / "other", *arguments)
     assert list((tmp_path / "other").iterdir()) == []
+
+
+def test_nothing_is_done_under_a_name_that_no_service_signs_for(data: Path) -> None:
+    line = ["--data", str(data), "--node", "other", "--from", DATE, "--to", DATE, "--reason", "case 12"]
+    with pytest.raises(CommandError, match="is that of node `n1`, not of `other`; add `--node n1`"):
+        CliRunner().invoke(hold, ["add", *line], standalone_mode=False, catch_exceptions=False)
+    assert recorded(data) == []
+    assert run(hold, data, "list")[1] == "no hold stands\n"

@@ -18,7 +18,7 @@ from aetcd import rpc
 
 from pdp.control.kv import bounds
 from pdp.control.kv.base import Committed, Delete, Event, KeyValue, Page, Put, Unchanged
-from pdp.control.kv.etcd_members import HAS_LEADER, EtcdTls, Member, Members, translate
+from pdp.control.kv.etcd_members import HAS_LEADER, EtcdTls, Member, Members, is_cancelled, translate
 from pdp.errors import CompactedError, ConfigError, ControlStoreError, LeaseEndedError
 
 MAX_NAMESPACE: Final = 128
@@ -129,11 +129,12 @@ class EtcdStore:
             self._members.avoid(member)
             raise ControlStoreError(f"etcd does not begin a watch within {self._timeout:g} s") from error
         except grpc.aio.AioRpcError as error:
-            self._members.avoid(member)
-            raise translate(error) from error
+            if not self._members.closed:
+                self._members.avoid(member)
+                raise translate(error) from error
         except (asyncio.CancelledError, asyncio.InvalidStateError, grpc.aio.UsageError):
             # `close` cancels the call, which looks as if the task had been.
-            if not self._members.closed or _is_cancelled():
+            if not self._members.closed or is_cancelled():
                 raise
         finally:
             self._watches.discard(call)
@@ -237,8 +238,3 @@ def _check(response: Any) -> None:
         raise CompactedError("the history of etcd no longer goes back that far")
     if response.canceled:
         raise ControlStoreError(f"etcd ended a watch: {response.cancel_reason[:200] or 'it gives no reason'}")
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

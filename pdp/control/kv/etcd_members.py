@@ -135,8 +135,11 @@ class Members:
                         await asyncio.sleep(_PAUSE)
                         continue
                 raise translate(error) from error
-            except grpc.aio.UsageError as error:
-                raise ControlStoreError("the control store is closed") from error
+            except (asyncio.CancelledError, grpc.aio.UsageError) as error:
+                # A channel that is closed cancels its calls, which looks as if the task had been.
+                if self._closed and not is_cancelled():
+                    raise ControlStoreError("the control store is closed") from error
+                raise
 
     async def ready(self, deadline: float | None = None) -> Member:
         """Return the first member, from the preferred one on, whose connection stands, or else is there first; until a
@@ -181,6 +184,12 @@ class Members:
         self._closed = True
         members, self._members = self._members, []
         await asyncio.gather(*(member.channel.close(None) for member in members))
+
+
+def is_cancelled() -> bool:
+    """Tell whether somebody cancelled the task that runs."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def translate(error: grpc.aio.AioRpcError) -> PdpError:

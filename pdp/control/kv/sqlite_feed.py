@@ -22,7 +22,7 @@ from pdp.errors import CompactedError, ControlStoreError
 POLL_SECONDS: Final = 0.1
 SWEEP_SECONDS: Final = 0.5
 # A burst of file events counts as one once it is quiet for the step, at the latest after the debounce (ms).
-_STEP, _DEBOUNCE = 10, 20
+_STEP, _DEBOUNCE = 25, 50
 _EVENTS_MS: Final = 1_000
 
 
@@ -124,6 +124,8 @@ class Feed:
                 if self._watchers:
                     await self._look()
             except ControlStoreError as error:
+                # What was given up may have taken note of a change all the same.
+                self._stale = True
                 self._tell(error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hint.wait(), POLL_SECONDS if self._watchers else SWEEP_SECONDS)

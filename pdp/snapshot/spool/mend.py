@@ -31,7 +31,10 @@ _REPORT = "report.json"
 
 
 class Intent(NamedTuple):
-    """What is known about a damaged file from elsewhere; `expected` and `bounds` are as in `scan`."""
+    """What is known about a damaged file from elsewhere; `expected` and `bounds` are as in `scan`.
+
+    `reached` says how far streams came at least, where no later file takes them on.
+    """
 
     reason: str
     header: Header
@@ -39,6 +42,7 @@ class Intent(NamedTuple):
     expected: dict[StreamKey, int]
     bounds: dict[StreamKey, int]
     time_nanos: int
+    reached: dict[StreamKey, int]
 
 
 class Mended(NamedTuple):
@@ -139,6 +143,7 @@ def _sort(intent: Intent, found: Found, starts: Mapping[int, Start]) -> dict[int
             (start.first, start.chain),
             expected=intent.expected.get(key, 0),
             bound=intent.bounds.get(key),
+            reached=intent.reached.get(key, 0),
             algorithm=intent.header.algorithm,
         )
     return streams
@@ -241,6 +246,7 @@ def _dump(intent: Intent) -> str:
             "expected": [[list(key), value] for key, value in intent.expected.items()],
             "bounds": [[list(key), value] for key, value in intent.bounds.items()],
             "time_nanos": intent.time_nanos,
+            "reached": [[list(key), value] for key, value in intent.reached.items()],
         }
     )
 
@@ -254,4 +260,6 @@ def _load(text: str) -> Intent:
         {StreamKey(*key): value for key, value in held["expected"]},
         {StreamKey(*key): value for key, value in held["bounds"]},
         held["time_nanos"],
+        # Not in those that an earlier version began.
+        {StreamKey(*key): value for key, value in held.get("reached", ())},
     )

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from pdp.snapshot.chain import StreamKey, genesis, hasher, link
 from pdp.snapshot.spool.segment import PAGE_BYTES, Header, SegmentWriter, Start, open_to_read, read_starts
+from pdp.snapshot.spool.wal import Log, log_of, read_log, replay, ways
 
 _SMALLEST_ROW = 40
 _SELECT = "SELECT place, stream, sequence, body, chain FROM records"
@@ -54,6 +55,7 @@ def find_rows(path: Path, header: Header) -> Found:
     found = Found({}, {}, 0)
     with contextlib.suppress(sqlite3.Error):
         found = _find(path, header)
+    found = _find_hidden(path, header, found)
     if found.total == 0:
         # Without its first page SQLite knows nothing of a file. That page is the same in all of them but for numbers.
         with tempfile.TemporaryDirectory(dir=path.parent) as name, contextlib.suppress(sqlite3.Error, OSError):
@@ -68,12 +70,13 @@ def sort_out(
     *,
     expected: int,
     bound: int | None,
+    reached: int = 0,
     algorithm: str,
 ) -> Sorted:
     """Divide a stream's rows into what goes on where the store stands (`expected`) and what comes after a gap.
 
     `start` is the sequence with which the file begins and the chain value before, where that is still known; `bound`
-    is the sequence from which a later file takes the stream on.
+    is the sequence from which a later file takes the stream on. All below `reached` did exist.
     """
     new = hasher(algorithm)
     found = Sorted(key)
@@ -104,7 +107,7 @@ def sort_out(
             found.first_bad = sequence
         if proven is not None:
             (found.kept if unbroken else found.saved).append(proven)
-    whole = max(begin, end if bound is None else bound)
+    whole = max(begin, max(end, reached) if bound is None else bound)
     found.missing = whole - begin - len(found.kept) - len(found.saved)
     if found.missing and found.first_bad is None:
         found.first_bad = begin + len(found.kept)
@@ -152,6 +155,32 @@ def _find(path: Path, header: Header) -> Found:
                     return Found(rows, starts, count)
                 place = max(place, row[0])  # a damaged tree may lead back
                 count += _keep(rows, row)
+
+
+def _find_hidden(path: Path, header: Header, found: Found) -> Found:
+    """Add what a log holds that SQLite does not read; the chain says which of all that is true."""
+    log = Log(True, [], 0)
+    with contextlib.suppress(OSError):
+        log = read_log(path)
+    if not path.exists() or not log_of(path).exists():
+        return found
+    for number, way in enumerate(ways(log)):
+        with tempfile.TemporaryDirectory(dir=path.parent) as name, contextlib.suppress(sqlite3.Error, OSError):
+            copy = Path(name) / f"{number}.db"
+            replay(path, copy, log, way)
+            found = _join(found, _find(copy, header))
+    return found
+
+
+def _join(found: Found, other: Found) -> Found:
+    total = found.total
+    for stream, rows in other.rows.items():
+        known = found.rows.setdefault(stream, {})
+        for sequence, values in rows.items():
+            new = [value for value in values if value not in known.get(sequence, ())]
+            known.setdefault(sequence, []).extend(new)
+            total += len(new)
+    return Found(found.rows, {**other.starts, **found.starts}, total)
 
 
 def _next(db: sqlite3.Connection, place: int, last: int) -> tuple[Any, ...] | None:
