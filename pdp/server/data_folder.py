@@ -7,6 +7,7 @@
 | spool/ | records on their way to the store |
 | store/ | the embedded store |
 | bundles/ | bundles on their way to the store |
+| node | the name of the node |
 
 Nobody but the server's user may read or write any of it.
 """
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from pdp.errors import ConfigError, EvidenceError
-from pdp.server.settings import Settings
+from pdp.server.settings import NODE_FILE, Settings, kept_name
 from pdp.snapshot.signing import NodeKey, sync_folder
 
 RESOURCE_KEY_BYTES: Final = 32
@@ -63,6 +64,7 @@ class DataFolder:
                 if settings.audit.resource_keys is None:
                     _make_resource_key(resource_keys(settings))
                 NodeKey.load_or_create(path / "keys")
+                _keep_name(settings)
             except BaseException:
                 os.close(lock)
                 raise
@@ -89,6 +91,19 @@ class DataFolder:
     def close(self) -> None:
         """Let another server have it."""
         os.close(self._lock)
+
+
+def _keep_name(settings: Settings) -> None:
+    """Remember the node's name. Raises ConfigError when the folder is that of another: its chains bear that name."""
+    path, name = settings.data_folder, settings.node_name
+    kept = kept_name(path)
+    if not kept:
+        write_new(path / NODE_FILE, f"{name}\n".encode())
+    elif kept != name:
+        raise ConfigError(
+            f"the data folder `{path}` is that of node `{kept}`, not of `{name}`; leave `node` out or set it to "
+            f"`{kept}`, or give this node a folder of its own by `--data`"
+        )
 
 
 def write_new(path: Path, data: bytes) -> None:

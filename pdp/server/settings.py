@@ -191,9 +191,10 @@ class Settings:
     node: Annotated[
         str | None,
         Meta(
-            Text("name", "a name"),
-            "本节点的名称，集群中唯一；缺省为主机名",
-            "the name of this node, unique in a cluster; the host's name by default",
+            Text("名称", "a name"),
+            "本节点的名称，集群中唯一；缺省为数据文件夹首次使用时的名称，最初为主机名",
+            "the name of this node, unique in a cluster; by default the one that its data folder was first used with, "
+            "and that is the host's name",
             flag="--node",
             sample="node-1",
         ),
@@ -247,8 +248,8 @@ class Settings:
 
     @property
     def node_name(self) -> str:
-        """The node's name."""
-        return self.node or socket.gethostname()
+        """The node's name. A data folder keeps the one that it was first used with: chains are signed under it."""
+        return self.node or kept_name(self.data_folder) or socket.gethostname()
 
     @property
     def data_folder(self) -> Path:
@@ -394,3 +395,15 @@ class Settings:
                     "proxy, or choose `transport: grpc`"
                 ),
             )
+
+
+NODE_FILE = "node"
+"""In the data folder: the name that it was first used with."""
+
+
+def kept_name(data_folder: Path) -> str:
+    """Return the name of the node whose data folder this is; empty when it is nobody's yet."""
+    try:
+        return (data_folder / NODE_FILE).read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

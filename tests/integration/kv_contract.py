@@ -483,10 +483,10 @@ class KeyValueContract(ABC):
     async def test_a_process_that_is_paused_loses_its_lease_and_learns_it(
         self, open_store: Opener, place: list[str]
     ) -> None:
-        async with open_store() as store, Child.started("lease", *place) as child:
+        async with open_store() as store:
             head = await store.revision()
+        async with open_store() as store, Child.started("pause", *place) as child:
             assert await child.line() == "held"
-            child.process.send_signal(signal.SIGSTOP)
             async with aclosing(store.watch("held", head)) as events:
                 while (await anext(events))[-1].value is not None:
                     pass

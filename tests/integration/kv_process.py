@@ -1,8 +1,12 @@
-"""Another process that uses a key-value store: `lease` holds a key for as long as it can, `count` counts one up."""
+"""Another process that uses a key-value store: `lease` holds a key for as long as it can, `pause` stops
+meanwhile, `count` counts a key up, `write` writes without end.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -19,11 +23,14 @@ def open_store(kind: str, where: str, namespace: str) -> KeyValueStore:
     return EtcdStore(where.split(","), namespace=namespace)
 
 
-async def hold(store: KeyValueStore) -> None:
-    """Say `held`, renew four times a lease's time, say `lost` when that fails."""
+async def hold(store: KeyValueStore, *, pauses: bool) -> None:
+    """Say `held`, renew the lease often enough, say `lost` when that fails."""
     lease = await store.grant(2)
     await store.commit([], [Put("held", b"held", lease)])
     print("held", flush=True)
+    if pauses:
+        # Between two calls: within a transaction it would hold the others up, who are then to be told so.
+        os.kill(os.getpid(), signal.SIGSTOP)
     while await store.renew(lease):  # noqa: ASYNC110 - the sleep paces the renewals
         await asyncio.sleep(0.5)
     print("lost", flush=True)
@@ -53,8 +60,8 @@ async def write(store: KeyValueStore) -> None:
 async def main(task: str, kind: str, where: str, namespace: str, *rest: str) -> None:
     store = open_store(kind, where, namespace)
     try:
-        if task == "lease":
-            await hold(store)
+        if task in {"lease", "pause"}:
+            await hold(store, pauses=task == "pause")
         elif task == "count":
             await count(store, int(rest[0]))
         else:

@@ -226,15 +226,17 @@ async def test_a_disk_that_hangs_is_given_up_in_time(path: Path, monkeypatch: py
 async def test_a_damaged_file_is_told_and_a_mended_one_used(path: Path) -> None:
     async with opener(lambda: SqliteStore(path))() as store:
         await put(store, "secret", b"hunter2")
-    good = await asyncio.to_thread(path.read_bytes)
-    await asyncio.to_thread(path.write_bytes, b"x" * len(good))
+    good = path.with_name("good")
+    await asyncio.to_thread(path.rename, good)
+    await asyncio.to_thread(path.write_bytes, b"x" * 8_192)
     async with opener(lambda: SqliteStore(path))() as store:
         for _ in range(2):
             with pytest.raises(ControlStoreError, match=r"control\.db` fails: file is not a database"):
                 await store.get("secret")
         with pytest.raises(ControlStoreError):
             await anext(store.watch("", 0))
-        await asyncio.to_thread(path.write_bytes, good)
+        # By renaming: the store must never see half a file.
+        await asyncio.to_thread(good.rename, path)
         assert await store.get("secret") is not None
 
 

@@ -140,3 +140,14 @@ def test_a_damaged_key_is_a_wrong_setting_and_is_not_quoted(tmp_path: Path) -> N
 def test_without_records_and_staff_nothing_is_kept(tmp_path: Path, durability: str, staff: str, needed: bool) -> None:
     found = Settings(Path(), data=tmp_path, audit=Audit(durability=durability), staff=Staff(address=staff))
     assert is_needed(found) is needed
+
+
+def test_a_folder_keeps_the_name_of_its_node(tmp_path: Path) -> None:
+    first = Settings(Path("policies"), data=tmp_path / "data", node="n1")
+    DataFolder.open(first).close()
+    # Without a name of its own a node has that of its folder, whatever the machine is called now.
+    assert settings(tmp_path / "data").node_name == "n1"
+    DataFolder.open(settings(tmp_path / "data")).close()
+    with pytest.raises(ConfigError, match="that of node `n1`, not of `n2`"):
+        DataFolder.open(Settings(Path("policies"), data=tmp_path / "data", node="n2"))
+    DataFolder.open(first).close()

@@ -152,6 +152,7 @@ class EtcdStore:
         return int((await self._members.repeatable(send)).ID)
 
     async def renew(self, lease: int) -> bool:
+        # A leader answers this by itself, so one that is being cut off may still say yes for an election's time.
         async def send(member: Member, within: float) -> Any:
             call = member.lease.LeaseKeepAlive(timeout=within, metadata=HAS_LEADER)
             try:

@@ -49,13 +49,13 @@ class Feed:
         self._hint = asyncio.Event()
         self._stop = asyncio.Event()
         self._watchers = 0
-        self._life: asyncio.Task[None] | None = None
-        self._listening: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_listening = False
 
     def start(self) -> None:
         """Begin to look after leases, if that has not begun."""
-        if self._life is None and not self._stop.is_set():
-            self._life = asyncio.create_task(self._live())
+        if not self._tasks and not self._stop.is_set():
+            self._tasks += [asyncio.create_task(self._live()), asyncio.create_task(self._sweep())]
 
     def hint(self) -> None:
         """Look at once: there may be something new."""
@@ -66,8 +66,7 @@ class Feed:
         self._stop.set()
         self._hint.set()
         self._news.come.set()
-        tasks = [task for task in (self._life, self._listening) if task is not None]
-        await asyncio.gather(*tasks)
+        await asyncio.gather(*self._tasks)
 
     async def watch(self, prefix: str, after: int) -> AsyncGenerator[Sequence[Event], None]:
         """See `KeyValueStore.watch`."""
@@ -77,8 +76,9 @@ class Feed:
         try:
             # The first look is by itself: the others' news may be of another time.
             changes = await self._reader.ask(lambda tables: tables.changes(prefix, after))
-            if self._listening is None and not self._stop.is_set():
-                self._listening = asyncio.create_task(self._listen())
+            if not self._is_listening and not self._stop.is_set():
+                self._is_listening = True
+                self._tasks.append(asyncio.create_task(self._listen()))
             while not self._stop.is_set():
                 for events in changes.revisions:
                     yield events
@@ -112,15 +112,9 @@ class Feed:
         return None
 
     async def _live(self) -> None:
-        clock = asyncio.get_running_loop().time
-        swept = clock() - SWEEP_SECONDS
         while not self._stop.is_set():
             self._hint.clear()
             try:
-                if clock() - swept >= SWEEP_SECONDS:
-                    swept = clock()
-                    if await self._reader.ask(lambda tables: tables.is_due()):
-                        await self._writer.ask(lambda tables: tables.sweep())
                 if self._watchers:
                     await self._look()
             except ControlStoreError as error:
@@ -128,7 +122,17 @@ class Feed:
                 self._stale = True
                 self._tell(error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hint.wait(), POLL_SECONDS if self._watchers else SWEEP_SECONDS)
+                await asyncio.wait_for(self._hint.wait(), POLL_SECONDS if self._watchers else None)
+
+    async def _sweep(self) -> None:
+        while not self._stop.is_set():
+            # Whoever writes ends what is over its time as well, and hears of a fault; here it is tried again.
+            with contextlib.suppress(ControlStoreError):
+                if await self._reader.ask(lambda tables: tables.is_due()):
+                    await self._writer.ask(lambda tables: tables.sweep())
+                    self._hint.set()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), SWEEP_SECONDS)
 
     async def _look(self) -> None:
         """Take up what is new, until nothing is."""

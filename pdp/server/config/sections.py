@@ -264,7 +264,7 @@ class Audit:
     checkpoint_command: Annotated[
         str | None,
         Meta(
-            Text("command", "a command"),
+            Text("命令", "a command"),
             "每个检查点从标准输入传给此命令",
             "a command that gets each checkpoint on its standard input",
             sample="/usr/local/bin/keep-checkpoint",

@@ -25,6 +25,7 @@ from pdp.snapshot.spool.files import (
     remove_segment,
     sync_folder,
 )
+from pdp.snapshot.spool.heads import read_heads
 from pdp.snapshot.spool.leftovers import remove_leftovers
 from pdp.snapshot.spool.limits import Backlog, SpoolAlarm
 from pdp.snapshot.spool.mend import Intent, begin, boot_of, finish, pending
@@ -189,13 +190,14 @@ class SpoolReader:
             is_closed = not (is_last and boot.alive)
             before = dict(expected)
             try:
+                scan.check_log()
                 starts = _next_starts(scans[index + 1 :])
                 bounds = {start.key: start.first for start in starts}
                 records, ended = scan.read(expected, bounds, limit - len(found), is_closed=is_closed)
                 if ended and is_closed and is_last:
                     scan.check_whole()
-                elif ended and not is_last and not scan.is_mended:
-                    _check_end(scan, _starts(scans[index + 1]), expected)
+                if ended and not scan.is_mended:
+                    _check_end(scan, self._after(scans, index), expected)
             except DamageError as error:
                 return found, _Damaged(scan, error.reason, before)
             except SpoolError:
@@ -242,17 +244,27 @@ class SpoolReader:
     def _is_passed(self, scans: Sequence[SegmentScan], index: int, positions: Mapping[StreamKey, int]) -> bool:
         """Return whether a file is whole and all its records are below the positions."""
         try:
+            scans[index].check_log()
             starts = _next_starts(scans[index + 1 :])
             if not scans[index].advance(positions, {start.key: start.first for start in starts}):
                 return False
             if index + 1 == len(scans):
                 scans[index].check_whole()
-            elif not scans[index].is_mended:
-                _check_end(scans[index], _starts(scans[index + 1]), positions)
+            if not scans[index].is_mended:
+                _check_end(scans[index], self._after(scans, index), positions)
         except (DamageError, SpoolError):
             # Reading will meet it again, and deal with it.
             return False
         return True
+
+    def _after(self, scans: Sequence[SegmentScan], index: int) -> list[Start]:
+        """Return where the very next file takes streams on; behind the last, how far its writer, now gone, came."""
+        if index + 1 < len(scans):
+            return _starts(scans[index + 1])
+        header = scans[index].header
+        if header is None or not scans[index].is_closed:
+            return []
+        return read_heads(self._folders, header.boot, header.node)
 
     def _release_boot(self, boot: BootFiles, positions: Mapping[StreamKey, int]) -> int:
         scans = self._scanned(boot)
@@ -345,8 +357,9 @@ class SpoolReader:
         algorithm = headers[0].algorithm if headers else self._algorithm
         header = scan.header or Header(node, boot.boot, algorithm, scan.number, self._clock())
         later = _next_starts([other for other in scans if other.number > scan.number])
+        heads = [] if later else read_heads(self._folders, boot.boot, header.node)
         starts: dict[int, Start] = {}
-        for start in later:
+        for start in later or heads:
             first = damaged.expected.get(start.key, 0)
             chain = genesis(start.key, algorithm) if first == 0 else b""
             starts[start.id] = Start(start.id, start.key, first, chain)
@@ -355,7 +368,8 @@ class SpoolReader:
                 starts |= other.reached()
         expected = {key: value for key, value in damaged.expected.items() if key.boot == boot.boot}
         bounds = {start.key: start.first for start in later}
-        return Intent(damaged.reason, header, starts, expected, bounds, self._clock())
+        reached = {start.key: start.first for start in heads}
+        return Intent(damaged.reason, header, starts, expected, bounds, self._clock(), reached)
 
 
 def _starts(scan: SegmentScan) -> list[Start]:

@@ -16,6 +16,7 @@ from pdp.snapshot.spool.segment import PAGE_BYTES, Header, SegmentWriter, Start,
 from pdp.snapshot.spool.wal import Log, log_of, read_log, replay, ways
 
 _SMALLEST_ROW = 40
+_NEAR = 1000
 _SELECT = "SELECT place, stream, sequence, body, chain FROM records"
 
 
@@ -84,7 +85,7 @@ def sort_out(
     first = start[0] if start is not None else min(rows, default=0)
     if start is not None:
         values[start[0] - 1] = start[1]
-    end = max(rows, default=first - 1) + 1
+    end = _end(rows, first)
     if bound is not None:
         end = min(end, bound)
     begin = max(first, expected)
@@ -112,6 +113,12 @@ def sort_out(
     if found.missing and found.first_bad is None:
         found.first_bad = begin + len(found.kept)
     return found
+
+
+def _end(rows: Mapping[int, object], first: int) -> int:
+    """Return the sequence after the last; a number far from all others is itself damaged."""
+    end = max((sequence for sequence in rows if sequence - 1 in rows or sequence + 1 in rows), default=first - 1) + 1
+    return max((sequence + 1 for sequence in rows if sequence < end + _NEAR), default=end)
 
 
 def _prove(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pdp.errors import SpoolError
 from pdp.snapshot.chain import SpooledRecord, StreamKey, hasher
 from pdp.snapshot.spool.segment import Header, Start, open_to_read, read_header, read_starts
+from pdp.snapshot.spool.wal import find_break
 
 _CHUNK = 1024
 _NO_BOUND = 2**63
@@ -71,7 +72,7 @@ class SegmentScan:
         self._db: sqlite3.Connection | None = None
         self._base = _Cursor()
         self._ahead = _Cursor()
-        self._is_whole = False
+        self._is_whole = self._is_log_sound = False
         self.is_closed = False
         """Nothing will be added to the file."""
 
@@ -174,6 +175,18 @@ class SegmentScan:
             if verdict != "ok":
                 raise DamageError(verdict)
             self._is_whole = True
+
+    def check_log(self) -> None:
+        """Look once at the log of a file that `is_closed`: SQLite hides what stands behind damage. Raises DamageError."""
+        if self.is_closed and not self._is_log_sound:
+            try:
+                reason = find_break(self.path)
+            except OSError:
+                # SQLite meets the same error, and it decides what that says of the file.
+                reason = None
+            if reason is not None:
+                raise DamageError(reason)
+            self._is_log_sound = True
 
     def pending(self) -> tuple[int, bytes | None]:
         """Return how many records are not shipped yet, and the oldest one's body. Raises DamageError."""

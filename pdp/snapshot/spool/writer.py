@@ -17,11 +17,15 @@ from pdp.errors import SpoolError, SpoolFullError
 from pdp.snapshot.chain import RETENTIONS, StreamKey, genesis, hasher
 from pdp.snapshot.spool.files import RENEW, claim_boot, count_quarantined, segment_name
 from pdp.snapshot.spool.gauge import Gauge
+from pdp.snapshot.spool.heads import Heads
 from pdp.snapshot.spool.limits import SpoolAlarm, SpoolLevel, SpoolLimits, SpoolStats
 from pdp.snapshot.spool.reserve import Reserve
 from pdp.snapshot.spool.segment import Header, Row, SegmentWriter, Start
 
 LOCK_SECONDS = 5.0
+STATS_SECONDS = 0.2
+"""Who asks for numbers waits this long for a write; then it gets those that were told last."""
+
 SHUN_SECONDS = 30.0
 """A folder in which no new file could be written is the last choice for this long."""
 
@@ -97,11 +101,13 @@ class Spool:
         self._retired: list[SegmentWriter] = []
         self._heads: dict[tuple[str, int], _Head] = {}
         self._locks: dict[Path, int] = {}
+        self._told: Heads | None = None
         self._begin_boot()
         try:
             self._look(time.monotonic())
             self._open(self._candidates(last=True))
             self._keep_reserve()
+            self._known = self._numbers()
         except BaseException:
             self._let_go()
             raise
@@ -124,23 +130,19 @@ class Spool:
             self._tell()
 
     def stats(self) -> SpoolStats:
-        """Return the numbers so far. Looks at the disk when it has not been looked at lately."""
-        with self._lock:
+        """Return the numbers so far, or the last known ones while a disk does not answer an append.
+
+        Looks at the disk when it has not been looked at lately.
+        """
+        if not self._lock.acquire(timeout=STATS_SECONDS):
+            return self._known
+        try:
             now = time.monotonic()
             if self._gauge.is_due(now) and not self._closed:
                 self._look(now)
-            found = SpoolStats(
-                boot=self.boot,
-                level=self._gauge.level,
-                records=self._records,
-                appends=self._appends,
-                bytes=self._gauge.bytes,
-                ratio=self._gauge.first.ratio,
-                rotations=self._rotations,
-                failures=self._failures,
-                quarantined=count_quarantined(self._folders),
-                folder=self._segment.path.parent.parent if self._segment else self._folder,
-            )
+            found = self._known = self._numbers()
+        finally:
+            self._lock.release()
         self._tell()
         return found
 
@@ -150,6 +152,20 @@ class Spool:
             if not self._closed:
                 self._closed = True
                 self._let_go()
+
+    def _numbers(self) -> SpoolStats:
+        return SpoolStats(
+            boot=self.boot,
+            level=self._gauge.level,
+            records=self._records,
+            appends=self._appends,
+            bytes=self._gauge.bytes,
+            ratio=self._gauge.first.ratio,
+            rotations=self._rotations,
+            failures=self._failures,
+            quarantined=count_quarantined(self._folders),
+            folder=self._segment.path.parent.parent if self._segment else self._folder,
+        )
 
     def _append(self, records: Sequence[tuple[str, bytes]], *, last: bool) -> None:
         if self._closed:
@@ -167,6 +183,8 @@ class Spool:
         self._write(rows, starts, last=last)
         for head in heads:
             self._heads[head.key.retention, head.key.day] = head
+            if self._told is not None:
+                self._told.tell(head.id, head.key, head.sequence)
         self._records += len(rows)
         self._appends += 1
         if self._gauge.is_stuck and not last:
@@ -269,6 +287,8 @@ class Spool:
         """Open the boot's next file, and only then close those before it. Raises sqlite3.Error, OSError."""
         if folder not in self._locks:
             self._locks[folder] = claim_boot(folder, self.boot, self._node)
+            if self._told is None:
+                self._told = Heads(folder / self.boot)
         self._number += 1
         header = Header(self._node, self.boot, self._algorithm, self._number, self._clock())
         starts = [head.start() for head in self._heads.values()]
@@ -355,6 +375,9 @@ class Spool:
             segment.close()
         self._retired.clear()
         self._reserve.give_up()
+        if self._told is not None:
+            self._told.close()
+            self._told = None
         # INVARIANT: the locks last, so that nobody takes the files for finished while they are closed.
         for fd in self._locks.values():
             os.close(fd)
