@@ -5,7 +5,6 @@ INVARIANT: a function of the record's bytes alone, so that verification can tell
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -158,43 +157,25 @@ def clean(value: str) -> str:
 
 def _same_json(held: Any, fresh: str) -> bool:
     """Whether two texts say the same, however numbers and spaces are written; `true` is not 1."""
-    with contextlib.suppress(TypeError, ValueError):
-        # As a database writes it: in another order and with other spaces.
-        if plain_json(json.loads(held, object_pairs_hook=_single, parse_float=_exact)) == fresh:
-            return True
     try:
-        return bool(_parse(held) == _parse(fresh))
+        return bool(_READER.decode(held) == _READER.decode(fresh))
     except (TypeError, ValueError, ArithmeticError):
         return False
 
 
-def _single(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
-
-
-def _exact(digits: str) -> float:
-    number = float(digits)
-    if repr(number) != digits:
-        raise ValueError("a number is written otherwise than here")
-    return number
-
-
-def _parse(text: str) -> Any:
+# Made once: `json.loads` and `json.dumps` would make one each time.
+_READER: Final = json.JSONDecoder(
     # Pairs and not a dict: what stands twice must not hide behind what stands last.
-    return json.loads(
-        text,
-        object_pairs_hook=lambda pairs: ("object", sorted(pairs, key=lambda pair: pair[0])),
-        parse_int=lambda digits: ("number", Decimal(digits)),
-        parse_float=lambda digits: ("number", Decimal(digits)),
-    )
+    object_pairs_hook=lambda pairs: ("object", sorted(pairs, key=lambda pair: pair[0])),
+    parse_int=lambda digits: ("number", Decimal(digits)),
+    parse_float=lambda digits: ("number", Decimal(digits)),
+)
+_WRITER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def plain_json(value: Any) -> str:
     """Return a value as JSON, as `facts` has it but for zero characters."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return _WRITER.encode(value)
 
 
 def without_zeros(text: str) -> str:

@@ -14,12 +14,14 @@ import pytest
 
 pytest.importorskip("aetcd", reason="needs the extra `cluster`")
 
+from pdp.control.kv import open_store
 from pdp.control.kv.base import Event, KeyValueStore, Put, Unchanged
 from pdp.control.kv.etcd import EtcdStore
-from pdp.control.kv.etcd_members import EtcdTls
+from pdp.control.kv.tls import EtcdTls
 from pdp.errors import CompactedError, ConfigError, ControlStoreError
 from tests.integration.etcd import Etcd, etcd, etcd_tls
-from tests.integration.kv_contract import KeyValueContract, Opener, opener, put, scenario, take
+from tests.integration.kv_contract import KeyValueContract
+from tests.integration.kv_steps import Opener, opener, put, scenario, take
 from tests.integration.pki import Authority
 
 __all__ = ["etcd", "etcd_tls"]
@@ -274,6 +276,17 @@ def test_what_cannot_be_reached_is_a_wrong_setting(tmp_path: Path) -> None:
     for namespace in ("", "x" * 129):
         with pytest.raises(ConfigError, match="prefix"):
             EtcdStore(["http://etcd1:2379"], namespace=namespace)
+
+
+@scenario
+async def test_a_url_names_the_cluster(etcd: Etcd, etcd_tls: Etcd, namespace: str) -> None:
+    for cluster, tls in ((etcd, None), (etcd_tls, files(etcd_tls))):
+        members = ",".join(member.address for member in cluster.members)
+        named = opener(lambda members=members, tls=tls: open_store(f"etcd://{members}{namespace}", tls=tls))  # type: ignore[misc]
+        known = opener(lambda cluster=cluster, tls=tls: EtcdStore(cluster.urls, tls=tls, namespace=namespace))  # type: ignore[misc]
+        async with named() as one, known() as other:
+            await put(one, "a", b"1")
+            assert await other.get("a") == await one.get("a") is not None
 
 
 @scenario

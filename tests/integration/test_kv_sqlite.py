@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from pdp.control.kv import sqlite_feed
+from pdp.control.kv import open_store, sqlite_feed
 from pdp.control.kv.base import Delete, Event, Put
 from pdp.control.kv.sqlite import SqliteStore
 from pdp.control.kv.sqlite_tables import PAGE_BYTES
-from pdp.errors import ControlStoreError, LeaseEndedError
-from tests.integration.kv_contract import Child, KeyValueContract, Opener, add_one, opener, put, scenario, take
+from pdp.errors import ConfigError, ControlStoreError, LeaseEndedError
+from tests.integration.kv_contract import KeyValueContract
+from tests.integration.kv_steps import Child, Opener, add_one, opener, put, scenario, take
 
 
 @pytest.fixture
@@ -48,6 +49,25 @@ class TestSqliteStore(KeyValueContract):
     @pytest.fixture
     def place(self, path: Path) -> list[str]:
         return ["sqlite", str(path), ""]
+
+
+@scenario
+async def test_a_url_names_the_file(path: Path) -> None:
+    async with opener(lambda: open_store(f"sqlite:{path}"))() as store:
+        assert await put(store, "a") == 2
+    async with opener(lambda: SqliteStore(path))() as store:
+        assert await store.revision() == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "sqlite:control.db", "sqlite://host/control.db", "sqlite:/control.db?x=hunter2", "etcd://root:hunter2@h:1",
+     "etcd://h", "etcd://h:1?x=hunter2", "redis://root:hunter2@h:1"],
+)  # fmt: skip
+def test_a_url_that_names_no_store_is_not_repeated(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_store(url)
+    assert "hunter2" not in str(caught.value)
 
 
 @scenario

@@ -195,7 +195,7 @@ def test_only_this_account_can_read(tmp_path: Path) -> None:
         reader = SpoolReader([tmp_path / "a"])
         reader.read({}, 10)
         found = [tmp_path / "a", *(tmp_path / "a").rglob("*")]
-        assert len(found) == 7
+        assert len(found) == 8
         for path in found:
             assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
         reader.close()
@@ -320,6 +320,20 @@ def test_limits_that_make_no_sense() -> None:
         SpoolLimits(alarm_ratio=0.9)
     with pytest.raises(ValueError, match="must be positive"):
         SpoolLimits(max_bytes=0)
+
+
+def test_a_folder_that_gets_its_name_while_it_is_looked_at(tmp_path: Path, monkeypatch) -> None:
+    hidden = tmp_path / f".new-{'a' * 16}-{7:08x}"
+    hidden.mkdir()
+    at = hidden.stat().st_mtime_ns
+    boot = tmp_path / ("a" * 16)
+    monkeypatch.setattr(leftovers, "is_alive", lambda folder: folder.rename(boot) is None)
+    assert leftovers.remove_leftovers([tmp_path], at + leftovers.AGE_NANOS) == 0
+    assert [path.name for path in tmp_path.iterdir()] == [boot.name]
+    # One that was listed before it got its name.
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([hidden]))
+    assert leftovers.remove_leftovers([tmp_path], at + leftovers.AGE_NANOS) == 0
+    assert boot.exists()
 
 
 def test_what_writers_leave_that_die_while_they_begin(tmp_path: Path) -> None:

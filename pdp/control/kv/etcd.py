@@ -18,7 +18,8 @@ from aetcd import rpc
 
 from pdp.control.kv import bounds
 from pdp.control.kv.base import Committed, Delete, Event, KeyValue, Page, Put, Unchanged
-from pdp.control.kv.etcd_members import HAS_LEADER, EtcdTls, Member, Members, is_cancelled, translate
+from pdp.control.kv.etcd_members import HAS_LEADER, Member, Members, is_cancelled, translate
+from pdp.control.kv.tls import EtcdTls
 from pdp.errors import CompactedError, ConfigError, ControlStoreError, LeaseEndedError
 
 MAX_NAMESPACE: Final = 128

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import grpc
 from aetcd.rpc import KVStub, LeaseStub, WatchStub
 
+from pdp.control.kv.tls import EtcdTls
 from pdp.errors import CompactedError, ConfigError, ControlStoreError, LeaseEndedError, PdpError
 
 T = TypeVar("T")
@@ -42,23 +41,6 @@ _OPTIONS: Final = (
     ("grpc.use_local_subchannel_pool", 1),
 )
 _ELSEWHERE: Final = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
-
-
-@dataclass(frozen=True, slots=True)
-class EtcdTls:
-    """The files of TLS, all PEM: who signs the members' certificates, and the client's own certificate and key."""
-
-    ca: Path
-    certificate: Path
-    key: Path
-
-    def credentials(self) -> grpc.ChannelCredentials:
-        """Read the files. Raises ConfigError."""
-        try:
-            ca, key, certificate = (path.read_bytes() for path in (self.ca, self.key, self.certificate))
-        except OSError as error:
-            raise ConfigError(f"cannot read `{error.filename}` for TLS to etcd: {error.strerror}") from error
-        return grpc.ssl_channel_credentials(ca, key, certificate)
 
 
 class Member:
@@ -91,7 +73,7 @@ class Members:
         self._addresses = [_address(url, tls is not None) for url in urls]
         if not self._addresses:
             raise ConfigError("name at least one member of the etcd cluster, such as `https://etcd1:2379`")
-        self._credentials = None if tls is None else tls.credentials()
+        self._credentials = None if tls is None else _credentials(tls)
         self._timeout = timeout
         self._members: list[Member] = []
         # Nodes do not all begin with the same member.
@@ -204,6 +186,14 @@ def translate(error: grpc.aio.AioRpcError) -> PdpError:
     if "lease not found" in details:
         return LeaseEndedError("the lease has ended")
     return ControlStoreError(f"etcd refuses: {details[:200]}")
+
+
+def _credentials(tls: EtcdTls) -> grpc.ChannelCredentials:
+    try:
+        ca, key, certificate = (path.read_bytes() for path in (tls.ca, tls.key, tls.certificate))
+    except OSError as error:
+        raise ConfigError(f"cannot read `{error.filename}` for TLS to etcd: {error.strerror}") from error
+    return grpc.ssl_channel_credentials(ca, key, certificate)
 
 
 def _address(url: str, tls: bool) -> str:

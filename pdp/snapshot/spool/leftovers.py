@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from collections.abc import Sequence
@@ -24,12 +25,12 @@ def remove_leftovers(folders: Sequence[Path], now: int) -> int:
     removed = 0
     for folder in folders:
         for entry in folder.glob(".new-*"):
-            if (
-                _UNNAMED.fullmatch(entry.name)
-                and now - entry.stat().st_mtime_ns >= AGE_NANOS
+            if _UNNAMED.fullmatch(entry.name) is None:
+                continue
+            # It may get its name under our hands.
+            with contextlib.suppress(FileNotFoundError):
                 # Its writer may only be very slow.
-                and not is_alive(entry)
-            ):
-                shutil.rmtree(entry)
-                removed += 1
+                if now - entry.stat().st_mtime_ns >= AGE_NANOS and not is_alive(entry):
+                    shutil.rmtree(entry)
+                    removed += 1
     return removed

@@ -177,7 +177,7 @@ class SegmentScan:
             self._is_whole = True
 
     def check_log(self) -> None:
-        """Look once at the log of a file that `is_closed`: SQLite hides what stands behind damage. Raises DamageError."""
+        """Look at the log of a file that `is_closed`: SQLite hides what stands behind damage. Raises DamageError."""
         if self.is_closed and not self._is_log_sound:
             try:
                 reason = find_break(self.path)

@@ -53,9 +53,9 @@ class Log(NamedTuple):
 
 
 class Replay(NamedTuple):
-    """A way to read a log: its first `count` frames, with or without those whose checksums are wrong."""
+    """A way to read a log: its first `frames`, with or without those whose checksums are wrong."""
 
-    count: int
+    frames: int
     keeps_bad: bool
 
 
@@ -117,9 +117,9 @@ def replay(path: Path, copy: Path, log: Log, way: Replay) -> None:
     shutil.copyfile(path, copy)
     bound = copy.stat().st_size // PAGE_BYTES + len(log.frames)
     with copy.open("r+b") as target:
-        if way.count:
+        if way.frames:
             with log_of(path).open("rb") as source:
-                for frame in log.frames[: way.count]:
+                for frame in log.frames[: way.frames]:
                     if (frame.is_sound or way.keeps_bad) and 0 < frame.page <= bound:
                         source.seek(frame.at)
                         target.seek((frame.page - 1) * PAGE_BYTES)
