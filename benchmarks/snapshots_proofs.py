@@ -6,14 +6,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pdp.snapshot.archive import write_archive
 from snapshots_rows import DAY_NANOS, FIRST_DAY, NODE, Bodies, make, stream_of
 from snapshots_writing import Watch
 
-from pdp.snapshot.checkpoint import Checkpointer
-from pdp.snapshot.signing import NodeKey, TrustedKeys
+from pdp.snapshot.archive import write_archive
+from pdp.snapshot.evidence.checkpoint import Checkpointer
+from pdp.snapshot.evidence.signing import NodeKey, TrustedKeys
+from pdp.snapshot.evidence.verify import verify as verify_store
 from pdp.snapshot.store import open_reader, open_writer
-from pdp.snapshot.verify import verify as verify_store
 
 _STREAMS = 4
 

@@ -11,7 +11,7 @@ from policy_sets import FIELDS, bank
 from samples import samples
 
 from pdp.snapshot.chain import RETENTIONS, SpooledRecord, StreamKey, genesis, link
-from pdp.snapshot.merkle import EMPTY, extend
+from pdp.snapshot.evidence.merkle import EMPTY, extend
 from pdp.snapshot.store.base import StreamState
 from pdp.v1 import decision_service_pb2, snapshot_pb2, types_pb2
 

@@ -21,10 +21,10 @@ from pdp.server.settings import Settings
 from pdp.server.spools import open_spool
 from pdp.snapshot.archive import Archived, write_archive
 from pdp.snapshot.chain import RETENTIONS
-from pdp.snapshot.checkpoint import STATE_NAME, parse_checkpoint
+from pdp.snapshot.evidence.checkpoint import STATE_NAME, parse_checkpoint
+from pdp.snapshot.evidence.signing import TrustedKeys
 from pdp.snapshot.holds import add_hold, day_of, iso, operation, remove_hold
 from pdp.snapshot.retention import Dropped, Expiry, Part, RetentionPolicy, expire, verified_by
-from pdp.snapshot.signing import TrustedKeys
 from pdp.snapshot.spool.writer import Spool
 from pdp.snapshot.store import open_maintainer, open_reader, sqlite_path
 from pdp.snapshot.store.base import Hold, Maintainer, Reader

@@ -118,9 +118,7 @@ class _Items:
         head = program.ids.head()
         if self._recorder is not None and self._notes is not None and outcome.record is not None:
             facts = self._recorder.item(self._shared, item)
-            self._recorder.note(
-                self._notes, head + self._asked, facts, self._now, outcome.record, noteworthy
-            )
+            self._recorder.note(self._notes, head + self._asked, facts, self._now, outcome.record, noteworthy)
         return _result(head, outcome.body, noteworthy)
 
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from pdp.errors import EvidenceError, StoreError
-from pdp.snapshot import evidence_file
 from pdp.snapshot.chain import StreamKey
-from pdp.snapshot.evidence_file import EvidenceFile
+from pdp.snapshot.evidence import file as evidence_file
+from pdp.snapshot.evidence.file import EvidenceFile
+from pdp.snapshot.evidence.signing import TrustedKeys, sync_folder
+from pdp.snapshot.evidence.verify import verify
 from pdp.snapshot.holds import iso
-from pdp.snapshot.signing import TrustedKeys, sync_folder
 from pdp.snapshot.store.base import Reader, StreamState
-from pdp.snapshot.verify import verify
 
 SUFFIX: Final = ".jxe.gz"
 _CHUNK = 1024 * 1024

@@ -22,7 +22,7 @@ from pdp.errors import EvidenceError, StoreError
 from pdp.snapshot import columns
 from pdp.snapshot.archive import SUFFIX
 from pdp.snapshot.chain import StreamKey
-from pdp.snapshot.evidence_file import EvidenceFile
+from pdp.snapshot.evidence.file import EvidenceFile
 from pdp.snapshot.store.base import Place, Sql, StoredRecord, StreamState
 from pdp.snapshot.store.batch import Batch
 

@@ -22,8 +22,8 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from pdp.errors import LimitError, PdpError, RequestError, Violation
-from pdp.snapshot import evidence_file
 from pdp.snapshot.chain import StreamKey
+from pdp.snapshot.evidence import file as evidence_file
 from pdp.snapshot.export_rows import cells, headings, safe
 from pdp.snapshot.filter import Node, nodes
 from pdp.snapshot.filter.names import NAMES

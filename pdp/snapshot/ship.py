@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from pdp.errors import EvidenceError, SpoolError, StoreError, WatermarkError
-from pdp.snapshot import merkle
 from pdp.snapshot.chain import SpooledRecord, StreamKey, genesis, hasher
+from pdp.snapshot.evidence import merkle
 from pdp.snapshot.spool import Backlog
 from pdp.snapshot.store.base import StreamState, Writer
 from pdp.v1 import snapshot_pb2

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pdp.errors import PdpError
 from pdp.snapshot.chain import StreamKey
-from pdp.snapshot.proof import prove, verify_proof
-from pdp.snapshot.signing import TrustedKeys
+from pdp.snapshot.evidence.proof import prove, verify_proof
+from pdp.snapshot.evidence.signing import TrustedKeys
+from pdp.snapshot.evidence.verify import verify
 from pdp.snapshot.store import open_reader
 from pdp.snapshot.store.base import Reader
-from pdp.snapshot.verify import verify
 from pdp.v1 import snapshot_pb2, types_pb2
 from tests.faults.load import Answer
 

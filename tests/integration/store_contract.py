@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pdp.errors import StoreError, WatermarkError
-from pdp.snapshot import columns, merkle
+from pdp.snapshot import columns
 from pdp.snapshot.chain import SpooledRecord, StreamKey, genesis, link
+from pdp.snapshot.evidence import merkle
 from pdp.snapshot.store import open_maintainer, open_reader, open_writer
 from pdp.snapshot.store.base import Hold, Maintainer, Reader, Sql, StoredRecord, StreamState, Writer
 from pdp.v1 import decision_service_pb2, snapshot_pb2, types_pb2

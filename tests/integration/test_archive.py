@@ -15,15 +15,17 @@ from click.testing import CliRunner
 
 from pdp.cli.snapshot_archive import read
 from pdp.errors import EvidenceError, StoreError
-from pdp.snapshot import columns, evidence_file, proof, query
+from pdp.snapshot import columns, query
 from pdp.snapshot.archive import archive_name, write_archive
 from pdp.snapshot.archive_reader import open_archives
+from pdp.snapshot.evidence import file as evidence_file
+from pdp.snapshot.evidence import proof
+from pdp.snapshot.evidence.signing import NodeKey, TrustedKeys
+from pdp.snapshot.evidence.verify import verify
 from pdp.snapshot.filter import Schema, compile_filter, predicate
 from pdp.snapshot.retention import RetentionPolicy, expire, verified_by
-from pdp.snapshot.signing import NodeKey, TrustedKeys
 from pdp.snapshot.store import open_maintainer, open_reader, open_writer
 from pdp.snapshot.store.base import Reader, Sql
-from pdp.snapshot.verify import verify
 from pdp.v1 import snapshot_pb2
 from pdp.values import AttributeType
 from tests.integration.retained import NOW, TODAY, Node, lately

@@ -18,7 +18,7 @@ from typing import Any
 import grpc
 import pytest
 
-from pdp.snapshot.merkle import EMPTY, extend
+from pdp.snapshot.evidence.merkle import EMPTY, extend
 from pdp.snapshot.spool.reader import SpoolReader
 from pdp.snapshot.spool.writer import Spool
 from pdp.snapshot.store import open_writer

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from pdp.errors import EvidenceError, WatermarkError
-from pdp.snapshot import merkle
 from pdp.snapshot.chain import SpooledRecord, StreamKey
-from pdp.snapshot.checkpoint import Checkpointer, parse_checkpoint
+from pdp.snapshot.evidence import merkle
+from pdp.snapshot.evidence.checkpoint import Checkpointer, parse_checkpoint
+from pdp.snapshot.evidence.signing import NodeKey
 from pdp.snapshot.ship import Shipper, Ticker
-from pdp.snapshot.signing import NodeKey
 from pdp.snapshot.spool import Backlog, Spool, SpoolAlarm, SpoolLimits, SpoolReader
 from pdp.snapshot.store import install, open_maintainer, open_reader, open_writer
 from pdp.snapshot.store.base import Reader, StreamState, Writer

@@ -25,7 +25,7 @@ from pdp.lang.check import check_folder
 from pdp.server.address import Address, parse_address
 from pdp.server.staff import SnapshotHost, StaffServer, make_staff_server
 from pdp.snapshot import export, query
-from pdp.snapshot.evidence_file import EvidenceFile
+from pdp.snapshot.evidence.file import EvidenceFile
 from pdp.snapshot.filter import Schema
 from pdp.snapshot.query import Asking, Tokens
 from pdp.snapshot.resource_keys import ResourceKeys

@@ -19,10 +19,10 @@ from typing import Any
 import grpc
 import pytest
 
-from pdp.snapshot.signing import TrustedKeys
+from pdp.snapshot.evidence.signing import TrustedKeys
+from pdp.snapshot.evidence.verify import Report, verify
 from pdp.snapshot.store import open_reader
 from pdp.snapshot.store.base import Reader, StoredRecord
-from pdp.snapshot.verify import Report, verify
 from pdp.v1 import bundle_pb2, decision_service_pb2_grpc, snapshot_pb2
 from tests.integration.operated import PATIENCE, SENIOR, Operated, wait_for
 from tests.integration.running import put

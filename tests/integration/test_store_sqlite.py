@@ -161,13 +161,11 @@ writer.take(stream.add([decision(n) for n in range(3000)]), [stream.state])
 def test_another_process_that_looks_in_takes_nothing_away(tmp_path: Path) -> None:
     # Closing a descriptor of a file drops all locks that the process holds on it, and SQLite's are such locks.
     path = tmp_path / "snapshots.db"
-    look = (  # noqa: S608 - a path of our own
-        f"import sqlite3; there = sqlite3.connect({str(path)!r}); "
-        "print(there.execute('SELECT count(*) FROM streams').fetchone()[0])"
-    )
+    look = "import sqlite3, sys; t = sqlite3.connect(sys.argv[1]); print(*t.execute('SELECT count(*) FROM streams'))"
 
     def others_see() -> int:
-        return int(subprocess.run([sys.executable, "-c", look], capture_output=True, check=True, text=True).stdout)
+        done = subprocess.run([sys.executable, "-c", look, path], capture_output=True, check=True, text=True)
+        return int(done.stdout.strip("(,)\n"))
 
     writer, reader = open_writer(f"sqlite:{path}"), open_reader(f"sqlite:{path}")
     try:

@@ -11,11 +11,11 @@ from typing import Protocol
 
 import pytest
 
-from pdp.snapshot.checkpoint import Checkpointer, DirectoryCopy
-from pdp.snapshot.signing import NodeKey, TrustedKeys
+from pdp.snapshot.evidence.checkpoint import Checkpointer, DirectoryCopy
+from pdp.snapshot.evidence.signing import NodeKey, TrustedKeys
+from pdp.snapshot.evidence.verify import Report, verify
 from pdp.snapshot.store import install, open_reader, open_writer
 from pdp.snapshot.store.base import StreamState
-from pdp.snapshot.verify import Report, verify
 from tests.integration import test_store_postgres, test_store_sqlite
 from tests.integration.postgres import Postgres, postgres
 from tests.integration.store_contract import DAY, DAY_NANOS, Stream, decision, key

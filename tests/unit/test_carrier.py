@@ -22,7 +22,7 @@ from pdp.server.errands import EVENT_RETENTION, Daily, carry_bundles
 from pdp.server.operations import Operations
 from pdp.server.settings import Audit, Settings
 from pdp.server.spools import open_spool
-from pdp.snapshot.checkpoint import CommandCopy, DirectoryCopy
+from pdp.snapshot.evidence.checkpoint import CommandCopy, DirectoryCopy
 from pdp.snapshot.store import open_reader, open_writer
 from pdp.v1 import bundle_pb2, snapshot_pb2
 

@@ -12,10 +12,17 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from pdp.errors import EvidenceError, StoreError
-from pdp.snapshot.checkpoint import STATE_NAME, Checkpointer, CommandCopy, Copy, DirectoryCopy, parse_checkpoint
-from pdp.snapshot.copies import read_copy
-from pdp.snapshot.signing import NodeKey, TrustedKeys, Verdict, key_id
-from pdp.snapshot.verify import verify
+from pdp.snapshot.evidence.checkpoint import (
+    STATE_NAME,
+    Checkpointer,
+    CommandCopy,
+    Copy,
+    DirectoryCopy,
+    parse_checkpoint,
+)
+from pdp.snapshot.evidence.copies import read_copy
+from pdp.snapshot.evidence.signing import NodeKey, TrustedKeys, Verdict, key_id
+from pdp.snapshot.evidence.verify import verify
 from pdp.values import NANOS
 from tests.unit.evidence import KEY, NOW, TRUSTED, Memory, Node, body, stream
 

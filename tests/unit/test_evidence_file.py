@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdp.errors import EvidenceError
-from pdp.snapshot.checkpoint import DirectoryCopy
-from pdp.snapshot.evidence_file import MAGIC, EvidenceFile, save, write_selection, write_streams
-from pdp.snapshot.findings import Kind
-from pdp.snapshot.selection import verify_selection
-from pdp.snapshot.signing import TrustedKeys
-from pdp.snapshot.verify import verify
+from pdp.snapshot.evidence.checkpoint import DirectoryCopy
+from pdp.snapshot.evidence.file import MAGIC, EvidenceFile, save, write_selection, write_streams
+from pdp.snapshot.evidence.findings import Kind
+from pdp.snapshot.evidence.selection import verify_selection
+from pdp.snapshot.evidence.signing import TrustedKeys
+from pdp.snapshot.evidence.verify import verify
 from tests.unit.evidence import TRUSTED, Memory, Node, body, edited, stream
 
 ONE, TWO, OTHER = stream(), stream(boot="00000000000000b2"), stream(retention="long")

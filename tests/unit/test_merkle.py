@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pdp.snapshot import chain, merkle
+from pdp.snapshot import chain
+from pdp.snapshot.evidence import merkle
 from pdp.snapshot.store.base import TreeState
 
 ALGORITHMS = st.sampled_from(chain.ALGORITHMS)

@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdp.errors import EvidenceError
-from pdp.snapshot import chain, heads
-from pdp.snapshot.checkpoint import DirectoryCopy
-from pdp.snapshot.findings import Kind
-from pdp.snapshot.signing import TrustedKeys
+from pdp.snapshot import chain
+from pdp.snapshot.evidence import heads
+from pdp.snapshot.evidence.checkpoint import DirectoryCopy
+from pdp.snapshot.evidence.findings import Kind
+from pdp.snapshot.evidence.signing import TrustedKeys
+from pdp.snapshot.evidence.verify import Progress, Report, verify
 from pdp.snapshot.store.base import StoredRecord
-from pdp.snapshot.verify import Progress, Report, verify
 from pdp.v1 import snapshot_pb2
 from pdp.values import NANOS
 from tests.unit.evidence import DAY, KEY, NOW, TRUSTED, Memory, Node, body, edited, relinked, renumbered, stream
@@ -305,7 +306,7 @@ def test_a_checkpoint_changed_without_the_key(store: Memory, node: Node) -> None
 
 
 def test_a_checkpoint_signed_with_another_key(store: Memory, node: Node, tmp_path: Path) -> None:
-    from pdp.snapshot.signing import NodeKey
+    from pdp.snapshot.evidence.signing import NodeKey
 
     other = NodeKey.load_or_create(tmp_path / "other")
     filled(node, 5, 5, 10)

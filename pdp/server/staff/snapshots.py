@@ -11,7 +11,7 @@ import grpc
 from pdp.errors import RequestError, SnapshotNotFoundError, Violation
 from pdp.server.staff.calls import Calls
 from pdp.snapshot import export, query
-from pdp.snapshot.proof import head_of, prove
+from pdp.snapshot.evidence.proof import head_of, prove
 from pdp.snapshot.query import Asking
 from pdp.snapshot.store.base import Reader, StoredRecord
 from pdp.snapshot.story import Story, Storyteller

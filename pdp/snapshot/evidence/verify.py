@@ -30,13 +30,13 @@ from typing import Any, NamedTuple, Protocol
 from pdp.errors import EvidenceError
 from pdp.lang.model import Label
 from pdp.snapshot.chain import StreamKey
-from pdp.snapshot.classify import classify
 from pdp.snapshot.columns_cached import ColumnCache
-from pdp.snapshot.findings import Finding, Kind
-from pdp.snapshot.heads import Copies, NodeHeads, StreamHeads, read_heads
-from pdp.snapshot.signing import TrustedKeys
+from pdp.snapshot.evidence.classify import classify
+from pdp.snapshot.evidence.findings import Finding, Kind
+from pdp.snapshot.evidence.heads import Copies, NodeHeads, StreamHeads, read_heads
+from pdp.snapshot.evidence.signing import TrustedKeys
+from pdp.snapshot.evidence.stream_check import Observed, StreamCheck
 from pdp.snapshot.store.base import StoredRecord, StreamState
-from pdp.snapshot.stream_check import Observed, StreamCheck
 from pdp.values import NANOS
 
 _DAY = 86_400 * NANOS

@@ -9,10 +9,10 @@ from google.protobuf.message import DecodeError
 from pdp.lang.model import Label
 from pdp.snapshot import chain, columns
 from pdp.snapshot.chain import StreamKey
-from pdp.snapshot.findings import Finding, Kind
-from pdp.snapshot.heads import Head, StreamHeads
+from pdp.snapshot.evidence.findings import Finding, Kind
+from pdp.snapshot.evidence.heads import Head, StreamHeads
+from pdp.snapshot.evidence.stream_check import Break, Observed
 from pdp.snapshot.store.base import StoredRecord, StreamState
-from pdp.snapshot.stream_check import Break, Observed
 
 MOST_FINDINGS = 50
 _TWICE = Label("这个序号已有记录", "there is another of this number")

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final, NamedTuple
 
-from pdp.snapshot import chain, columns, merkle
+from pdp.snapshot import chain, columns
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.columns_cached import ColumnCache
-from pdp.snapshot.heads import Head, StreamHeads
+from pdp.snapshot.evidence import merkle
+from pdp.snapshot.evidence.heads import Head, StreamHeads
 from pdp.snapshot.store.base import StoredRecord, TreeState
 
 MOST_SHIFT: Final = 32

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from pdp.lang.model import Label
 from pdp.snapshot.chain import StreamKey
-from pdp.snapshot.checkpoint import stream_key
-from pdp.snapshot.evidence_file import EvidenceFile
-from pdp.snapshot.findings import Finding, Kind
-from pdp.snapshot.proof import ProofReport, verify_proof
-from pdp.snapshot.signing import TrustedKeys
-from pdp.snapshot.verify import Progress, Report
+from pdp.snapshot.evidence.checkpoint import stream_key
+from pdp.snapshot.evidence.file import EvidenceFile
+from pdp.snapshot.evidence.findings import Finding, Kind
+from pdp.snapshot.evidence.proof import ProofReport, verify_proof
+from pdp.snapshot.evidence.signing import TrustedKeys
+from pdp.snapshot.evidence.verify import Progress, Report
 
 _MOST_FINDINGS = 1_000
 _STEP = 1_000

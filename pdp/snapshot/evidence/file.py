@@ -30,10 +30,11 @@ from typing import IO, Any, Final, NamedTuple, Protocol, Self, TypeVar, cast
 from google.protobuf.message import DecodeError, Message
 
 from pdp.errors import EvidenceError
-from pdp.snapshot import chain, merkle
+from pdp.snapshot import chain
 from pdp.snapshot.chain import StreamKey
-from pdp.snapshot.checkpoint import parse_checkpoint, stream_key
-from pdp.snapshot.proof import head_of, inclusion
+from pdp.snapshot.evidence import merkle
+from pdp.snapshot.evidence.checkpoint import parse_checkpoint, stream_key
+from pdp.snapshot.evidence.proof import head_of, inclusion
 from pdp.snapshot.store.base import StoredRecord, StreamState, TreeState
 from pdp.v1 import snapshot_pb2
 from pdp.values import NANOS
