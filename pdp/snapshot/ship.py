@@ -201,6 +201,9 @@ class Shipper:
         if fresh:
             self._opened().take(fresh, after)
             states |= {state.key: state for state in after}
+            if not self._shipped:
+                # The first records of a node should not lie unsigned for long: nobody could verify them.
+                self._next_checkpoint = self._clock()
             self._shipped += len(fresh)
         more = len(records) >= self._batch
         closed = released = 0
