@@ -16,7 +16,8 @@ _BATCH = 64
 def main() -> None:
     replies = [Path(name).read_bytes() for name in sys.argv[1:3]]
     methods = [(f"/pdp.v1.DecisionService/{name}", False) for name in ("Decide", "DecideBatch")]
-    front = NativeGrpcFront("127.0.0.1:0", methods)
+    # As the service does it: one thread for the network beside the one that answers.
+    front = NativeGrpcFront("127.0.0.1:0", methods, io_threads=1, call_details=True)
     front.start()
     print(f"ready 127.0.0.1:{front.bound_port}", flush=True)
     respond = front.respond
