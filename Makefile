@@ -29,7 +29,7 @@ demo: $(READY) ## start the service on the sample bank and show tellers' message
 
 # What some tests talk to: Debian packages, installed where root allows; without them those tests skip and say why.
 DEBIAN := haproxy:haproxy h2load:nghttp2-client openssl:openssl pg_lsclusters:postgresql strace:strace \
-  cc:gcc,libc6-dev faketime:faketime
+  cc:gcc,libc6-dev faketime:faketime etcd:etcd-server
 
 .PHONY: debian
 debian:

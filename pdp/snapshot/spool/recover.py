@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pdp.snapshot.chain import StreamKey, genesis, hasher, link
+from pdp.snapshot.spool.leaves import read_leaves
 from pdp.snapshot.spool.segment import PAGE_BYTES, Header, SegmentWriter, Start, open_to_read, read_starts
 from pdp.snapshot.spool.wal import Log, log_of, read_log, replay, ways
 
@@ -57,10 +58,10 @@ def find_rows(path: Path, header: Header) -> Found:
     with contextlib.suppress(sqlite3.Error):
         found = _find(path, header)
     found = _find_hidden(path, header, found)
-    if found.total == 0:
+    if not found.starts:
         # Without its first page SQLite knows nothing of a file. That page is the same in all of them but for numbers.
         with tempfile.TemporaryDirectory(dir=path.parent) as name, contextlib.suppress(sqlite3.Error, OSError):
-            found = _find(_with_new_first_page(path, Path(name), header), header)
+            found = _join(found, _find(_with_new_first_page(path, Path(name), header), header))
     return found
 
 
@@ -165,9 +166,10 @@ def _find(path: Path, header: Header) -> Found:
 
 
 def _find_hidden(path: Path, header: Header, found: Found) -> Found:
-    """Add what a log holds that SQLite does not read; the chain says which of all that is true."""
+    """Add what SQLite does not find in a file or in its log; the chain says which of all that is true."""
     log = Log(True, [], 0)
     with contextlib.suppress(OSError):
+        found = _join(found, _read_leaves(path))
         log = read_log(path)
     if not path.exists() or not log_of(path).exists():
         return found
@@ -176,7 +178,13 @@ def _find_hidden(path: Path, header: Header, found: Found) -> Found:
             copy = Path(name) / f"{number}.db"
             replay(path, copy, log, way)
             found = _join(found, _find(copy, header))
+            found = _join(found, _read_leaves(copy))
     return found
+
+
+def _read_leaves(path: Path) -> Found:
+    rows: dict[int, dict[int, list[tuple[bytes, bytes]]]] = {}
+    return Found(rows, {}, sum(_keep(rows, row) for row in read_leaves(path)))
 
 
 def _join(found: Found, other: Found) -> Found:

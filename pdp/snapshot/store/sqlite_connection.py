@@ -80,11 +80,23 @@ class SqliteStore:
 
 
 def _open(path: Path) -> Database:
+    """Connect, one at a time: making the file, the switch to WAL and new schemas do not wait by themselves.
+
+    INVARIANT: a file that is there is opened by SQLite alone. Closing any other descriptor of it drops the locks of all
+    connections of this process (fcntl); then another process takes itself for the last one and deletes the log.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # INVARIANT: a file that is there is opened by SQLite alone. Closing any other descriptor of it drops the locks of
-    # all connections of this process (fcntl); then another process takes itself for the last and deletes the log.
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        return _connect(path)
+    finally:
+        os.close(descriptor)
+
+
+def _connect(path: Path) -> Database:
     connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA synchronous = FULL")
@@ -95,25 +107,20 @@ def _open(path: Path) -> Database:
         connection.text_factory = lambda data: data.decode(errors="replace")
         # Where SQLite is new enough, a column takes no value of another type.
         database = Database(connection, strict=True)
-        _prepare(database, path.parent)
+        _prepare(database)
     except BaseException:
         connection.close()
         raise
     return database
 
 
-def _prepare(database: Database, folder: Path) -> None:
-    """Bring the schema up to date, one process at a time: the switch to WAL does not wait for others by itself."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if one(database.conn.execute("PRAGMA journal_mode")) != "wal":
-            database.conn.execute("PRAGMA page_size = 8192")
-            database.conn.execute("PRAGMA journal_mode = WAL")
-        if MIGRATIONS.pending(database):
-            MIGRATIONS.apply(database)
-    finally:
-        os.close(descriptor)
+def _prepare(database: Database) -> None:
+    """Bring the schema up to date."""
+    if one(database.conn.execute("PRAGMA journal_mode")) != "wal":
+        database.conn.execute("PRAGMA page_size = 8192")
+        database.conn.execute("PRAGMA journal_mode = WAL")
+    if MIGRATIONS.pending(database):
+        MIGRATIONS.apply(database)
 
 
 def parts(connection: sqlite3.Connection) -> list[tuple[str, int]]:
