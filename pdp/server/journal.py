@@ -121,6 +121,12 @@ class Journal:
                 return
         self._settle((entry,), self._failed(notes, SpoolFullError("too many records wait for the disk")))
 
+    def flush(self, seconds: float) -> bool:
+        """Wait until all that was handed over before is settled, and say whether that came about in time."""
+        settled = threading.Event()
+        self.submit((), lambda _: settled.set())
+        return settled.wait(seconds)
+
     def facts(self) -> AuditFacts:
         """Return what was done so far."""
         facts = self._facts.copy()
@@ -153,7 +159,7 @@ class Journal:
                 self._count -= len(notes)
                 self._bytes -= sum(len(body) for _, body in notes)
                 self._taken = taken
-            error = self._append(notes)
+            error = self._append(notes) if notes else None
             self._taken = []
             self._settle(taken, error)
 

@@ -149,6 +149,7 @@ class Load:
             else:
                 # What all have in common is told once.
                 result.decision.policy_hash = response.policy_hash
+                result.decision.request_id = response.request_id
                 self._got(result.decision)
 
     def _stream(self, stub: decision_service_pb2_grpc.DecisionServiceStub, name: str, draw: random.Random) -> float:

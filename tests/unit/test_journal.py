@@ -169,3 +169,16 @@ def test_an_answer_that_cannot_be_sent_does_not_keep_others_from_theirs() -> Non
         assert answers.next() is None
         journal.submit([(1, b"c")], answers.done)
         assert answers.next() is None
+
+
+def test_a_flush_waits_for_what_was_handed_over() -> None:
+    disk, answers = Disk(), Answers()
+    disk.go.clear()
+    with keeping(disk) as journal:
+        journal.submit([(1, b"a")], answers.done)
+        assert disk.entered.get(timeout=PATIENCE)
+        journal.submit([(1, b"b")], answers.done)
+        assert not journal.flush(0)
+        disk.go.set()
+        assert journal.flush(PATIENCE)
+        assert [answers.got.get_nowait(), answers.got.get_nowait()] == [None, None]

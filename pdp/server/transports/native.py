@@ -28,6 +28,7 @@ from pdp.server.transports.calls import Calls, Lane, Metadata, Served
 from pdp.server.transports.grpcio import GrpcTransport
 
 _BATCH = 64
+_LINGER_SECONDS = 0.1
 _KEEPALIVE_MS, _KEEPALIVE_TIMEOUT_MS = 60_000, 20_000
 
 
@@ -99,6 +100,11 @@ class NativeTransport:
             self._calls.long.hurry()
         self._fallback.stop(grace)
         self._calls.long.wait(max(0.0, deadline - time.monotonic()))
+        if self._calls.journal is not None:
+            # Answers that wait for their records are calls in flight too.
+            self._calls.journal.flush(max(0.0, deadline - time.monotonic()))
+        # `close` drops what its own thread has not written yet, and nothing tells when it has.
+        time.sleep(min(_LINGER_SECONDS, max(0.0, deadline - time.monotonic())))
         with self._lock:
             fronts, self._fronts = self._fronts, []
         for front in fronts:
