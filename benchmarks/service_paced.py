@@ -26,6 +26,7 @@ _DATA, _HEADERS, _RESET, _SETTINGS, _PING, _GOAWAY, _WINDOW = 0, 1, 3, 4, 6, 7, 
 _END_STREAM = _ACK = 0x1
 _END_HEADERS, _PADDED = 0x4, 0x8
 _MAX_STREAMS, _INITIAL_WINDOW = 3, 4
+_REFUSED = 7
 _MOST = 2**31 - 1
 _DEFAULT_WINDOW = 65_535
 _HEAD = 9
@@ -105,6 +106,7 @@ class Call:
 
     request: int
     due: int
+    message: bytes = b""
     sent: int = 0
     done: int = 0
     reply: bytes = b""
@@ -149,7 +151,7 @@ class Connection:
     head: bytes
     socket: socket.socket = field(init=False)
     _calls: dict[int, Call] = field(default_factory=dict)
-    _waiting: deque[tuple[Call, bytes]] = field(default_factory=deque)
+    _waiting: deque[Call] = field(default_factory=deque)
     _buffer: bytearray = field(default_factory=bytearray)
     _stream: int = 1
     # What the server allows: streams at a time, bytes on a stream, bytes on the connection.
@@ -171,7 +173,8 @@ class Connection:
 
     def ask(self, call: Call, request: bytes) -> None:
         """Send a request as soon as the server takes it."""
-        self._waiting.append((call, b"\0" + len(request).to_bytes(4, "big") + request))
+        call.message = b"\0" + len(request).to_bytes(4, "big") + request
+        self._waiting.append(call)
         self._send()
 
     def receive(self) -> int:
@@ -195,7 +198,8 @@ class Connection:
     def _send(self) -> None:
         frames = b""
         while self._waiting and len(self._calls) < self._streams:
-            call, message = self._waiting[0]
+            call = self._waiting[0]
+            message = call.message
             if len(message) > min(self._window, self._stream_window):
                 break
             self._waiting.popleft()
@@ -226,6 +230,9 @@ class Connection:
             self.socket.sendall(_frame(_SETTINGS, _ACK, 0, b""))
         elif kind == _PING and not flags & _ACK:
             self.socket.sendall(_frame(_PING, _ACK, 0, payload))
+        elif kind == _RESET and int.from_bytes(payload) == _REFUSED:
+            # Unread, as one stream too many for the moment; every client asks again, and its time runs on.
+            self._waiting.appendleft(self._calls.pop(stream))
         elif kind in (_RESET, _GOAWAY):
             raise BenchmarkError(f"{self.address} broke off, with HTTP/2 error {payload.hex()}")
         return 0

@@ -61,8 +61,8 @@ def _books(plain: tuple[int, ...], records: tuple[int, ...], records_batch: tupl
 _CALLS = {UNARY: 64, BATCH: 8}
 FULL = Plan(
     books=_books((1, 8, 64), (8, 64), (8,)),
-    rules=100, workers=tuple(sorted({1, os.cpu_count() or 1})), rounds=5, calls=_CALLS, seconds=2.0, warm_up=2.0,
-    compared=300, pace=Pace(2_000, 8, 6.0), paced_rounds=5, idle=10.0, foreign=0.15, again=2, again_seconds=150.0,
+    rules=100, workers=tuple(sorted({1, os.cpu_count() or 1})), rounds=5, calls=_CALLS, seconds=1.5, warm_up=1.5,
+    compared=300, pace=Pace(2_000, 8, 5.0), paced_rounds=5, idle=5.0, foreign=0.15, again=2, again_seconds=60.0,
 )  # fmt: skip
 QUICK = Plan(
     books=_books((8,), (8,), (8,)),
