@@ -28,7 +28,7 @@ _ROWS: list[dict[str, Any]] = []
 
 @dataclass
 class Results:
-    """What the runs of this session found."""
+    """What the runs found."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
 
