@@ -111,6 +111,9 @@ class Bank:
     def recorded(self) -> tuple[Text, tuple[demo_records.Record, ...]]:
         """Stop the services; return what they recorded in words, and the newest of it. Raises ServiceError."""
         found = [demo_records.read(service, asked) for service, asked in zip(self.services, self.asked, strict=True)]
+        # Whoever is still connected when a service stops is told so on stderr.
+        for client in self._clients:
+            client.close()
         for service in self.services:
             service.stop()
         said = {tongue: demo_records.verify([s.data for s in self.services], tongue) for tongue in ("zh", "en")}
