@@ -66,7 +66,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def is_well(target: str) -> bool:
     with grpc.insecure_channel(target, [("grpc.use_local_subchannel_pool", 1)]) as channel:
         health = health_pb2_grpc.HealthStub(channel)
-        return bool(health.Check(health_pb2.HealthCheckRequest(), timeout=30).status)
+        # The server counts a connection that was closed until it has seen the end of it.
+        return bool(health.Check(health_pb2.HealthCheckRequest(), timeout=30, wait_for_ready=True).status)
 
 
 def test_a_call_whose_message_does_not_come_is_ended(start: Start, impatient: None) -> None:
