@@ -11,7 +11,7 @@ from snapshots_writing import Watch
 
 from pdp.snapshot.archive import write_archive
 from pdp.snapshot.evidence.checkpoint import Checkpointer
-from pdp.snapshot.evidence.signing import NodeKey, TrustedKeys
+from pdp.signing import NodeKey, TrustedKeys
 from pdp.snapshot.evidence.verify import verify as verify_store
 from pdp.snapshot.store import open_reader, open_writer
 

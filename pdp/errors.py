@@ -27,6 +27,12 @@ PdpError                    code `internal`
 ├── ControlStoreError       code `control_store`   the store of the control plane is away or refuses
 ├── CompactedError          code `compacted`       the store's history no longer goes back that far
 ├── LeaseEndedError         code `lease_ended`     a change that hangs on a lease that has ended
+├── BlobError               code `blob`            what the control store holds is damaged, or part of it is gone
+├── ConflictError           code `conflict`        somebody else was first; `actor`, `time_nanos`, `version` tell more
+├── NotFoundError           code `not_found`       no draft, revision, rollout or node has this name
+├── WrongStateError         code `wrong_state`     what is asked does not fit where things are
+├── CannotSignError         code `cannot_sign`     a node without a key that revisions are signed by
+├── RefusedError            code `refused`         a revision that a node must not decide by; `reason` is a stable code
 ├── FilterError             code `filter`          a filter over records is wrong; `column` tells where
 ├── SnapshotNotFoundError   code `no_snapshot`     no record has this id
 ├── ConfigError             code `config`          a setting that the server cannot start with
@@ -238,6 +244,55 @@ class LeaseEndedError(PdpError):
     """A change that hangs on a lease that is not there any more: none of its transaction was made."""
 
     code = "lease_ended"
+
+
+class BlobError(PdpError):
+    """Something in the control store that is damaged, or of which a part is gone."""
+
+    code = "blob"
+
+
+class ConflictError(PdpError):
+    """A change of what somebody else has changed since it was read; nothing was overwritten.
+
+    `actor` changed it at `time_nanos` to `version`.
+    """
+
+    code = "conflict"
+
+    def __init__(self, message: str, actor: str = "", time_nanos: int = 0, version: int = 0) -> None:
+        super().__init__(message)
+        self.actor = actor
+        self.time_nanos = time_nanos
+        self.version = version
+
+
+class NotFoundError(PdpError):
+    """A name that no draft, revision, rollout or node has."""
+
+    code = "not_found"
+
+
+class WrongStateError(PdpError):
+    """Something that cannot be done as things are; the message says what must be done first."""
+
+    code = "wrong_state"
+
+
+class CannotSignError(PdpError):
+    """A publication on a node that has no key to sign by."""
+
+    code = "cannot_sign"
+
+
+class RefusedError(PdpError):
+    """A revision that a node must not decide by; `reason` is a stable code, as in `NodeStatus.refused_code`."""
+
+    code = "refused"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class FilterError(PdpError):

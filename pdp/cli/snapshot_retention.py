@@ -22,7 +22,7 @@ from pdp.server.spools import open_spool
 from pdp.snapshot.archive import Archived, write_archive
 from pdp.snapshot.chain import RETENTIONS
 from pdp.snapshot.evidence.checkpoint import STATE_NAME, parse_checkpoint
-from pdp.snapshot.evidence.signing import TrustedKeys
+from pdp.signing import TrustedKeys
 from pdp.snapshot.holds import add_hold, day_of, iso, operation, remove_hold
 from pdp.snapshot.retention import Dropped, Expiry, Part, RetentionPolicy, expire, verified_by
 from pdp.snapshot.spool.writer import Spool

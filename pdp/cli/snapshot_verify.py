@@ -23,7 +23,7 @@ from pdp.snapshot.evidence import proof as proofs
 from pdp.snapshot.evidence import verify as verifying
 from pdp.snapshot.evidence.file import EvidenceFile
 from pdp.snapshot.evidence.selection import verify_selection
-from pdp.snapshot.evidence.signing import TrustedKeys
+from pdp.signing import TrustedKeys
 from pdp.snapshot.store import open_reader, sqlite_path
 from pdp.snapshot.store.base import Reader
 from pdp.values import NANOS, format_timestamp

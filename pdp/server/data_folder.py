@@ -23,7 +23,7 @@ from typing import Final, Self
 
 from pdp.errors import ConfigError, EvidenceError
 from pdp.server.settings import NODE_FILE, Settings, kept_name
-from pdp.snapshot.evidence.signing import NodeKey, sync_folder
+from pdp.signing import NodeKey, sync_folder
 
 RESOURCE_KEY_BYTES: Final = 32
 _FOLDERS = ("keys", "spool", "store", "bundles")

@@ -14,7 +14,7 @@ from pdp.errors import ConfigError, EvidenceError, SpoolError, StoreError
 from pdp.server import logs, spools
 from pdp.server.operations import Operations
 from pdp.server.settings import Settings
-from pdp.snapshot.evidence.signing import TrustedKeys
+from pdp.signing import TrustedKeys
 from pdp.snapshot.holds import day_of
 from pdp.snapshot.retention import RetentionPolicy, expire, verified_by
 from pdp.snapshot.store import open_maintainer, open_reader

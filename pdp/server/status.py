@@ -17,6 +17,13 @@
 | SnapshotNotFoundError | NOT_FOUND | ERROR_REASON_NO_SNAPSHOT |
 | EvidenceError | FAILED_PRECONDITION | ERROR_REASON_NO_EVIDENCE |
 | StoreError | UNAVAILABLE | ERROR_REASON_STORE_UNAVAILABLE |
+| ControlStoreError | UNAVAILABLE | ERROR_REASON_CONTROL_STORE_UNAVAILABLE |
+| BlobError, CompactedError | UNAVAILABLE | ERROR_REASON_CONTROL_STORE_UNAVAILABLE, with words of its own |
+| ConflictError | ABORTED | ERROR_REASON_CONFLICT, with who, when and what there is now |
+| NotFoundError | NOT_FOUND | ERROR_REASON_NOT_FOUND |
+| WrongStateError | FAILED_PRECONDITION | ERROR_REASON_WRONG_STATE |
+| CannotSignError | FAILED_PRECONDITION | ERROR_REASON_CANNOT_SIGN |
+| PolicyError, GoldenCaseError | FAILED_PRECONDITION | ERROR_REASON_INVALID_POLICIES |
 | anything else | INTERNAL | ERROR_REASON_INTERNAL, with the id of the log entry |
 """
 
@@ -34,11 +41,20 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from pdp.errors import (
     AccessDeniedError,
+    BlobError,
+    CannotSignError,
+    CompactedError,
+    ConflictError,
+    ControlStoreError,
     EvidenceError,
     FilterError,
+    GoldenCaseError,
     LimitError,
     NoMessageMapError,
     NoPolicyError,
+    NotFoundError,
+    PdpError,
+    PolicyError,
     RateLimitedError,
     RequestError,
     SnapshotNotFoundError,
@@ -49,6 +65,7 @@ from pdp.errors import (
     UnauthenticatedError,
     UnknownMessageError,
     Violation,
+    WrongStateError,
 )
 from pdp.server import logs
 from pdp.v1 import types_pb2
@@ -109,6 +126,19 @@ def failure_of(error: BaseException, method: str) -> Failure:
             return _failure(code_pb2.FAILED_PRECONDITION, str(error), [_info(types_pb2.ERROR_REASON_NO_EVIDENCE)])
         case StoreError():
             return _store_failure(error, method)
+        case ControlStoreError() | BlobError() | CompactedError():
+            return _control_failure(error, method)
+        case ConflictError():
+            now = {"actor": error.actor, "time": str(error.time_nanos), "version": str(error.version)}
+            return _failure(code_pb2.ABORTED, str(error), [_info(types_pb2.ERROR_REASON_CONFLICT, **now)])
+        case NotFoundError():
+            return _failure(code_pb2.NOT_FOUND, str(error), [_info(types_pb2.ERROR_REASON_NOT_FOUND)])
+        case WrongStateError():
+            return _failure(code_pb2.FAILED_PRECONDITION, str(error), [_info(types_pb2.ERROR_REASON_WRONG_STATE)])
+        case CannotSignError():
+            return _failure(code_pb2.FAILED_PRECONDITION, str(error), [_info(types_pb2.ERROR_REASON_CANNOT_SIGN)])
+        case PolicyError() | GoldenCaseError():
+            return _failure(code_pb2.FAILED_PRECONDITION, str(error), [_info(types_pb2.ERROR_REASON_INVALID_POLICIES)])
     incident = secrets.token_hex(8)
     logs.event(
         log, logging.ERROR, "call.failed", "a call failed unexpectedly",
@@ -154,6 +184,16 @@ def _store_failure(error: StoreError, method: str) -> Failure:
     # Where the store is, is not everybody's to know.
     message = "the store of records does not answer, or not in time; ask for less, such as of one day, or try again"
     return _failure(code_pb2.UNAVAILABLE, message, [_info(types_pb2.ERROR_REASON_STORE_UNAVAILABLE)])
+
+
+def _control_failure(error: PdpError, method: str) -> Failure:
+    logs.event(log, logging.WARNING, "control.failed", "the control store failed", method=method, reason=str(error))
+    if isinstance(error, ControlStoreError):
+        # Where the store is, is not everybody's to know.
+        message = "the control store does not answer; look whether it was done before trying again"
+    else:
+        message = str(error)
+    return _failure(code_pb2.UNAVAILABLE, message, [_info(types_pb2.ERROR_REASON_CONTROL_STORE_UNAVAILABLE)])
 
 
 def _request_failure(error: RequestError, code: int, reason: types_pb2.ErrorReason) -> Failure:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pdp.errors import PdpError
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.evidence.proof import prove, verify_proof
-from pdp.snapshot.evidence.signing import TrustedKeys
+from pdp.signing import TrustedKeys
 from pdp.snapshot.evidence.verify import verify
 from pdp.snapshot.store import open_reader
 from pdp.snapshot.store.base import Reader

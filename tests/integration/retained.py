@@ -8,7 +8,7 @@ from pathlib import Path
 from pdp.snapshot.chain import SpooledRecord, StreamKey, genesis, hasher, link
 from pdp.snapshot.evidence.checkpoint import Checkpointer
 from pdp.snapshot.evidence.merkle import EMPTY, extend
-from pdp.snapshot.evidence.signing import NodeKey
+from pdp.signing import NodeKey
 from pdp.snapshot.store.base import StreamState, Writer
 from pdp.v1 import decision_service_pb2, snapshot_pb2, types_pb2
 

@@ -20,7 +20,7 @@ from pdp.snapshot.archive import archive_name, write_archive
 from pdp.snapshot.archive_reader import open_archives
 from pdp.snapshot.evidence import file as evidence_file
 from pdp.snapshot.evidence import proof
-from pdp.snapshot.evidence.signing import NodeKey, TrustedKeys
+from pdp.signing import NodeKey, TrustedKeys
 from pdp.snapshot.evidence.verify import verify
 from pdp.snapshot.filter import Schema, compile_filter, predicate
 from pdp.snapshot.retention import RetentionPolicy, expire, verified_by

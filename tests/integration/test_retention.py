@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pdp.errors import EvidenceError, StoreError
-from pdp.snapshot.evidence.signing import NodeKey, TrustedKeys
+from pdp.signing import NodeKey, TrustedKeys
 from pdp.snapshot.holds import add_hold, remove_hold
 from pdp.snapshot.retention import Expiry, RetentionPolicy, expire, verified_by
 from pdp.snapshot.store import install, open_maintainer, open_reader, open_writer

@@ -19,7 +19,7 @@ from typing import Any
 import grpc
 import pytest
 
-from pdp.snapshot.evidence.signing import TrustedKeys
+from pdp.signing import TrustedKeys
 from pdp.snapshot.evidence.verify import Report, verify
 from pdp.snapshot.store import open_reader
 from pdp.snapshot.store.base import Reader, StoredRecord

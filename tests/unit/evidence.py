@@ -14,7 +14,7 @@ from pdp.snapshot import chain, columns
 from pdp.snapshot.chain import SpooledRecord, StreamKey
 from pdp.snapshot.evidence import merkle
 from pdp.snapshot.evidence.checkpoint import Checkpointer, Copy, parse_checkpoint
-from pdp.snapshot.evidence.signing import NodeKey, TrustedKeys
+from pdp.signing import NodeKey, TrustedKeys
 from pdp.snapshot.store.base import StoredRecord, StreamState
 from pdp.v1 import snapshot_pb2
 from pdp.values import NANOS

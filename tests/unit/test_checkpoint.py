@@ -21,7 +21,7 @@ from pdp.snapshot.evidence.checkpoint import (
     parse_checkpoint,
 )
 from pdp.snapshot.evidence.copies import read_copy
-from pdp.snapshot.evidence.signing import NodeKey, TrustedKeys, Verdict, key_id
+from pdp.signing import NodeKey, TrustedKeys, Verdict, key_id
 from pdp.snapshot.evidence.verify import verify
 from pdp.values import NANOS
 from tests.unit.evidence import KEY, NOW, TRUSTED, Memory, Node, body, stream

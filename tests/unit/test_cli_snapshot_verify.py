@@ -18,7 +18,7 @@ from pdp.snapshot.chain import SpooledRecord
 from pdp.snapshot.evidence import merkle
 from pdp.snapshot.evidence.checkpoint import Checkpointer, DirectoryCopy
 from pdp.snapshot.evidence.file import save, write_selection, write_streams
-from pdp.snapshot.evidence.signing import NodeKey
+from pdp.signing import NodeKey
 from pdp.snapshot.store import open_reader, open_writer
 from pdp.snapshot.store.base import StreamState
 from tests.unit.evidence import NOW, body, stream

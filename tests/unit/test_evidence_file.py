@@ -14,7 +14,7 @@ from pdp.snapshot.evidence.checkpoint import DirectoryCopy
 from pdp.snapshot.evidence.file import MAGIC, EvidenceFile, save, write_selection, write_streams
 from pdp.snapshot.evidence.findings import Kind
 from pdp.snapshot.evidence.selection import verify_selection
-from pdp.snapshot.evidence.signing import TrustedKeys
+from pdp.signing import TrustedKeys
 from pdp.snapshot.evidence.verify import verify
 from tests.unit.evidence import TRUSTED, Memory, Node, body, edited, stream
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pdp.errors import EvidenceError, SnapshotNotFoundError
 from pdp.snapshot.evidence.proof import parse_proof, prove, verify_proof
-from pdp.snapshot.evidence.signing import NodeKey, TrustedKeys
+from pdp.signing import NodeKey, TrustedKeys
 from pdp.v1 import snapshot_pb2
 from tests.unit.evidence import DAY, KEY, NOW, TRUSTED, Memory, Node, body, stream
 

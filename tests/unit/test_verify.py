@@ -15,7 +15,7 @@ from pdp.snapshot import chain
 from pdp.snapshot.evidence import heads
 from pdp.snapshot.evidence.checkpoint import DirectoryCopy
 from pdp.snapshot.evidence.findings import Kind
-from pdp.snapshot.evidence.signing import TrustedKeys
+from pdp.signing import TrustedKeys
 from pdp.snapshot.evidence.verify import Progress, Report, verify
 from pdp.snapshot.store.base import StoredRecord
 from pdp.v1 import snapshot_pb2
@@ -306,7 +306,7 @@ def test_a_checkpoint_changed_without_the_key(store: Memory, node: Node) -> None
 
 
 def test_a_checkpoint_signed_with_another_key(store: Memory, node: Node, tmp_path: Path) -> None:
-    from pdp.snapshot.evidence.signing import NodeKey
+    from pdp.signing import NodeKey
 
     other = NodeKey.load_or_create(tmp_path / "other")
     filled(node, 5, 5, 10)

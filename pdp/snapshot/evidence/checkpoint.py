@@ -20,7 +20,7 @@ from pdp.errors import EvidenceError
 from pdp.snapshot.chain import StreamKey, hasher
 from pdp.snapshot.evidence import merkle
 from pdp.snapshot.evidence.copies import CommandCopy, Copy, DirectoryCopy
-from pdp.snapshot.evidence.signing import NodeKey, TrustedKeys, Verdict, sync_folder
+from pdp.signing import NodeKey, TrustedKeys, Verdict, sync_folder
 from pdp.snapshot.store.base import StreamState, Writer
 from pdp.v1 import snapshot_pb2
 from pdp.values import NANOS

@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote
 from google.protobuf.message import DecodeError
 
 from pdp.errors import EvidenceError
-from pdp.snapshot.evidence.signing import sync_folder
+from pdp.signing import sync_folder
 from pdp.v1 import snapshot_pb2
 
 _PREFIX, _SUFFIX = "checkpoints-", ".jsonl"

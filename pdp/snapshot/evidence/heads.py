@@ -15,7 +15,7 @@ from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.evidence.checkpoint import parse_checkpoint, stream_key
 from pdp.snapshot.evidence.copies import read_copy
 from pdp.snapshot.evidence.findings import Finding, Kind
-from pdp.snapshot.evidence.signing import TrustedKeys, Verdict
+from pdp.signing import TrustedKeys, Verdict
 from pdp.v1 import snapshot_pb2
 
 MOST_HEADS: Final = 512

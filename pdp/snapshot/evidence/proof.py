@@ -19,7 +19,7 @@ from pdp.snapshot import chain, columns
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.evidence import merkle
 from pdp.snapshot.evidence.checkpoint import parse_checkpoint, stream_key, stream_message
-from pdp.snapshot.evidence.signing import TrustedKeys, Verdict
+from pdp.signing import TrustedKeys, Verdict
 from pdp.snapshot.store.base import StoredRecord
 from pdp.v1 import snapshot_pb2
 from pdp.values import NANOS

@@ -34,6 +34,7 @@ class DiagnosticCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DIAGNOSTIC_CODE_GRANT_INACTIVE: _ClassVar[DiagnosticCode]
     DIAGNOSTIC_CODE_GRANT_MISMATCH: _ClassVar[DiagnosticCode]
     DIAGNOSTIC_CODE_TRUNCATED: _ClassVar[DiagnosticCode]
+    DIAGNOSTIC_CODE_STALE_POLICIES: _ClassVar[DiagnosticCode]
 
 class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -53,6 +54,12 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_STORE_UNAVAILABLE: _ClassVar[ErrorReason]
     ERROR_REASON_NO_SNAPSHOT: _ClassVar[ErrorReason]
     ERROR_REASON_NO_EVIDENCE: _ClassVar[ErrorReason]
+    ERROR_REASON_CONTROL_STORE_UNAVAILABLE: _ClassVar[ErrorReason]
+    ERROR_REASON_CONFLICT: _ClassVar[ErrorReason]
+    ERROR_REASON_NOT_FOUND: _ClassVar[ErrorReason]
+    ERROR_REASON_WRONG_STATE: _ClassVar[ErrorReason]
+    ERROR_REASON_INVALID_POLICIES: _ClassVar[ErrorReason]
+    ERROR_REASON_CANNOT_SIGN: _ClassVar[ErrorReason]
 EFFECT_UNSPECIFIED: Effect
 EFFECT_UNMASK: Effect
 EFFECT_MASK: Effect
@@ -68,6 +75,7 @@ DIAGNOSTIC_CODE_GRANT_NOT_FOUND: DiagnosticCode
 DIAGNOSTIC_CODE_GRANT_INACTIVE: DiagnosticCode
 DIAGNOSTIC_CODE_GRANT_MISMATCH: DiagnosticCode
 DIAGNOSTIC_CODE_TRUNCATED: DiagnosticCode
+DIAGNOSTIC_CODE_STALE_POLICIES: DiagnosticCode
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_REQUEST: ErrorReason
 ERROR_REASON_UNKNOWN_MESSAGE: ErrorReason
@@ -84,6 +92,12 @@ ERROR_REASON_INVALID_FILTER: ErrorReason
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason
 ERROR_REASON_NO_SNAPSHOT: ErrorReason
 ERROR_REASON_NO_EVIDENCE: ErrorReason
+ERROR_REASON_CONTROL_STORE_UNAVAILABLE: ErrorReason
+ERROR_REASON_CONFLICT: ErrorReason
+ERROR_REASON_NOT_FOUND: ErrorReason
+ERROR_REASON_WRONG_STATE: ErrorReason
+ERROR_REASON_INVALID_POLICIES: ErrorReason
+ERROR_REASON_CANNOT_SIGN: ErrorReason
 
 class StringList(_message.Message):
     __slots__ = ("values",)

@@ -1,4 +1,4 @@
-"""Keys that sign checkpoints: Ed25519 (RFC 8032), the node's own one and those that a verifier trusts."""
+"""Keys that sign checkpoints and bundles: Ed25519 (RFC 8032), a node's own and those that a verifier trusts."""
 
 from __future__ import annotations
 

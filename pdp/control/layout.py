@@ -1,0 +1,57 @@
+"""Where things stand in the control store.
+
+| key | value |
+|---|---|
+| head | `Head`: what is in force |
+| rollout | `Rollout`: the one that is running, or the last one |
+| revisions/000000000012 | `Revision`, written once |
+| drafts/NAME | `Draft` |
+| blobs/HASH/0000 | a piece of a compressed text, bundle or change under its SHA-256; written once |
+| nodes/NAME | `NodeStatus`, under the node's lease |
+| known/NAME | `NodeStatus` as it was when the node last began or changed its revision; stays when the node is gone |
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+HEAD: Final = "head"
+ROLLOUT: Final = "rollout"
+REVISIONS: Final = "revisions/"
+DRAFTS: Final = "drafts/"
+BLOBS: Final = "blobs/"
+NODES: Final = "nodes/"
+KNOWN: Final = "known/"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def revision_key(number: int) -> str:
+    """Return the key of a revision; in the order of keys revisions stand in the order of their numbers."""
+    return f"{REVISIONS}{number:012d}"
+
+
+def draft_key(name: str) -> str:
+    """Return the key of a draft."""
+    return DRAFTS + name
+
+
+def blob_prefix(digest: str) -> str:
+    """Return what the keys of a blob's pieces begin with."""
+    return f"{BLOBS}{digest}/"
+
+
+def node_key(name: str) -> str:
+    """Return the key under which a node tells how it is while it lives."""
+    return NODES + name
+
+
+def known_key(name: str) -> str:
+    """Return the key that tells that a node was there."""
+    return KNOWN + name
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can name a draft: a letter or digit, and then letters, digits, `.`, `-` and `_`, at most 64."""
+    return _NAME.fullmatch(text) is not None
