@@ -9,9 +9,9 @@ from typing import Any
 from snapshots_rows import DAY_NANOS, FIRST_DAY, NODE, Bodies, make, stream_of
 from snapshots_writing import Watch
 
+from pdp.signing import NodeKey, TrustedKeys
 from pdp.snapshot.archive import write_archive
 from pdp.snapshot.evidence.checkpoint import Checkpointer
-from pdp.signing import NodeKey, TrustedKeys
 from pdp.snapshot.evidence.verify import verify as verify_store
 from pdp.snapshot.store import open_reader, open_writer
 

@@ -19,10 +19,10 @@ from pdp.cli.policies import clock, plural
 from pdp.cli.settings import load_settings, require
 from pdp.server.settings import Settings
 from pdp.server.spools import open_spool
+from pdp.signing import TrustedKeys
 from pdp.snapshot.archive import Archived, write_archive
 from pdp.snapshot.chain import RETENTIONS
 from pdp.snapshot.evidence.checkpoint import STATE_NAME, parse_checkpoint
-from pdp.signing import TrustedKeys
 from pdp.snapshot.holds import add_hold, day_of, iso, operation, remove_hold
 from pdp.snapshot.retention import Dropped, Expiry, Part, RetentionPolicy, expire, verified_by
 from pdp.snapshot.spool.writer import Spool

@@ -19,11 +19,11 @@ from pdp.cli.settings import load_settings, require
 from pdp.errors import ConfigError, EvidenceError, StoreError
 from pdp.lang.model import Label
 from pdp.server.settings import Settings
+from pdp.signing import TrustedKeys
 from pdp.snapshot.evidence import proof as proofs
 from pdp.snapshot.evidence import verify as verifying
 from pdp.snapshot.evidence.file import EvidenceFile
 from pdp.snapshot.evidence.selection import verify_selection
-from pdp.signing import TrustedKeys
 from pdp.snapshot.store import open_reader, sqlite_path
 from pdp.snapshot.store.base import Reader
 from pdp.values import NANOS, format_timestamp

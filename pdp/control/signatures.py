@@ -25,7 +25,7 @@ def sign(key: NodeKey, number: int, bundle_hash: str) -> bytes:
 
 
 def verify(signed: bundle_pb2.SignedBundle, trusted: TrustedKeys) -> None:
-    """Raise RefusedError unless a key that is trusted has signed hash and revision. The hash itself is not looked at."""
+    """Raise RefusedError unless a trusted key has signed hash and revision. The hash itself is not looked at."""
     if not signed.signature:
         raise RefusedError("bad_signature", f"revision {signed.revision} is not signed")
     try:

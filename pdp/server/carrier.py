@@ -17,8 +17,8 @@ from pdp.server.errands import EVENT_BUNDLES, EVENT_RETENTION, Daily, carry_bund
 from pdp.server.facts import Shipping
 from pdp.server.settings import Settings
 from pdp.server.status import frames
-from pdp.snapshot.evidence.checkpoint import Checkpointer, CommandCopy, Copy, DirectoryCopy, parse_checkpoint
 from pdp.signing import PRIVATE_NAME, NodeKey
+from pdp.snapshot.evidence.checkpoint import Checkpointer, CommandCopy, Copy, DirectoryCopy, parse_checkpoint
 from pdp.snapshot.ship import Shipper
 from pdp.snapshot.spool import SpoolReader
 from pdp.snapshot.spool.files import count_quarantined

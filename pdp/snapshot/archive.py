@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Final
 
 from pdp.errors import EvidenceError, StoreError
+from pdp.signing import TrustedKeys, sync_folder
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.evidence import file as evidence_file
 from pdp.snapshot.evidence.file import EvidenceFile
-from pdp.signing import TrustedKeys, sync_folder
 from pdp.snapshot.evidence.verify import verify
 from pdp.snapshot.holds import iso
 from pdp.snapshot.store.base import Reader, StreamState

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from pdp.errors import ConfigError, EvidenceError, StoreError
+from pdp.signing import TrustedKeys, Verdict
 from pdp.snapshot.archive import Archived
 from pdp.snapshot.chain import RETENTIONS, StreamKey
 from pdp.snapshot.evidence.checkpoint import parse_checkpoint, stream_key
-from pdp.signing import TrustedKeys, Verdict
 from pdp.snapshot.holds import DAY_NANOS, Record, add_hold, day_of, holding, iso, operation, remove_hold
 from pdp.snapshot.store.base import Hold, Maintainer, StreamState
 from pdp.v1 import snapshot_pb2

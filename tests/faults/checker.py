@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pdp.errors import PdpError
+from pdp.signing import TrustedKeys
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.evidence.proof import prove, verify_proof
-from pdp.signing import TrustedKeys
 from pdp.snapshot.evidence.verify import verify
 from pdp.snapshot.store import open_reader
 from pdp.snapshot.store.base import Reader

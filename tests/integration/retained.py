@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from pdp.signing import NodeKey
 from pdp.snapshot.chain import SpooledRecord, StreamKey, genesis, hasher, link
 from pdp.snapshot.evidence.checkpoint import Checkpointer
 from pdp.snapshot.evidence.merkle import EMPTY, extend
-from pdp.signing import NodeKey
 from pdp.snapshot.store.base import StreamState, Writer
 from pdp.v1 import decision_service_pb2, snapshot_pb2, types_pb2
 

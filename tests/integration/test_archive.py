@@ -15,12 +15,12 @@ from click.testing import CliRunner
 
 from pdp.cli.snapshot_archive import read
 from pdp.errors import EvidenceError, StoreError
+from pdp.signing import NodeKey, TrustedKeys
 from pdp.snapshot import columns, query
 from pdp.snapshot.archive import archive_name, write_archive
 from pdp.snapshot.archive_reader import open_archives
 from pdp.snapshot.evidence import file as evidence_file
 from pdp.snapshot.evidence import proof
-from pdp.signing import NodeKey, TrustedKeys
 from pdp.snapshot.evidence.verify import verify
 from pdp.snapshot.filter import Schema, compile_filter, predicate
 from pdp.snapshot.retention import RetentionPolicy, expire, verified_by

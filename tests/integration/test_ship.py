@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from pdp.errors import EvidenceError, WatermarkError
+from pdp.signing import NodeKey
 from pdp.snapshot.chain import SpooledRecord, StreamKey
 from pdp.snapshot.evidence import merkle
 from pdp.snapshot.evidence.checkpoint import Checkpointer, parse_checkpoint
-from pdp.signing import NodeKey
 from pdp.snapshot.ship import Shipper, Ticker
 from pdp.snapshot.spool import Backlog, Spool, SpoolAlarm, SpoolLimits, SpoolReader
 from pdp.snapshot.store import install, open_maintainer, open_reader, open_writer

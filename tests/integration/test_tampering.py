@@ -11,8 +11,8 @@ from typing import Protocol
 
 import pytest
 
-from pdp.snapshot.evidence.checkpoint import Checkpointer, DirectoryCopy
 from pdp.signing import NodeKey, TrustedKeys
+from pdp.snapshot.evidence.checkpoint import Checkpointer, DirectoryCopy
 from pdp.snapshot.evidence.verify import Report, verify
 from pdp.snapshot.store import install, open_reader, open_writer
 from pdp.snapshot.store.base import StreamState

@@ -10,11 +10,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pdp.errors import StoreError
+from pdp.signing import NodeKey, TrustedKeys
 from pdp.snapshot import chain, columns
 from pdp.snapshot.chain import SpooledRecord, StreamKey
 from pdp.snapshot.evidence import merkle
 from pdp.snapshot.evidence.checkpoint import Checkpointer, Copy, parse_checkpoint
-from pdp.signing import NodeKey, TrustedKeys
 from pdp.snapshot.store.base import StoredRecord, StreamState
 from pdp.v1 import snapshot_pb2
 from pdp.values import NANOS

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from pdp.errors import EvidenceError, StoreError
+from pdp.signing import NodeKey, TrustedKeys, Verdict, key_id
 from pdp.snapshot.evidence.checkpoint import (
     STATE_NAME,
     Checkpointer,
@@ -21,7 +22,6 @@ from pdp.snapshot.evidence.checkpoint import (
     parse_checkpoint,
 )
 from pdp.snapshot.evidence.copies import read_copy
-from pdp.signing import NodeKey, TrustedKeys, Verdict, key_id
 from pdp.snapshot.evidence.verify import verify
 from pdp.values import NANOS
 from tests.unit.evidence import KEY, NOW, TRUSTED, Memory, Node, body, stream

@@ -13,12 +13,12 @@ from click.testing import CliRunner, Result
 
 from pdp.cli.snapshot_verify import prove, verify, verify_proof
 from pdp.errors import EvidenceError, SnapshotNotFoundError
+from pdp.signing import NodeKey
 from pdp.snapshot import chain
 from pdp.snapshot.chain import SpooledRecord
 from pdp.snapshot.evidence import merkle
 from pdp.snapshot.evidence.checkpoint import Checkpointer, DirectoryCopy
 from pdp.snapshot.evidence.file import save, write_selection, write_streams
-from pdp.signing import NodeKey
 from pdp.snapshot.store import open_reader, open_writer
 from pdp.snapshot.store.base import StreamState
 from tests.unit.evidence import NOW, body, stream

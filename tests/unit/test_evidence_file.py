@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdp.errors import EvidenceError
+from pdp.signing import TrustedKeys
 from pdp.snapshot.evidence.checkpoint import DirectoryCopy
 from pdp.snapshot.evidence.file import MAGIC, EvidenceFile, save, write_selection, write_streams
 from pdp.snapshot.evidence.findings import Kind
 from pdp.snapshot.evidence.selection import verify_selection
-from pdp.signing import TrustedKeys
 from pdp.snapshot.evidence.verify import verify
 from tests.unit.evidence import TRUSTED, Memory, Node, body, edited, stream
 

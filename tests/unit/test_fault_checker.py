@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pdp.signing import NodeKey
 from pdp.snapshot.chain import SpooledRecord, StreamKey, genesis, link
 from pdp.snapshot.evidence import merkle
 from pdp.snapshot.evidence.checkpoint import Checkpointer
-from pdp.signing import NodeKey
 from pdp.snapshot.store import open_writer
 from pdp.snapshot.store.base import StreamState
 from pdp.v1 import snapshot_pb2, types_pb2

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pdp.errors import EvidenceError, SnapshotNotFoundError
-from pdp.snapshot.evidence.proof import parse_proof, prove, verify_proof
 from pdp.signing import NodeKey, TrustedKeys
+from pdp.snapshot.evidence.proof import parse_proof, prove, verify_proof
 from pdp.v1 import snapshot_pb2
 from tests.unit.evidence import DAY, KEY, NOW, TRUSTED, Memory, Node, body, stream
 

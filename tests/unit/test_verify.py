@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdp.errors import EvidenceError
+from pdp.signing import TrustedKeys
 from pdp.snapshot import chain
 from pdp.snapshot.evidence import heads
 from pdp.snapshot.evidence.checkpoint import DirectoryCopy
 from pdp.snapshot.evidence.findings import Kind
-from pdp.signing import TrustedKeys
 from pdp.snapshot.evidence.verify import Progress, Report, verify
 from pdp.snapshot.store.base import StoredRecord
 from pdp.v1 import snapshot_pb2

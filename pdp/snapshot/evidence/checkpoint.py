@@ -17,10 +17,10 @@ from typing import Final, NamedTuple, NoReturn
 from google.protobuf.message import DecodeError
 
 from pdp.errors import EvidenceError
+from pdp.signing import NodeKey, TrustedKeys, Verdict, sync_folder
 from pdp.snapshot.chain import StreamKey, hasher
 from pdp.snapshot.evidence import merkle
 from pdp.snapshot.evidence.copies import CommandCopy, Copy, DirectoryCopy
-from pdp.signing import NodeKey, TrustedKeys, Verdict, sync_folder
 from pdp.snapshot.store.base import StreamState, Writer
 from pdp.v1 import snapshot_pb2
 from pdp.values import NANOS

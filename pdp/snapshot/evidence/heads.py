@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 
 from pdp.errors import EvidenceError
 from pdp.lang.model import Label
+from pdp.signing import TrustedKeys, Verdict
 from pdp.snapshot import chain
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.evidence.checkpoint import parse_checkpoint, stream_key
 from pdp.snapshot.evidence.copies import read_copy
 from pdp.snapshot.evidence.findings import Finding, Kind
-from pdp.signing import TrustedKeys, Verdict
 from pdp.v1 import snapshot_pb2
 
 MOST_HEADS: Final = 512

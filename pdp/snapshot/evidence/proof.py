@@ -15,11 +15,11 @@ from google.protobuf.message import DecodeError
 
 from pdp.errors import EvidenceError, SnapshotNotFoundError
 from pdp.lang.model import Label
+from pdp.signing import TrustedKeys, Verdict
 from pdp.snapshot import chain, columns
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.evidence import merkle
 from pdp.snapshot.evidence.checkpoint import parse_checkpoint, stream_key, stream_message
-from pdp.signing import TrustedKeys, Verdict
 from pdp.snapshot.store.base import StoredRecord
 from pdp.v1 import snapshot_pb2
 from pdp.values import NANOS

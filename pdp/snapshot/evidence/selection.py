@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 
 from pdp.lang.model import Label
+from pdp.signing import TrustedKeys
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.evidence.checkpoint import stream_key
 from pdp.snapshot.evidence.file import EvidenceFile
 from pdp.snapshot.evidence.findings import Finding, Kind
 from pdp.snapshot.evidence.proof import ProofReport, verify_proof
-from pdp.signing import TrustedKeys
 from pdp.snapshot.evidence.verify import Progress, Report
 
 _MOST_FINDINGS = 1_000

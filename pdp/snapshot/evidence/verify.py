@@ -29,12 +29,12 @@ from typing import Any, NamedTuple, Protocol
 
 from pdp.errors import EvidenceError
 from pdp.lang.model import Label
+from pdp.signing import TrustedKeys
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.columns_cached import ColumnCache
 from pdp.snapshot.evidence.classify import classify
 from pdp.snapshot.evidence.findings import Finding, Kind
 from pdp.snapshot.evidence.heads import Copies, NodeHeads, StreamHeads, read_heads
-from pdp.signing import TrustedKeys
 from pdp.snapshot.evidence.stream_check import Observed, StreamCheck
 from pdp.snapshot.store.base import StoredRecord, StreamState
 from pdp.values import NANOS
