@@ -80,6 +80,7 @@ docs: $(READY) ## run every command in README and docs
 lock: $(READY) ## pin the requirements anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 --extra cluster --extra postgres --extra native --extra otel pyproject.toml -o requirements/cluster.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml requirements/dev.in -o requirements/dev.txt
 
 clean: ## remove what the targets made

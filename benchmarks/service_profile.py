@@ -25,7 +25,6 @@ from pdp.lang.check import check
 from pdp.lang.loader import load_texts
 from pdp.server.core import DecisionCore
 from pdp.server.holder import Holder, Version
-from pdp.server.messages import MessageMaps
 from pdp.server.metrics import WorkerMetrics
 from pdp.server.transports.calls import Calls, Lane, Served
 from pdp.snapshot.recorder import recorder
@@ -132,7 +131,7 @@ def _batch_rules(program: Program, requests: Sequence[Any]) -> Callable[[], None
 def _lane(program: Program) -> tuple[Lane, Served]:
     """Return what a transport answers calls with, and the method Decide."""
     holder = Holder()
-    holder.version = Version(program, MessageMaps(program))
+    holder.version = Version.of(program)
     core = DecisionCore(holder)
     calls = Calls(core, WorkerMetrics(list(core.methods)), max_calls=1_000, reply_bytes=1 << 22)
     return calls.lane(), calls.unary["Decide"]

@@ -25,6 +25,7 @@ from service_usage import Meter
 from snapshots_report import Aim, show
 from workers import once
 
+from pdp.snapshot.ship import BATCH
 from pdp.snapshot.store import open_writer
 
 _RESULT = Path(__file__).resolve().parent / "results" / "snapshots.json"
@@ -43,7 +44,7 @@ class Plan:
     taken: int
 
 
-FULL = Plan(10_000_000, 30, 5.0, 25, 300_000, 2_000)
+FULL = Plan(10_000_000, 30, 5.0, 25, 300_000, BATCH)
 QUICK = Plan(4_000, 3, 0.05, 5, 1_500, 200)
 
 

@@ -62,10 +62,11 @@ def ship_models(writer: Writer, wanted: list[Part]) -> None:
 
 _SQLITE_MODELS = """
 CREATE TEMP TABLE models AS
-SELECT row_number() OVER (ORDER BY position) - 1 AS n, kind, severity, caller, facts, body FROM {table}
+SELECT row_number() OVER (ORDER BY position) - 1 AS n, kind, severity, caller, mark_a, mark_b, facts, body FROM {table}
 """
 _SQLITE = """
-INSERT INTO {table} (position, time, id, kind, severity, subject_id, caller, resource_key, facts, body, chain)
+INSERT INTO {table} (position, time, id, kind, severity, subject_id, caller, resource_key, mark_a, mark_b,
+  facts, body, chain)
 WITH RECURSIVE
   n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :count),
   -- Materialized, for else each use of `u` and `v` would be drawn anew.
@@ -75,7 +76,7 @@ WITH RECURSIVE
 SELECT
   :first + {models} + g.i, :start + :span / :count * g.i, lower(hex(randomblob(16))), m.kind, m.severity,
   'T' || printf('%04d', CAST({subjects} * u * u AS INTEGER)), m.caller,
-  printf('%032x', CAST({customers} * v * v AS INTEGER)), m.facts, m.body, randomblob(32)
+  printf('%032x', CAST({customers} * v * v AS INTEGER)), m.mark_a, m.mark_b, m.facts, m.body, randomblob(32)
 FROM g JOIN temp.models AS m ON m.n = g.i * 7919 % {models}
 """
 
@@ -113,15 +114,17 @@ def fill_sqlite(path: Path, wanted: list[Part]) -> None:
 
 _POSTGRES_MODELS = """
 CREATE TEMP TABLE models ON COMMIT DROP AS
-SELECT row_number() OVER (ORDER BY position) - 1 AS n, kind, severity, caller, facts, body FROM {table}
+SELECT row_number() OVER (ORDER BY position) - 1 AS n, kind, severity, caller, mark_a, mark_b, facts, body FROM {table}
 """
 _POSTGRES = """
 INSERT INTO {table}
-  (retention, day, position, time, id, kind, severity, subject_id, caller, resource_key, facts, body, chain)
+  (retention, day, position, time, id, kind, severity, subject_id, caller, resource_key, mark_a, mark_b,
+  facts, body, chain)
 SELECT
   %(retention)s, %(day)s, %(first)s + {models} + g.i, %(start)s + %(span)s::bigint / %(count)s * g.i,
   md5(%(first)s::text || g.i), m.kind, m.severity, 'T' || lpad(floor({subjects} * u * u)::text, 4, '0'), m.caller,
-  lpad(to_hex(floor({customers} * v * v)::bigint), 32, '0'), m.facts, m.body, sha256(g.i::text::bytea)
+  lpad(to_hex(floor({customers} * v * v)::bigint), 32, '0'), m.mark_a, m.mark_b, m.facts, m.body,
+  sha256(g.i::text::bytea)
 FROM (SELECT i, random() AS u, random() AS v FROM generate_series(0, %(count)s - 1) AS i) AS g
 JOIN models AS m ON m.n = g.i * 7919 %% {models}
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ class Bodies:
 
     def __init__(self, seed: str, kinds: int = 512) -> None:
         self._draw = random.Random(seed)
+        # As a worker makes them (`engine.decision_ids`): what they begin with is that of its process.
+        self._boot, self._counter = f"{self._draw.getrandbits(88):022x}", itertools.count(1 << 36)
         self._facts = [self._request(sample.payload()) for sample in samples(bank(1_000), kinds)]
 
     def shown(self) -> bool:
@@ -54,7 +57,7 @@ class Bodies:
         facts = draw.choice(self._facts)
         facts.subject.id = subject(draw.random())
         snapshot = snapshot_pb2.Snapshot(
-            decision_id=f"{draw.getrandbits(128):032x}",
+            decision_id=f"{self._boot}{next(self._counter):010x}",
             request_id=f"20260302-{draw.randrange(10**6):06d}",
             revision=42,
             policy_hash=_HASH,

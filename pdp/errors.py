@@ -27,12 +27,16 @@ PdpError                    code `internal`
 ├── ControlStoreError       code `control_store`   the store of the control plane is away or refuses
 ├── CompactedError          code `compacted`       the store's history no longer goes back that far
 ├── LeaseEndedError         code `lease_ended`     a change that hangs on a lease that has ended
-├── BlobError               code `blob`            what the control store holds is damaged, or part of it is gone
+├── BlobError               code `blob`            what the control store holds is damaged
+│   └── BlobMissingError    code `blob_missing`    it, or part of it, is not there (yet)
+├── SourcesError            code `sources`         a folder, archive or message that holds no text of a policy set
 ├── ConflictError           code `conflict`        somebody else was first; `actor`, `time_nanos`, `version` tell more
 ├── NotFoundError           code `not_found`       no draft, revision, rollout or node has this name
 ├── WrongStateError         code `wrong_state`     what is asked does not fit where things are
 ├── CannotSignError         code `cannot_sign`     a node without a key that revisions are signed by
 ├── RefusedError            code `refused`         a revision that a node must not decide by; `reason` is a stable code
+├── BackupError             code `backup`          a backup, its key or its folder that cannot be used as it is
+│   └── DivergedError       code `diverged`        a store that does not go on where the last backup ended
 ├── FilterError             code `filter`          a filter over records is wrong; `column` tells where
 ├── SnapshotNotFoundError   code `no_snapshot`     no record has this id
 ├── ConfigError             code `config`          a setting that the server cannot start with
@@ -103,9 +107,13 @@ class NoMessageMapError(UnknownMessageError):
 
 
 class StaleRevisionError(RequestError):
-    """A request that demands a newer revision than the node has."""
+    """A request that demands a newer revision, `wanted`, than the node has."""
 
     code = "stale_revision"
+
+    def __init__(self, wanted: int, revision: int) -> None:
+        super().__init__(Violation("min_revision", f"is {wanted}, this node has revision {revision}"))
+        self.wanted = wanted
 
 
 class ValueFormatError(PdpError):
@@ -247,9 +255,25 @@ class LeaseEndedError(PdpError):
 
 
 class BlobError(PdpError):
-    """Something in the control store that is damaged, or of which a part is gone."""
+    """Something in the control store that is damaged."""
 
     code = "blob"
+
+
+class BlobMissingError(BlobError):
+    """Something that the control store does not hold, or not whole."""
+
+    code = "blob_missing"
+
+
+class SourcesError(PdpError):
+    """What is no text of a policy set, or cannot be read or written as one; `path` is that of the file to blame."""
+
+    code = "sources"
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class ConflictError(PdpError):
@@ -293,6 +317,18 @@ class RefusedError(PdpError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class BackupError(PdpError):
+    """A backup that is damaged, incomplete or of another key, or a place that one cannot be made in or restored to."""
+
+    code = "backup"
+
+
+class DivergedError(BackupError):
+    """A store that is another than at the last backup: put back, made anew or tampered with. A full backup begins anew."""
+
+    code = "diverged"
 
 
 class FilterError(PdpError):

@@ -69,8 +69,7 @@ class NodeKey:
         """Return the key in a file. Raises EvidenceError as `load_or_create`, and when there is none."""
         try:
             with path.open("rb") as stream:
-                mode = os.fstat(stream.fileno()).st_mode
-                if mode & (stat.S_IRWXG | stat.S_IRWXO):
+                if open_to_others(os.fstat(stream.fileno())):
                     raise EvidenceError(f"others can read the signing key `{path}`; run `chmod 600` on it")
                 pem = stream.read(_MOST_BYTES)
         except OSError as error:
@@ -189,6 +188,16 @@ def _write_new(path: Path, data: bytes) -> None:
     finally:
         part.unlink()
     sync_folder(path.parent)
+
+
+def open_to_others(found: os.stat_result) -> bool:
+    """Whether others than we can use a secret's file.
+
+    A file of root's that its group may read, and no more, is not open to us who are not root: so systemd
+    (`LoadCredential`) and Kubernetes (`fsGroup`) hand a secret to one user.
+    """
+    handed_over = found.st_uid == 0 != os.geteuid()
+    return bool(found.st_mode & (stat.S_IRWXO | stat.S_IRWXG & ~(stat.S_IRGRP if handed_over else 0)))
 
 
 def sync_folder(folder: Path) -> None:

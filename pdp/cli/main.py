@@ -43,6 +43,8 @@ COMMANDS: dict[str, Entry] = {
     "serve": Entry("Decide", "pdp.cli.serve:serve", "Decide over gRPC and follow changes of the policies."),
     "status": Entry("Operate", "pdp.cli.status:status", "Show how a running service is doing."),
     "snapshot": Entry("Operate", "pdp.cli.snapshot:snapshot", "Find, show, prove and keep the records of decisions."),
+    "backup": Entry("Operate", "pdp.cli.backup:backup", "Copy all that a service keeps, encrypted, while it runs."),
+    "restore": Entry("Operate", "pdp.cli.backup:restore_", "Restore a service from its backups, and verify it."),
     "config": Entry("Operate", "pdp.cli.config:config", "Show, check and explain the settings of pdp serve."),
     "caller": Entry("Set up", "pdp.cli.caller:caller", "Give systems access: tokens and the callers file."),
     "completion": Entry("Set up", "pdp.cli.completion:completion", "Print a shell's script for tab completion."),

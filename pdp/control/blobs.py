@@ -6,13 +6,14 @@ holds 1.5 MB: the pieces are written first, and whatever names the blob after th
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import zlib
 from typing import Final
 
 from pdp.control import layout
 from pdp.control.kv.base import KeyValueStore, Put, Unchanged
-from pdp.errors import BlobError, LimitError
+from pdp.errors import BlobError, BlobMissingError, LimitError
 
 PIECE_BYTES: Final = 512 * 1024
 MAX_BYTES: Final = 256 * 1024 * 1024
@@ -20,13 +21,19 @@ MAX_BYTES: Final = 256 * 1024 * 1024
 _LEVEL = 6
 
 
+def name_of(data: bytes) -> str:
+    """Return the name that bytes are kept under: their SHA-256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
 async def write(store: KeyValueStore, data: bytes) -> str:
     """Keep bytes and return their SHA-256 in hexadecimal. Raises LimitError and ControlStoreError."""
     if len(data) > MAX_BYTES:
         raise LimitError(f"it has {len(data)} bytes; the control store keeps at most {MAX_BYTES}")
-    digest = hashlib.sha256(data).hexdigest()
+    digest = name_of(data)
     prefix = layout.blob_prefix(digest)
-    packed = zlib.compress(data, _LEVEL)
+    # The event loop renews leases meanwhile.
+    packed = await asyncio.to_thread(zlib.compress, data, _LEVEL)
     pieces = [packed[at : at + PIECE_BYTES] for at in range(0, len(packed), PIECE_BYTES)]
     # The first piece says how many there are, and is written last: with it the blob is there.
     for number in range(len(pieces) - 1, 0, -1):
@@ -38,18 +45,19 @@ async def write(store: KeyValueStore, data: bytes) -> str:
 
 
 async def read(store: KeyValueStore, digest: str) -> bytes:
-    """Return what `write` kept. Raises BlobError when it is not there or damaged, and ControlStoreError."""
+    """Return what `write` kept. Raises BlobMissingError when it is not there, BlobError when it is damaged, and
+    ControlStoreError."""
     prefix = layout.blob_prefix(digest)
     first = await store.get(f"{prefix}0000")
     if first is None:
-        raise BlobError(f"the control store does not hold `{digest}`")
+        raise BlobMissingError(f"the control store does not hold `{digest}`")
     pieces = [first.value[4:]]
     for number in range(1, int.from_bytes(first.value[:4], "big")):
         piece = await store.get(f"{prefix}{number:04d}")
         if piece is None:
-            raise BlobError(f"piece {number} of `{digest}` is gone from the control store")
+            raise BlobMissingError(f"piece {number} of `{digest}` is gone from the control store")
         pieces.append(piece.value)
-    data = _unpack(b"".join(pieces), digest)
+    data = await asyncio.to_thread(_unpack, b"".join(pieces), digest)
     if hashlib.sha256(data).hexdigest() != digest:
         raise BlobError(f"what the control store holds as `{digest}` was damaged or altered")
     return data

@@ -6,7 +6,9 @@
 | rollout | `Rollout`: the one that is running, or the last one |
 | revisions/000000000012 | `Revision`, written once |
 | drafts/NAME | `Draft` |
+| ended/000000000012 | `Rollout` of this candidate as it ended, written once |
 | blobs/HASH/0000 | a piece of a compressed text, bundle or change under its SHA-256; written once |
+| garbage/HASH | since when a blob has had no name, in nanoseconds since 1970 as 8 bytes; see `garbage` |
 | nodes/NAME | `NodeStatus`, under the node's lease |
 | known/NAME | `NodeStatus` as it was when the node last began or changed its revision; stays when the node is gone |
 """
@@ -20,7 +22,9 @@ HEAD: Final = "head"
 ROLLOUT: Final = "rollout"
 REVISIONS: Final = "revisions/"
 DRAFTS: Final = "drafts/"
+ENDED: Final = "ended/"
 BLOBS: Final = "blobs/"
+GARBAGE: Final = "garbage/"
 NODES: Final = "nodes/"
 KNOWN: Final = "known/"
 
@@ -40,6 +44,16 @@ def draft_key(name: str) -> str:
 def blob_prefix(digest: str) -> str:
     """Return what the keys of a blob's pieces begin with."""
     return f"{BLOBS}{digest}/"
+
+
+def ended_key(number: int) -> str:
+    """Return the key of a rollout that has ended, by its candidate."""
+    return f"{ENDED}{number:012d}"
+
+
+def garbage_key(digest: str) -> str:
+    """Return the key that marks a blob as without a name."""
+    return GARBAGE + digest
 
 
 def node_key(name: str) -> str:

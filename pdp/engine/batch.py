@@ -43,8 +43,13 @@ class _Party:
         self.attributes = _Attributes(attributes)
 
 
-def decide(program: Program, payload: bytes, now: int, check: Check | None, notes: Notes | None) -> bytes:
-    """Answer a serialized request; `check` sees it decoded first. Raises RequestError."""
+def decide(
+    program: Program, payload: bytes, now: int, check: Check | None, notes: Notes | None, tail: bytes = b""
+) -> bytes:
+    """Answer a serialized request; `check` sees it decoded first, and each decision ends with `tail`.
+
+    Raises RequestError.
+    """
     request = decode(decision_service_pb2.DecideBatchRequest.FromString, payload)
     if check is not None:
         check(request)
@@ -58,7 +63,7 @@ def decide(program: Program, payload: bytes, now: int, check: Check | None, note
         request_id=request.request_id, revision=program.revision, policy_hash=program.hash
     )
     chunks = [response.SerializeToString()]
-    items = _Items(program, request, size, now, notes)
+    items = _Items(program, request, size, now, notes, tail)
     for position, item in enumerate(request.items):
         try:
             chunks += items.answer(position, item)
@@ -74,7 +79,9 @@ def decide(program: Program, payload: bytes, now: int, check: Check | None, note
 class _Items:
     """Answers the items of one batch."""
 
-    def __init__(self, program: Program, request: Any, size: int, now: int, notes: Notes | None) -> None:
+    def __init__(
+        self, program: Program, request: Any, size: int, now: int, notes: Notes | None, tail: bytes = b""
+    ) -> None:
         subject, action = request.subject, request.action
         self._program = program
         self._subject = _Party(id=subject.id, roles=tuple(subject.roles), attributes=subject.attributes)
@@ -88,6 +95,7 @@ class _Items:
         )
         self._is_small = size <= SMALL
         self._notes = notes
+        self._tail = tail
         self._recorder = None if notes is None else program.recorder
         # A record tells by which request it was asked for; an answer says so once for all items.
         asked = length_delimited(b"\x12", request.request_id.encode()) if request.request_id else b""
@@ -119,10 +127,11 @@ class _Items:
         if self._recorder is not None and self._notes is not None and outcome.record is not None:
             facts = self._recorder.item(self._shared, item)
             self._recorder.note(self._notes, head + self._asked, facts, self._now, outcome.record, noteworthy)
-        return _result(head, outcome.body, noteworthy)
+        return _result(head, outcome.body, noteworthy, self._tail)
 
 
-def _result(head: bytes, body: bytes, noteworthy: Noteworthy | None) -> tuple[bytes, ...]:
-    tail = b"" if noteworthy is None else noteworthy.serialized()
+def _result(head: bytes, body: bytes, noteworthy: Noteworthy | None, tail: bytes) -> tuple[bytes, ...]:
+    if noteworthy is not None:
+        tail = noteworthy.serialized() + tail
     decision = length_delimited(b"\x0a", head + body + tail)
     return (length_delimited(b"\x22", decision),)

@@ -168,10 +168,18 @@ class Program:
         return head + outcome.body + noteworthy.serialized()
 
     def decide_batch(
-        self, payload: bytes, now: int | None = None, check: Check | None = None, notes: Notes | None = None
+        self,
+        payload: bytes,
+        now: int | None = None,
+        check: Check | None = None,
+        notes: Notes | None = None,
+        tail: bytes = b"",
     ) -> bytes:
-        """Answer a serialized DecideBatchRequest with a serialized DecideBatchResponse, as `decide` does."""
-        return batch.decide(self, payload, time.time_ns() if now is None else now, check, notes)
+        """Answer a serialized DecideBatchRequest with a serialized DecideBatchResponse, as `decide` does.
+
+        Each decision ends with `tail`, which holds more diagnostics as they stand in a DecideResponse.
+        """
+        return batch.decide(self, payload, time.time_ns() if now is None else now, check, notes, tail)
 
     def explain(
         self, payload: bytes, now: int | None = None, check: Check | None = None, notes: Notes | None = None
@@ -200,7 +208,7 @@ class Program:
 
     def stale(self, wanted: int) -> StaleRevisionError:
         """Return the error for a request that demands a newer revision."""
-        return StaleRevisionError(Violation("min_revision", f"is {wanted}, this node has revision {self.revision}"))
+        return StaleRevisionError(wanted, self.revision)
 
     def outcome(
         self,

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import cast
 
 from pdp import __version__
+from pdp.control.nodes import Nodes
+from pdp.control.revisions import Revisions
 from pdp.errors import PdpError, WorkerError
 from pdp.server import data_folder, logs, spools
 from pdp.server.address import Address
@@ -24,6 +26,7 @@ from pdp.server.launch import Launch, Launched, launch_shipper
 from pdp.server.operations import Operations
 from pdp.server.places import Place
 from pdp.server.settings import Settings
+from pdp.server.staff.control_host import ControlHost, LoopRunner
 from pdp.server.staff_port import StaffPort
 from pdp.v1 import bundle_pb2
 
@@ -69,11 +72,16 @@ class AuditTrail:
         if self._folder is not None:
             await self._place.start()
 
-    async def start_staff(self) -> None:
+    async def start_staff(self, revisions: Revisions, nodes: Nodes) -> None:
         """Open the staff port. Raises ConfigError."""
         address = self._settings.staff_address
         if address is not None and self.operations is not None:
-            self._staff = StaffPort(self._settings, address, self.operations.record)
+            follows = self._settings.policies
+            host = ControlHost(
+                revisions, nodes, LoopRunner(asyncio.get_running_loop()), self.operations.record,
+                follows="" if follows is None else str(follows),
+            )  # fmt: skip
+            self._staff = StaffPort(self._settings, address, host)
             self.staff_address = await self._staff.start()
 
     async def stop_staff(self, grace: float) -> None:
@@ -115,6 +123,10 @@ class AuditTrail:
             self._note(f"{what}.refused", {"reason": reason[:_MAX_REASON]}, success=False)
         elif load.outcome is Outcome.ACCEPTED:
             self._note(f"{what}.applied", {"revision": str(revision), "hash": hash_} if what == "policy" else {})
+
+    def note(self, kind: str, details: Mapping[str, str], success: bool) -> None:  # noqa: FBT001 - as `NodeApplier` has it
+        """Record what the node did about a revision."""
+        self._note(kind, details, success=success)
 
     async def keep(self, signed: bundle_pb2.SignedBundle) -> None:
         """Keep a version for the store, where replaying a decision will look for it.

@@ -43,6 +43,10 @@ class Kind(enum.IntEnum):
     """Down: say NOT_SERVING."""
     STOP = 8
     """Down: `grace` seconds for the calls in flight, then end."""
+    SHADOW = 9
+    """Down: packed, the `sample` (a share, as JSON) and a `bundle_pb2.SignedBundle` to compare with; empty for none."""
+    STALE = 10
+    """Down: `heard`, the monotonic time in ns at which the control store was last heard, as JSON; empty when it is."""
     DONE = 100
     """Up: what was asked for is done."""
     REFUSED = 101

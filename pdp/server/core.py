@@ -46,6 +46,12 @@ class DecisionCore:
             }
         )
 
+    @property
+    def revision(self) -> int:
+        """The revision that decides now; 0 before the first."""
+        version = self._holder.version
+        return 0 if version is None else version.program.revision
+
     @staticmethod
     def is_long(name: str, payload: bytes) -> bool:
         """Whether a call may take so long that others should not wait for it: a trace, or a batch of some size."""
@@ -55,13 +61,13 @@ class DecisionCore:
         """Decide one resource: DecideRequest to DecideResponse."""
         if notes is not None:
             notes.source = recording.DECIDE
-        return self._holder.require().program.decide(payload, self._clock(), check, notes)
+        return self._holder.require().decider.decide(payload, self._clock(), check, notes)
 
     def decide_batch(self, payload: bytes, check: Check | None = None, notes: Notes | None = None) -> bytes:
         """Decide many resources: DecideBatchRequest to DecideBatchResponse."""
         if notes is not None:
             notes.source = recording.BATCH
-        return self._holder.require().program.decide_batch(payload, self._clock(), check, notes)
+        return self._holder.require().decider.decide_batch(payload, self._clock(), check, notes)
 
     def explain(self, payload: bytes, check: Check | None = None, notes: Notes | None = None) -> bytes:
         """Decide and tell why: ExplainRequest to ExplainResponse."""
@@ -83,8 +89,8 @@ class DecisionCore:
             raise RequestError(Violation("request", "is required"))
         if notes is not None:
             notes.source = recording.STREAM
-        program = self._holder.require().program
-        decision = program.decide(wrapped.request.SerializeToString(), self._clock(), check, notes)
+        decider = self._holder.require().decider
+        decision = decider.decide(wrapped.request.SerializeToString(), self._clock(), check, notes)
         # Field 1 of DecideStreamResponse holds the decision as it is.
         return length_delimited(b"\x0a", decision)
 

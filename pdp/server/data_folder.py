@@ -4,9 +4,12 @@
 |---|---|
 | lock, shipping.lock | the process id of the server that has the folder; held by its shipper |
 | keys/ | `resource`, by which resource ids are hashed, and the key that signs checkpoints |
+| keys/control/ | the key that signs revisions, where the settings name none |
 | spool/ | records on their way to the store |
 | store/ | the embedded store |
 | bundles/ | bundles on their way to the store |
+| control/ | the embedded control store |
+| applied/ | the revision that the node decided by last |
 | node | the name of the node |
 
 Nobody but the server's user may read or write any of it.
@@ -26,14 +29,19 @@ from pdp.server.settings import NODE_FILE, Settings, kept_name
 from pdp.signing import NodeKey, sync_folder
 
 RESOURCE_KEY_BYTES: Final = 32
-_FOLDERS = ("keys", "spool", "store", "bundles")
+_FOLDERS = ("keys", "spool", "store", "bundles", "control", "applied")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def is_needed(settings: Settings) -> bool:
-    """Whether anything would be kept: with neither snapshots nor the staff port nothing is."""
-    return settings.audit.durability != "off" or settings.staff_address is not None
+    """Whether anything would be kept: a folder alone, with neither snapshots nor the staff port, is just followed."""
+    return (
+        settings.audit.durability != "off"
+        or settings.staff_address is not None
+        or settings.policies is None
+        or settings.control.store is not None
+    )
 
 
 def resource_keys(settings: Settings) -> Path:

@@ -20,7 +20,8 @@
 | pdp_start_time_seconds | gauge | |
 | pdp_build_info | gauge (1) | version, python |
 
-What `exposition_audit` adds tells of records. docs/guides/operation.md explains all; a test keeps the tables alike.
+What `exposition_audit` adds tells of records, `exposition_shadow` of revisions that are compared.
+docs/guides/operation.md explains all; a test keeps the tables alike.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from pdp import __version__
-from pdp.server import exposition_audit
-from pdp.server.facts import FOLLOWED, Facts, Snapshot
+from pdp.server import exposition_audit, exposition_shadow
+from pdp.server.facts import FOLLOWED, Facts, ShadowCounts, Snapshot
 from pdp.server.metrics import BOUNDS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -59,6 +60,7 @@ class Totals:
     undecided: Counter[str] = field(default_factory=Counter)
     audit: Counter[str] = field(default_factory=Counter)
     """Of `facts.SpoolCounts`, what only grows."""
+    shadow: Counter[exposition_shadow.Key] = field(default_factory=Counter)
 
     def add(self, snapshot: Snapshot) -> None:
         """Add what one worker counted."""
@@ -77,12 +79,13 @@ class Totals:
         for name, value in snapshot.get("audit", {}).items():
             if name not in _GAUGES:
                 self.audit[name] += value  # type: ignore[operator]
+        exposition_shadow.add(self.shadow, snapshot.get("shadow"))
 
     def copy(self) -> Totals:
         """Return an independent copy."""
         return Totals(
             self.requests.copy(), dict(self.buckets), self.seconds.copy(), self.decisions,
-            self.verdicts.copy(), self.undecided.copy(), self.audit.copy(),
+            self.verdicts.copy(), self.undecided.copy(), self.audit.copy(), self.shadow.copy(),
         )  # fmt: skip
 
 
@@ -113,6 +116,10 @@ class History:
             total.add(snapshot)
         return total
 
+    def shadows(self) -> list[ShadowCounts]:
+        """Return what running workers compare."""
+        return [snapshot["shadow"] for snapshot in self._last.values() if "shadow" in snapshot]
+
     def of(self, pid: int) -> Snapshot | None:
         """Return the last snapshot of a running worker."""
         return next((snapshot for snapshot in self._last.values() if snapshot["pid"] == pid), None)
@@ -128,7 +135,8 @@ def render(history: History, facts: Facts) -> bytes:
     registry = CollectorRegistry(auto_describe=False)
     totals = history.totals()
     audit = _audit(history, totals, facts)
-    registry.register(_Snapshot([*_calls(totals), *_policies(facts), *_workers(history, facts), *audit]))
+    shadow = exposition_shadow.of_shadows(totals.shadow, history.shadows())
+    registry.register(_Snapshot([*_calls(totals), *_policies(facts), *_workers(history, facts), *shadow, *audit]))
     return generate_latest(registry)
 
 

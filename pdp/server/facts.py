@@ -34,6 +34,31 @@ class SpoolCounts(TypedDict, total=False):
     """Decisions that were answered all the same."""
 
 
+class ShadowExample(TypedDict):
+    """A decision that differed."""
+
+    decision_id: str
+    """Empty for a message that the live revision does not know."""
+    fields: list[str]
+    """Names of the dictionary, sorted; of many only the first."""
+
+
+class ShadowCounts(TypedDict):
+    """How two revisions compared since this pair met in the worker."""
+
+    revision: int
+    """The one beside."""
+    live_revision: int
+    compared: int
+    """Decisions, each item of a batch."""
+    differing: int
+    failed: int
+    """Decisions that the one beside could not make."""
+    dropped: int
+    """Calls that came while too many waited to be compared."""
+    examples: list[ShadowExample]
+
+
 class Snapshot(TypedDict):
     """What one worker has counted since it started; every number only grows but those of `process`."""
 
@@ -59,6 +84,8 @@ class Snapshot(TypedDict):
     rss_bytes: int
     audit: NotRequired[SpoolCounts]
     """Absent without snapshots."""
+    shadow: NotRequired[ShadowCounts]
+    """Absent while nothing is compared."""
 
 
 class WorkerFacts(TypedDict):
@@ -115,6 +142,35 @@ class ShipperFacts(TypedDict):
     """What it told last."""
 
 
+class ControlFacts(TypedDict):
+    """How this node stands to the control store. Numbers are revisions, 0 for none."""
+
+    store: str
+    """`sqlite` or `etcd`."""
+    head: int
+    """In force, when the store was last seen."""
+    wanted: int
+    """What this node should decide by: the head, or the candidate of a rollout."""
+    applied: int
+    """What it decides by."""
+    candidate: bool
+    """Whether what it should decide by is a candidate."""
+    store_age_seconds: float
+    """How long ago it saw the store."""
+    store_error: str
+    """Why it does not see it now; empty while it does."""
+    stale: bool
+    """Whether the store has been away for so long that the node alarms."""
+    lease: str
+    """`held` or `none`."""
+    refused: int
+    refused_code: NotRequired[str]
+    refused_error: NotRequired[str]
+    """Why, as `NodeStatus` has it."""
+    refused_at: NotRequired[float]
+    """Since when, in seconds since 1970."""
+
+
 class Refusal(TypedDict):
     """A version that was refused: `diagnostics` as `pdp check --format json` tells them, or a `reason`."""
 
@@ -146,5 +202,7 @@ class Facts(TypedDict):
     callers_error: NotRequired[Refusal | None]
     shipper: NotRequired[ShipperFacts | None]
     """None when nothing is recorded."""
+    control: NotRequired[ControlFacts | None]
+    """None when nothing is kept."""
     loads: NotRequired[dict[str, dict[str, int]]]
     """How often `policies`, `grants` and `callers` were looked at, by outcome (accepted, unchanged, refused)."""

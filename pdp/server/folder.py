@@ -9,23 +9,21 @@ import asyncio
 import enum
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from pdp.engine import bundle
-from pdp.engine.program import Program
+from pdp.control import sources
 from pdp.errors import PdpError, PolicyError
-from pdp.lang.check import check_folder
 from pdp.lang.diagnostics import Severity, to_json
-from pdp.server import golden, logs
+from pdp.server import logs
 from pdp.server.callers import Registry
-from pdp.server.grants import GrantTable, read_grants
-from pdp.server.messages import MessageMaps
+from pdp.server.grants import read_grants
+from pdp.server.judge import PolicyJudge
 from pdp.server.status import frames
-from pdp.v1 import bundle_pb2
+from pdp.v1 import bundle_pb2, control_pb2
 
 # More would only hide the first ones.
 _MAX_LOGGED = 50
@@ -52,6 +50,18 @@ class Load:
     error: Exception | None = None
 
 
+class InForce(NamedTuple):
+    """What is decided by: the revision's number and the hash of its bundle."""
+
+    revision: int
+    hash: str
+
+
+Publish = Callable[[control_pb2.Sources], Awaitable[InForce]]
+"""Puts the text of a policy set in force, and returns once it is decided by. Raises PolicyError and what else is wrong
+with it, and then everything is as before."""
+
+
 class Sink(Protocol):
     """Puts in force what was found sound. Each method returns once every worker decides by it, and raises PdpError
     when none can."""
@@ -69,14 +79,15 @@ class Sink(Protocol):
 class FolderSource:
     """Reads policies, grants and callers, judges them, and hands them on.
 
-    Reading, checking and compiling run in `executor`. `observe` hears of every look.
+    Reading runs in `executor`. `publish` judges the policies and puts them in force; `observe` hears of every look.
     """
 
     def __init__(
         self,
-        policies: Path,
+        policies: Path | None,
         grants: Path | None,
         sink: Sink,
+        publish: Publish,
         *,
         callers: Path | None = None,
         executor: Executor,
@@ -86,26 +97,30 @@ class FolderSource:
         self._grants = grants
         self._callers = callers
         self._sink = sink
+        self._publish = publish
         self._executor = executor
         self._observe = observe
-        self._signed: bundle_pb2.SignedBundle | None = None
+        self._in_force: InForce | None = None
         self._has_grants = False
         self._registry: Registry | None = None
 
     async def load_policies(self) -> Load:
         """Read the folder and decide by it, if it is sound and differs."""
+        path = self._policies
+        if path is None:
+            return Load("policies", Outcome.UNCHANGED)
         start = time.perf_counter()
         try:
-            signed = await self._run(self._judge)
-            if signed is None:
-                return self._report(Load("policies", Outcome.UNCHANGED))
-            await self._sink.set_version(signed)
+            text = await self._run(lambda: read_policies(path))
+            found = await self._put_in_force(path, text)
         except Exception as error:  # whatever is wrong with a version, the last good one goes on
-            return self._refuse("policies", error, keeps_old=self._signed is not None)
-        self._signed = signed
+            return self._refuse("policies", error, keeps_old=self._in_force is not None)
+        if found == self._in_force:
+            return self._report(Load("policies", Outcome.UNCHANGED))
+        self._in_force = found
         logs.event(
             log, logging.INFO, "policies.accepted", "deciding by a new revision",
-            revision=signed.revision, hash=signed.hash, seconds=round(time.perf_counter() - start, 3),
+            revision=found.revision, hash=found.hash, seconds=round(time.perf_counter() - start, 3),
         )  # fmt: skip
         return self._report(Load("policies", Outcome.ACCEPTED))
 
@@ -140,18 +155,11 @@ class FolderSource:
     async def _run(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
-    def _judge(self) -> bundle_pb2.SignedBundle | None:
-        """Return the folder's bundle if it differs, built once and tried on its own scenarios."""
-        signed = read_policies(self._policies)
-        current = self._signed
-        if current is not None and signed.hash == current.hash:
-            return None
-        signed.revision = 1 if current is None else current.revision + 1
-        trial = GrantTable()
-        program = Program.from_bundle(signed, grants=trial)
-        golden.verify(program, trial)
-        MessageMaps(program)
-        return signed
+    async def _put_in_force(self, path: Path, text: control_pb2.Sources) -> InForce:
+        try:
+            return await self._publish(text)
+        except PolicyError as error:
+            raise PolicyError(f"`{path}` has errors; `pdp check {path}` shows them", error.diagnostics) from error
 
     def _refuse(self, what: str, error: Exception, *, keeps_old: bool) -> Load:
         message = "refused; the last good version goes on" if keeps_old else "refused"
@@ -163,12 +171,31 @@ class FolderSource:
         return load
 
 
-def read_policies(path: Path) -> bundle_pb2.SignedBundle:
-    """Return the bundle of a folder. Raises PolicyError with every diagnostic when it has errors, and OSError."""
-    result = check_folder(path, analyse=False)
-    if result.resolved is None:
-        raise PolicyError(f"`{path}` has errors; `pdp check {path}` shows them", result.diagnostics)
-    return bundle.build(result.resolved)
+class Direct:
+    """A `Publish` that keeps nothing: the text goes straight to those who decide, and its number begins at 1."""
+
+    def __init__(self, judge: PolicyJudge, sink: Sink) -> None:
+        self._judge = judge
+        self._sink = sink
+        self._signed: bundle_pb2.SignedBundle | None = None
+
+    async def __call__(self, text: control_pb2.Sources) -> InForce:
+        """See `Publish`."""
+        # Against itself: nobody will ask what has changed.
+        signed = (await self._judge(text, text)).bundle
+        current = self._signed
+        if current is None or signed.hash != current.hash:
+            made = bundle_pb2.SignedBundle(
+                bundle=signed.bundle, hash=signed.hash, revision=1 if current is None else current.revision + 1
+            )
+            await self._sink.set_version(made)
+            self._signed = current = made
+        return InForce(current.revision, current.hash)
+
+
+def read_policies(path: Path) -> control_pb2.Sources:
+    """Return the text of a folder. Raises PolicyError with every diagnostic when a part cannot be read, and OSError."""
+    return sources.read_folder(path)
 
 
 def refusal_details(error: Exception) -> dict[str, Any]:

@@ -24,6 +24,11 @@ class GrantTable:
         """Return the grant of this id, active or not."""
         return self._grants.get(grant_id)
 
+    @property
+    def current(self) -> Mapping[str, bundle_pb2.Grant]:
+        """All grants there are; the next ones are in another mapping."""
+        return self._grants
+
     def replace(self, grants: Mapping[str, bundle_pb2.Grant]) -> None:
         """Put other grants in place of all."""
         self._grants = grants

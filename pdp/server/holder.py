@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, Self
 
-from pdp.engine.program import Program
+from pdp.engine.program import Check, Program
+from pdp.engine.recording import Notes
 from pdp.errors import NoPolicyError
 from pdp.server.messages import MessageMaps
 
 
+class Decider(Protocol):
+    """A program, as far as deciding goes; or one with something done besides."""
+
+    def decide(self, payload: bytes, now: int, check: Check | None, notes: Notes | None) -> bytes:
+        """Answer a serialized DecideRequest, as `Program.decide` does."""
+
+    def decide_batch(
+        self, payload: bytes, now: int, check: Check | None, notes: Notes | None, tail: bytes = b""
+    ) -> bytes:
+        """Answer a serialized DecideBatchRequest, as `Program.decide_batch` does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One loaded revision: everything a call may need of it, so that a call never mixes two."""
+    """One loaded revision: everything a call may need of it, so that a call never mixes two.
+
+    `decider` is the program itself unless something is done besides, which so costs nothing while it is not.
+    """
 
     program: Program
     messages: MessageMaps
+    decider: Decider
+
+    @classmethod
+    def of(cls, program: Program) -> Self:
+        """Return the version of a program."""
+        return cls(program, MessageMaps(program), program)
 
 
 class Holder:

@@ -19,6 +19,7 @@ from pdp.errors import ConfigError
 from pdp.server import cpus
 from pdp.server.address import Address, parse_address
 from pdp.server.config.kinds import Choice, File, Flag, Listen, Moment, Number, Secret, SecretText, Text, Whole
+from pdp.server.config.control_problems import control_problems
 from pdp.server.config.meta import Group, Meta
 from pdp.server.config.sections import (
     AUTO,
@@ -29,6 +30,7 @@ from pdp.server.config.sections import (
     OFF,
     Admin,
     Audit,
+    Control,
     Limits,
     Log,
     Staff,
@@ -38,7 +40,7 @@ from pdp.server.config.sections import (
 
 __all__ = [
     "MAX_CALLS", "MAX_METADATA_BYTES", "MAX_REPLY_BYTES", "MAX_REQUEST_BYTES", "MAX_STREAMS",
-    "Address", "Admin", "Audit", "Limits", "Log", "Settings", "Staff", "Tls", "Tracing", "parse_address",
+    "Address", "Admin", "Audit", "Control", "Limits", "Log", "Settings", "Staff", "Tls", "Tracing", "parse_address",
 ]  # fmt: skip
 
 MAX_REQUEST_BYTES = MAX_MESSAGE
@@ -53,15 +55,15 @@ class Settings:
     """The settings of `pdp serve`. Raises ConfigError when they do not go together."""
 
     policies: Annotated[
-        Path,
+        Path | None,
         Meta(
             File(folder=True),
-            "据以裁决的策略文件夹；必填",
-            "the folder of policies to decide by; required",
+            "据以裁决的策略文件夹，随其变化；缺省则按控制库中已发布的修订版裁决",
+            "the folder of policies to decide by and to follow; without it, what is published in the control store",
             flag="--policies",
             sample="policies",
         ),
-    ]
+    ] = None
     address: Annotated[
         Address,
         Meta(
@@ -212,6 +214,13 @@ class Settings:
         ),
     ] = None
     audit: Annotated[Audit, Group("每次裁决的快照", "The record of every decision")] = field(default_factory=Audit)
+    control: Annotated[
+        Control,
+        Group(
+            "控制库：当前修订版、草稿、历史与集群中的节点",
+            "The control store: what is in force, drafts, history, and the nodes of a cluster",
+        ),
+    ] = field(default_factory=Control)
     staff: Annotated[Staff, Group("管理、测试、审计人员的端口", "The port of administrators, testers and auditors")] = (
         field(default_factory=Staff)
     )
@@ -269,6 +278,13 @@ class Settings:
         return f"sqlite:{quote(str(self.data_folder.absolute() / 'store' / 'snapshots.db'))}"
 
     @property
+    def control_url(self) -> str:
+        """Where what is in force stands."""
+        if self.control.store is not None:
+            return self.control.store.value
+        return f"sqlite:{quote(str(self.data_folder.absolute() / 'control' / 'control.db'))}"
+
+    @property
     def staff_address(self) -> Address | None:
         """Where the staff port listens; None when it is off."""
         if isinstance(self.staff.address, Address):
@@ -284,6 +300,7 @@ class Settings:
         """Yield the settings that do not go with others, each with what to do."""
         yield from self._tls_problems()
         yield from self._proxy_problems()
+        yield from control_problems(self.control, follows=self.policies is not None)
         staff = self.staff_address
         if staff is not None and not staff.is_local:
             yield (

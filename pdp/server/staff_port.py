@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Callable
 
 from pdp.engine import bundle
 from pdp.engine.request import TYPES
@@ -14,11 +13,12 @@ from pdp.server.address import Address
 from pdp.server.data_folder import resource_keys
 from pdp.server.settings import Settings
 from pdp.server.staff import SnapshotHost, make_staff_server
+from pdp.server.staff.control_host import ControlHost
 from pdp.snapshot.filter import Schema
 from pdp.snapshot.query import Asking, Tokens
 from pdp.snapshot.resource_keys import ResourceKeys
 from pdp.snapshot.store import open_reader
-from pdp.v1 import bundle_pb2, snapshot_pb2
+from pdp.v1 import bundle_pb2
 
 # What page tokens are signed by is made of the resource key, which all nodes have in common.
 _TOKENS = b"page tokens 1"
@@ -28,15 +28,14 @@ _RESOURCE_TYPE = "resource.type"
 class StaffPort:
     """Listens from `start` to `stop`. Raises ConfigError for a store or keys that there are none of."""
 
-    def __init__(self, settings: Settings, address: Address, record: Callable[[snapshot_pb2.Operation], None]) -> None:
+    def __init__(self, settings: Settings, address: Address, control: ControlHost) -> None:
         self._keys = ResourceKeys.read(resource_keys(settings))
         self._tokens = Tokens(hmac.digest(self._keys.current[1], _TOKENS, "sha256"))
         self._clock = clock.machine_clock if settings.clock is None else clock.starting_at(settings.clock)
         self._schema = Schema(key_of=self._keys.of_resource)
         self._reader = open_reader(settings.store_url)
-        self._server = make_staff_server(
-            address, SnapshotHost(self._reader, self._asking, record), reflection=settings.reflection
-        )
+        snapshots = SnapshotHost(self._reader, self._asking, control.record)
+        self._server = make_staff_server(address, snapshots, control=control, reflection=settings.reflection)
 
     async def start(self) -> Address:
         """Listen and return the address with its real port. Raises ConfigError."""

@@ -3,6 +3,7 @@
 | exception | code | reason |
 |---|---|---|
 | RequestError | INVALID_ARGUMENT | ERROR_REASON_INVALID_REQUEST, with the wrong places |
+| SourcesError | INVALID_ARGUMENT | ERROR_REASON_INVALID_REQUEST, for `sources` |
 | NoMessageMapError | NOT_FOUND | ERROR_REASON_UNKNOWN_MESSAGE |
 | UnknownMessageError | INVALID_ARGUMENT | ERROR_REASON_UNKNOWN_MESSAGE |
 | StaleRevisionError | FAILED_PRECONDITION | ERROR_REASON_REVISION_TOO_OLD |
@@ -58,6 +59,7 @@ from pdp.errors import (
     RateLimitedError,
     RequestError,
     SnapshotNotFoundError,
+    SourcesError,
     SpoolError,
     StaleRevisionError,
     StoppingError,
@@ -101,6 +103,8 @@ def failure_of(error: BaseException, method: str) -> Failure:
             return _request_failure(error, code_pb2.FAILED_PRECONDITION, types_pb2.ERROR_REASON_REVISION_TOO_OLD)
         case RequestError():
             return _request_failure(error, code_pb2.INVALID_ARGUMENT, types_pb2.ERROR_REASON_INVALID_REQUEST)
+        case SourcesError():
+            return failure_of(RequestError(Violation("sources", str(error))), method)
         case NoPolicyError():
             return _failure(code_pb2.UNAVAILABLE, str(error), [_info(types_pb2.ERROR_REASON_NO_POLICY)])
         case UnauthenticatedError():

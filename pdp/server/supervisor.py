@@ -76,6 +76,8 @@ class Supervisor:
         self._version: bundle_pb2.SignedBundle | None = None
         self._grants: bytes | None = None
         self._callers: bytes | None = None
+        self._shadow = b""
+        self._stale = b""
         self.address = settings.address
 
     @property
@@ -127,6 +129,34 @@ class Supervisor:
         """Let every worker judge calls by this registry."""
         self._callers = json.dumps(registry.serialize()).encode()
         await self._to_all(lambda place: self._send(place, Kind.CALLERS, self._callers or b""))
+
+    async def set_shadow(self, signed: bundle_pb2.SignedBundle | None, sample: float) -> None:
+        """Let every worker compare a share of its decisions, 0 to 1, with what this bundle decides; None for no more.
+
+        Those that come later do so too. What they counted is in `collect`. A worker that refuses the bundle decides
+        on as before and says so in the log. Raises WorkerRefusedError when all of them refuse, and then the bundle
+        that was there before stays.
+        """
+        if not 0 <= sample <= 1:
+            raise ValueError(f"a share must be 0 to 1, not {sample}")
+        before = self._shadow
+        self._shadow = b""
+        if signed is not None:
+            self._shadow = control.pack((json.dumps({"sample": sample}).encode(), signed.SerializeToString()))
+        payload, reasons = self._shadow, list[str]()
+        results = await self._to_all(lambda place: self._compare(place.number, place.link, payload, reasons))
+        if results and not any(results):
+            self._shadow = before
+            raise WorkerRefusedError(f"no worker can compare with it: {reasons[0]}", "worker_refused")
+
+    async def set_stale(self, seconds: float | None) -> None:
+        """Let every answer say that the control store was last heard so many seconds ago; None when it is heard.
+
+        The age grows by itself. It holds for workers that come later too.
+        """
+        heard = time.monotonic_ns() - int((seconds or 0.0) * 1e9)
+        payload = self._stale = b"" if seconds is None else json.dumps({"heard": heard}).encode()
+        await self._to_all(lambda place: self._send(place, Kind.STALE, payload))
 
     async def collect(self) -> list[Snapshot]:
         """Return what the workers that answer have counted."""
@@ -183,10 +213,15 @@ class Supervisor:
         if self._version is not None:
             data = await link.request(Kind.VERSION, self._version.SerializeToString(), within=_WORK_SECONDS)
             self._accepted(place, data)
+        if self._stale:
+            await link.request(Kind.STALE, self._stale, within=_START_SECONDS)
         data = await link.request(Kind.LISTEN, within=_START_SECONDS)
         place.address = data["addresses"][1] if self._settings.worker_ports else ""
         facts = {"pid": place.pid, "addresses": data["addresses"]}
         logs.event(log, logging.INFO, "worker.started", "a worker takes calls", worker=place.number, **facts)
+        if self._shadow:
+            # Last: no caller waits for it.
+            await self._compare(place.number, link, self._shadow, [])
 
     def _listen(self, place: _Worker) -> tuple[Address, ...]:
         own = () if self._reservation is None else self._reservation.workers
@@ -232,6 +267,21 @@ class Supervisor:
             place.refused = wanted
             raise
         self._accepted(place, data)
+        return True
+
+    async def _compare(self, number: int, link: Link | None, payload: bytes, reasons: list[str]) -> bool:
+        """Send what to compare with; return whether the worker took it, and add to the reasons if not."""
+        if link is None:
+            return True
+        try:
+            await link.request(Kind.SHADOW, payload, within=_WORK_SECONDS)
+        except WorkerRefusedError as error:
+            reasons.append(str(error))
+            logs.event(
+                log, logging.ERROR, "worker.shadow_refused", "a worker cannot compare with what it was sent",
+                worker=number, reason=str(error),
+            )  # fmt: skip
+            return False
         return True
 
     def _accepted(self, place: _Worker, data: control.Data) -> None:

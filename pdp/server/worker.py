@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pdp.engine.decision_ids import DecisionIds
@@ -32,13 +32,14 @@ from pdp.server.data_folder import resource_keys
 from pdp.server.failures import Failures
 from pdp.server.grants import GrantTable
 from pdp.server.health import Health
-from pdp.server.holder import Holder, Version
+from pdp.server.holder import Decider, Holder, Version
 from pdp.server.journal import NEVER, Journal, JournalRules
-from pdp.server.messages import MessageMaps
 from pdp.server.metrics import WorkerMetrics
 from pdp.server.peers import PeerReader
 from pdp.server.rate import Cells
 from pdp.server.settings import Audit, Settings
+from pdp.server.shadow import Beside, Shadow
+from pdp.server.staleness import Stale, Staleness
 from pdp.server.tls import TlsFiles, server_credentials
 from pdp.server.tracing import tracer_of
 from pdp.server.transports.base import Transport, TransportOptions
@@ -77,6 +78,8 @@ class Worker:
         self._table = GrantTable()
         # Kept over all versions, or two of them could give one name to two decisions.
         self._ids = DecisionIds()
+        self._shadow = Shadow(self._table)
+        self._staleness: Staleness | None = None
         # One thread, so that versions take force in the order in which they were sent.
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._failures = Failures()
@@ -104,13 +107,18 @@ class Worker:
                 self._table.replace({grant.id: grant for grant in grants})
             case Kind.VERSION:
                 return await self._load(frame.payload)
+            case Kind.SHADOW:
+                await self._load_shadow(frame.payload)
+            case Kind.STALE:
+                self._staleness = Staleness(json.loads(frame.payload)["heard"]) if frame.payload else None
+                self._decide_by(self._holder.version)
             case Kind.LISTEN:
                 bound = await asyncio.to_thread(self._require().start, self._addresses)
                 return {"addresses": [str(address) for address in bound]}
             case Kind.COLLECT:
                 return await asyncio.to_thread(self._collect)
             case Kind.DRAIN:
-                self._health.drain()
+                self._drain()
             case Kind.STOP:
                 await self.stop(json.loads(frame.payload)["grace"])
             case _:
@@ -137,6 +145,7 @@ class Worker:
             max_calls=settings.limits.calls,
             reply_bytes=settings.limits.reply_bytes,
             journal=self._journal,
+            revision_wait=settings.limits.revision_wait,
         )
         self._cells = None if config.cells_fd is None else Cells.attach(config.cells_fd)
         self._config = config
@@ -155,6 +164,9 @@ class Worker:
                 "rotations": stats.rotations,
                 "quarantined": stats.quarantined,
             }
+        compared = self._shadow.facts()
+        if compared is not None:
+            found["shadow"] = compared
         return found
 
     @property
@@ -177,11 +189,41 @@ class Worker:
         if version is not None:
             if self._metrics is not None:
                 self._metrics.follow(version.program)
-            # INVARIANT: the one place where a version takes force. A call that runs keeps the one it read.
-            self._holder.version = version
+            self._decide_by(version)
             self._health.set_ready(ready=True)
+            if self._calls is not None:
+                self._calls.room.look()
         program = self._holder.require().program
         return {"revision": program.revision, "hash": program.hash}
+
+    def _decide_by(self, version: Version | None) -> None:
+        """Let a version decide, with what is done besides."""
+        if version is None:
+            return
+        decider: Decider = self._shadow.comparing(version.program) or version.program
+        if self._staleness is not None:
+            decider = Stale(decider, self._staleness)
+        # INVARIANT: the one place where a version takes force. A call that runs keeps the one it read.
+        self._holder.version = replace(version, decider=decider)
+
+    async def _load_shadow(self, payload: bytes) -> None:
+        # In the thread of versions even when there is nothing to compile: the order is that of sending.
+        share, beside = await asyncio.get_running_loop().run_in_executor(self._loader, self._compile_shadow, payload)
+        if share is None:
+            self._shadow.clear()
+        else:
+            self._shadow.set(beside, share)
+        self._decide_by(self._holder.version)
+
+    def _compile_shadow(self, payload: bytes) -> tuple[float | None, Beside | None]:
+        """Return the share, None to compare no more, and the revision, None when it is the one there is."""
+        if not payload:
+            return None, None
+        options, bundle = control.unpack(payload)
+        share = float(json.loads(options)["sample"])
+        signed = bundle_pb2.SignedBundle.FromString(bundle)
+        # What it is made of is not frozen for the collector, as little as that of a second version: it goes again.
+        return share, None if self._shadow.matches(signed) else Beside(signed)
 
     def _compile(self, payload: bytes) -> Version | None:
         signed = bundle_pb2.SignedBundle.FromString(payload)
@@ -189,7 +231,7 @@ class Worker:
         if current is not None and (current.program.revision, current.program.hash) == (signed.revision, signed.hash):
             return None
         program = Program.from_bundle(signed, grants=self._table, ids=self._ids, recorder=self._recorder)
-        version = Version(program, MessageMaps(program))
+        version = Version.of(program)
         if self._own_process and current is None:
             # What is there now stays, so the collector need not look at it: a full collection takes 4 µs and not 11 ms.
             gc.collect()
@@ -198,13 +240,20 @@ class Worker:
 
     async def stop(self, grace: float) -> None:
         """End the calls, at the latest after `grace` seconds, and take no more."""
-        self._health.drain()
+        self._drain()
         if self._transport is not None:
             await asyncio.to_thread(self._transport.stop, grace)
         if self._calls is not None:
             await asyncio.to_thread(self._calls.close)
         self._loader.shutdown(wait=False, cancel_futures=True)
+        self._shadow.close()
         self.stopped.set()
+
+    def _drain(self) -> None:
+        self._health.drain()
+        if self._calls is not None:
+            # Whatever they wait for, another node is to answer what comes from now on.
+            self._calls.room.end()
 
 
 def journal_rules(audit: Audit) -> JournalRules:

@@ -12,11 +12,16 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
+from pdp.snapshot import marks
 from pdp.v1 import snapshot_pb2, types_pb2
 from pdp.values import NANOS
 
-NAMES: Final = ("time", "id", "kind", "severity", "subject_id", "caller", "resource_key", "facts")
-"""`time` is in nanoseconds since 1970; `kind` is `decision` or an operation's kind; `facts` is JSON."""
+NAMES: Final = ("time", "id", "kind", "severity", "subject_id", "caller", "resource_key", "mark_a", "mark_b", "facts")
+"""`time` is in nanoseconds since 1970; `kind` is `decision` or an operation's kind; `facts` is JSON.
+
+Each text that people search `facts` for has a bit in `mark_a` and one in `mark_b` (`marks.bit`): where one of them is
+not set, the JSON need not be read.
+"""
 
 UNREADABLE: Final = "unreadable"
 """The `kind` of bytes that are no Record: they are kept as they are, and must not keep what follows from the store."""
@@ -40,7 +45,7 @@ def stored(body: bytes) -> dict[str, Any]:
     try:
         return extract(body)
     except DecodeError:
-        return dict(zip(NAMES, (0, "", UNREADABLE, 0, "", "", "", "{}"), strict=True))
+        return dict(zip(NAMES, (0, "", UNREADABLE, 0, "", "", "", 0, 0, "{}"), strict=True))
 
 
 def altered(held: Mapping[str, Any], body: bytes) -> list[str]:
@@ -67,6 +72,8 @@ def _operation(operation: snapshot_pb2.Operation) -> dict[str, Any]:
         "subject_id": clean(operation.actor),
         "caller": "",
         "resource_key": "",
+        "mark_a": 0,
+        "mark_b": 0,
         "facts": _json(facts),
     }
 
@@ -104,6 +111,7 @@ def _decision(snapshot: snapshot_pb2.Snapshot) -> dict[str, Any]:
         "undecided": sorted({name for found in snapshot.diagnostics for name in found.attributes}),
         "attributes": attributes,
     }
+    mark_a, mark_b = marks.split(marks.of_facts(facts))
     return {
         "time": snapshot.time_nanos,
         "id": clean(snapshot.decision_id),
@@ -112,6 +120,8 @@ def _decision(snapshot: snapshot_pb2.Snapshot) -> dict[str, Any]:
         "subject_id": clean(request.subject.id),
         "caller": clean(snapshot.caller),
         "resource_key": clean(snapshot.resource_key.hex()),
+        "mark_a": mark_a,
+        "mark_b": mark_b,
         "facts": _json(facts),
     }
 

@@ -8,6 +8,8 @@ that are damaged in a place that no column is drawn from, which are not looked a
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring
 from typing import Any, Final, TypeVar
@@ -16,10 +18,10 @@ from google.protobuf import descriptor_pb2, message_factory
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 
-from pdp.snapshot import columns
+from pdp.snapshot import columns, marks
 from pdp.v1 import decision_service_pb2, snapshot_pb2, types_pb2
 
-Row = tuple[int, str, str, int, str, str, str, str]
+Row = tuple[int, str, str, int, str, str, str, int, int, str]
 """The columns in the order of `columns.NAMES`."""
 
 T = TypeVar("T")
@@ -86,15 +88,15 @@ class ColumnCache:
     """Draws columns and remembers what came up. For one thread."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, dict[bytes, tuple[str, str]]] = {root: {} for root in _ENTRIES}
-        # Attributes are JSON, `"root.name":value,` for each, by name.
-        self._actions: dict[bytes, tuple[str, str]] = {}
-        self._contexts: dict[tuple[bytes, ...], str] = {}
-        self._resources: dict[tuple[bytes, ...], str] = {}
-        self._subjects: dict[tuple[bytes, ...], str] = {}
-        self._verdicts: dict[tuple[bytes, ...], tuple[str, str, str]] = {}
-        self._verdict: dict[bytes, tuple[str, str, str]] = {}
-        self._lists: dict[tuple[str, ...], str] = {}
+        self._entries: dict[str, dict[bytes, tuple[str, str, int]]] = {root: {} for root in _ENTRIES}
+        # Attributes are JSON, `"root.name":value,` for each, by name; all come with their marks.
+        self._actions: dict[bytes, tuple[str, str, int]] = {}
+        self._contexts: dict[tuple[bytes, ...], tuple[str, int]] = {}
+        self._resources: dict[tuple[bytes, ...], tuple[str, int]] = {}
+        self._subjects: dict[tuple[bytes, ...], tuple[str, int]] = {}
+        self._verdicts: dict[tuple[bytes, ...], tuple[str, str, str, int]] = {}
+        self._verdict: dict[bytes, tuple[str, str, str, int]] = {}
+        self._lists: dict[tuple[str, ...], tuple[str, int]] = {}
         self._texts: dict[str, str] = {}
 
     def row(self, body: bytes) -> Row:
@@ -114,27 +116,30 @@ class ColumnCache:
         subject, resource = request.subject, request.resource
         # What was seen before is looked up right here: a call for each would take as long again.
         data = b"".join(request.action)  # the parts of a message, one after another, are the message
-        action, of_action = self._actions.get(data) or self._action(data)
+        action, of_action, mark = self._actions.get(data) or self._action(data)
         key = tuple(request.context)
-        if (of_context := self._contexts.get(key)) is None:
-            of_context = self._fragments("context", self._contexts, key)
+        of_context, bits = self._contexts.get(key) or self._fragments("context", self._contexts, key)
+        mark |= bits
         key = tuple(resource.attributes)
-        if (of_resource := self._resources.get(key)) is None:
-            of_resource = self._fragments("resource", self._resources, key)
+        of_resource, bits = self._resources.get(key) or self._fragments("resource", self._resources, key)
+        mark |= bits
         key = tuple(subject.attributes)
-        if (of_subject := self._subjects.get(key)) is None:
-            of_subject = self._fragments("subject", self._subjects, key)
+        of_subject, bits = self._subjects.get(key) or self._fragments("subject", self._subjects, key)
+        mark |= bits
         key = tuple(snapshot.verdicts)
-        hidden, shown, rules = self._verdicts.get(key) or self._verdict_lists(key)
-        texts = self._texts
-        policy_hash, kind, roles = snapshot.policy_hash, resource.type, tuple(subject.roles)
+        hidden, shown, rules, bits = self._verdicts.get(key) or self._verdict_lists(key)
+        mark |= bits
+        texts, names = self._texts, tuple(subject.roles)
+        roles, bits = self._lists.get(names) or self._list(names)
+        mark_a, mark_b = marks.split(mark | bits)
+        policy_hash, kind = snapshot.policy_hash, resource.type
         facts = (
             f'{{"action":{action},"approvers":[],'
             f'"attributes":{{{f"{of_action}{of_context}{of_resource}{of_subject}"[:-1]}}},"grants":[],'
             f'"hash":{texts.get(policy_hash) or self._text(policy_hash)},"latency":{snapshot.latency_micros},'
             f'"masked":{hidden},"obligations":[],"request_id":{encode_basestring(snapshot.request_id)},'
             f'"resource_id":{encode_basestring(resource.id)},"resource_type":{texts.get(kind) or self._text(kind)},'
-            f'"revision":{snapshot.revision},"roles":{self._lists.get(roles) or self._list(roles)},'
+            f'"revision":{snapshot.revision},"roles":{roles},'
             f'"rules":{rules},"source":"{columns.SOURCES.get(snapshot.source, "unspecified")}","undecided":[],'
             f'"unmasked":{shown}}}'
         )
@@ -149,50 +154,65 @@ class ColumnCache:
             clean(subject.id),
             clean(snapshot.caller),
             snapshot.resource_key.hex()[: columns.LONGEST],
+            mark_a,
+            mark_b,
             facts,
         )
 
-    def _action(self, data: bytes) -> tuple[str, str]:
+    def _action(self, data: bytes) -> tuple[str, str, int]:
         action = types_pb2.Action.FromString(data)
-        pairs = sorted((name, columns.plain_value(value)) for name, value in action.attributes.items())
-        found = "".join(_fragment("action", name, plain) for name, plain in pairs)
-        return _keep(self._actions, data, (encode_basestring(action.name), found))
+        mark, found = marks.bit("action", action.name), ""
+        for name in sorted(action.attributes):
+            plain = columns.plain_value(action.attributes[name])
+            found += _fragment("action", name, plain)
+            mark |= _mark("action", name, plain)
+        return _keep(self._actions, data, (encode_basestring(action.name), found, mark))
 
-    def _fragments(self, root: str, cache: dict[tuple[bytes, ...], str], entries: tuple[bytes, ...]) -> str:
+    def _fragments(
+        self, root: str, cache: dict[tuple[bytes, ...], tuple[str, int]], entries: tuple[bytes, ...]
+    ) -> tuple[str, int]:
         """Return the attributes that JSON has a value for."""
         known = self._entries[root]
-        found = [known.get(entry) or self._pair(root, entry) for entry in entries]
-        by_name = dict(sorted(found))
+        found = sorted(known.get(entry) or self._pair(root, entry) for entry in entries)
         # Of a name that stands twice the last counts: that is for the real parser.
-        if len(by_name) != len(found):
+        if len({name for name, _, _ in found}) != len(found):
             raise _UnusualError
-        return _keep(cache, entries, "".join(by_name.values()))
+        mark = functools.reduce(operator.or_, (one[2] for one in found), 0)
+        return _keep(cache, entries, ("".join(one[1] for one in found), mark))
 
-    def _pair(self, root: str, entry: bytes) -> tuple[str, str]:
+    def _pair(self, root: str, entry: bytes) -> tuple[str, str, int]:
         real = _ENTRIES[root]
         name = "context" if root == "context" else "attributes"
         tag = real.DESCRIPTOR.fields_by_name[name].number << 3 | 2
         message = real.FromString(_varint(tag) + _varint(len(entry)) + entry)
         ((key, value),) = getattr(message, name).items()
-        return _keep(self._entries[root], entry, (key, _fragment(root, key, columns.plain_value(value))))
+        plain = columns.plain_value(value)
+        return _keep(self._entries[root], entry, (key, _fragment(root, key, plain), _mark(root, key, plain)))
 
-    def _verdict_lists(self, verdicts: tuple[bytes, ...]) -> tuple[str, str, str]:
+    def _verdict_lists(self, verdicts: tuple[bytes, ...]) -> tuple[str, str, str, int]:
         """Return the fields that are masked and those that are shown, and the rules."""
         known = self._verdict
         each = [known.get(verdict) or self._one_verdict(verdict) for verdict in verdicts]
-        hidden, shown = (",".join(filter(None, (one[at] for one in each))) for at in (0, 1))
+        hidden = ",".join(filter(None, (one[0] for one in each)))
+        shown = ",".join(filter(None, (one[1] for one in each)))
         rules = ",".join(filter(None, dict.fromkeys(one[2] for one in each)))
-        return _keep(self._verdicts, verdicts, (f"[{hidden}]", f"[{shown}]", f"[{rules}]"))
+        mark = functools.reduce(operator.or_, (one[3] for one in each), 0)
+        return _keep(self._verdicts, verdicts, (f"[{hidden}]", f"[{shown}]", f"[{rules}]", mark))
 
-    def _one_verdict(self, data: bytes) -> tuple[str, str, str]:
+    def _one_verdict(self, data: bytes) -> tuple[str, str, str, int]:
         verdict = snapshot_pb2.RecordedVerdict.FromString(data)
         fields = ",".join(map(encode_basestring, verdict.fields))
         rule = encode_basestring(verdict.rule) if verdict.rule else ""
         is_shown = verdict.effect == types_pb2.EFFECT_UNMASK
-        return _keep(self._verdict, data, ("", fields, rule) if is_shown else (fields, "", rule))
+        mark = marks.bit("rules", verdict.rule) if verdict.rule else 0
+        if is_shown:
+            for field in verdict.fields:
+                mark |= marks.bit("unmasked", field)
+        return _keep(self._verdict, data, ("", fields, rule, mark) if is_shown else (fields, "", rule, mark))
 
-    def _list(self, texts: tuple[str, ...]) -> str:
-        return _keep(self._lists, texts, columns.plain_json(list(texts)))
+    def _list(self, roles: tuple[str, ...]) -> tuple[str, int]:
+        mark = functools.reduce(operator.or_, (marks.bit("roles", role) for role in roles), 0)
+        return _keep(self._lists, roles, (columns.plain_json(list(roles)), mark))
 
     def _text(self, text: str) -> str:
         return _keep(self._texts, text, encode_basestring(text))
@@ -200,6 +220,10 @@ class ColumnCache:
 
 def _fragment(root: str, name: str, plain: Any) -> str:
     return "" if plain is None else f"{encode_basestring(f'{root}.{name}')}:{columns.plain_json(plain)},"
+
+
+def _mark(root: str, name: str, plain: Any) -> int:
+    return marks.bit(f"{root}.{name}", plain) if isinstance(plain, str) else 0
 
 
 def _keep(cache: dict[_Key, T], key: _Key, value: T) -> T:

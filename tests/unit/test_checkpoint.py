@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +76,38 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> Non
     (tmp_path / "node.key").chmod(mode)
     with pytest.raises(EvidenceError, match=r"others can read the signing key .* run `chmod 600`"):
         NodeKey.load_or_create(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file away")
+def test_a_key_of_root_that_our_group_may_read_is_ours() -> None:
+    """So systemd's LoadCredential and a Kubernetes volume with fsGroup hand a secret over."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        made = NodeKey.load_or_create(folder)
+        key = folder / "node.key"
+        os.chown(key, 0, 65534)
+        os.setegid(65534)
+        os.seteuid(65534)
+        try:
+            for mode in (0o440, 0o640):
+                _as_root(key.chmod, mode)
+                assert NodeKey.load(key).id == made.id
+            for mode in (0o460, 0o444, 0o644):
+                _as_root(key.chmod, mode)
+                with pytest.raises(EvidenceError, match="others can read the signing key"):
+                    NodeKey.load(key)
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+
+
+def _as_root(change: Callable[[int], None], mode: int) -> None:
+    os.seteuid(0)
+    try:
+        change(mode)
+    finally:
+        os.seteuid(65534)
 
 
 @pytest.mark.parametrize("pem", [b"", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])

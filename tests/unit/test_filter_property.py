@@ -252,7 +252,7 @@ class Sqlite:
     def __init__(self) -> None:
         self._connection = sqlite3.connect(":memory:")
         install(self._connection)
-        kinds = ("INTEGER", "TEXT", "TEXT", "INTEGER", "TEXT", "TEXT", "TEXT", "TEXT")
+        kinds = ("INTEGER", "TEXT", "TEXT", "INTEGER", "TEXT", "TEXT", "TEXT", "INTEGER", "INTEGER", "TEXT")
         declared = ", ".join(f"{name} {kind}" for name, kind in zip(columns.NAMES, kinds, strict=True))
         self._connection.execute(f"CREATE TABLE records (number INTEGER PRIMARY KEY, {declared})")
 

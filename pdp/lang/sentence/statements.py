@@ -121,15 +121,7 @@ class ChineseStatements:
 
     def obligations(self, effect: str, items: Sequence[tuple[str, Mapping[str, str]]]) -> str:
         """…，并须触发告警（级别：高）、叠加水印."""
-        if not items:
-            return effect
-        said = []
-        for kind, parameters in items:
-            known = _OBLIGATIONS.get(kind)
-            settings = [f"{_PARAMETERS.get(k, k)}：{_SETTINGS.get(v, v)}" for k, v in parameters.items()]
-            action = known[0] if known else f"执行{code(kind, chinese=True)}"
-            said.append(action + (f"（{'，'.join(settings)}）" if settings else ""))
-        return f"{effect}，并须{'、'.join(said)}"
+        return f"{effect}，并须{duties(items, chinese=True)}" if items else effect
 
     def rule(self, place: str, condition: Condition | None, effect: str) -> str:
         """在柜面系统的客户查询菜单中，柜员级别不低于 3 时，手机号明文显示."""
@@ -206,15 +198,7 @@ class EnglishStatements:
 
     def obligations(self, effect: str, items: Sequence[tuple[str, Mapping[str, str]]]) -> str:
         """…, and the caller must raise an alert (severity: high) and show a watermark."""
-        if not items:
-            return effect
-        said = []
-        for kind, parameters in items:
-            known = _OBLIGATIONS.get(kind)
-            settings = ", ".join(f"{k}: {v}" for k, v in parameters.items())
-            action = known[1] if known else f"carry out {code(kind, chinese=False)}"
-            said.append(action + (f" ({settings})" if settings else ""))
-        return f"{effect}, and the caller must {listed(said, 'and', chinese=False)}"
+        return f"{effect}, and the caller must {duties(items, chinese=False)}" if items else effect
 
     def rule(self, place: str, condition: Condition | None, effect: str) -> str:
         """In the customer query menu of the core counter application, when …, the mobile number …."""
@@ -242,6 +226,22 @@ class EnglishStatements:
             return f"{text}, by the dictionary's default, as no rule applies"
         reason = f"by the rule {quoted(title)}" if title else "by a matching rule"
         return f"{text}, {reason}" + (" (its condition cannot be decided, so it masks)" if undecided else "")
+
+
+def duties(items: Sequence[tuple[str, Mapping[str, str]]], *, chinese: bool) -> str:
+    """Return obligations by type and parameters: 触发告警（级别：高）、叠加水印."""
+    said = []
+    for kind, parameters in items:
+        known = _OBLIGATIONS.get(kind)
+        if chinese:
+            settings = "，".join(f"{_PARAMETERS.get(k, k)}：{_SETTINGS.get(v, v)}" for k, v in parameters.items())
+            action = known[0] if known else f"执行{code(kind, chinese=True)}"
+            said.append(f"{action}（{settings}）" if settings else action)
+        else:
+            settings = ", ".join(f"{k}: {v}" for k, v in parameters.items())
+            action = known[1] if known else f"carry out {code(kind, chinese=False)}"
+            said.append(f"{action} ({settings})" if settings else action)
+    return "、".join(said) if chinese else listed(said, "and", chinese=False)
 
 
 def _numbered(items: Sequence[str], separator: str, before: str, after: str) -> str:

@@ -137,6 +137,15 @@ class Limits:
             unit="bytes",
         ),
     ] = MAX_REPLY_BYTES
+    revision_wait: Annotated[
+        float,
+        Meta(
+            Number(0, 10),
+            "调用要求的 `min_revision` 尚未到达时等待多久，不超过其截止时间；`0` 表示不等待",
+            "how long a call waits for the `min_revision` that it demands, within its own deadline; `0`: not at all",
+            unit="seconds",
+        ),
+    ] = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +298,105 @@ class Audit:
     short_days: Annotated[int, Meta(Whole(1, 36500), "类别 `short`", "retention class `short`", unit="days")] = 90
     medium_days: Annotated[int, Meta(Whole(1, 36500), "类别 `medium`", "retention class `medium`", unit="days")] = 183
     long_days: Annotated[int, Meta(Whole(1, 36500), "类别 `long`", "retention class `long`", unit="days")] = 1827
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The control store: what is in force, and where the other nodes of a cluster are."""
+
+    store: Annotated[
+        Secret | None,
+        Meta(
+            SecretText(),
+            "控制库：`sqlite:绝对路径`，或 `etcd://主机:端口,主机:端口/前缀/`；缺省为数据文件夹中的 SQLite",
+            "the control store: `sqlite:` and an absolute path, or `etcd://HOST:PORT,HOST:PORT/PREFIX/`; "
+            "SQLite in the data folder by default",
+            sample="{file: secrets/control-url}",
+        ),
+    ] = None
+    ca: Annotated[
+        Path | None,
+        Meta(
+            File(),
+            "签发 etcd 成员证书的 CA（PEM）",
+            "the authorities that issue the certificates of etcd's members (PEM)",
+            sample="tls/etcd-ca.pem",
+        ),
+    ] = None
+    certificate: Annotated[
+        Path | None,
+        Meta(
+            File(),
+            "本节点访问 etcd 的证书链（PEM）",
+            "the certificate chain that this node shows to etcd (PEM)",
+            sample="tls/node.pem",
+        ),
+    ] = None
+    key: Annotated[Path | None, Meta(File(), "其私钥（PEM）", "its private key (PEM)", sample="tls/node.key")] = None
+    insecure: Annotated[
+        bool,
+        Meta(
+            Flag(),
+            "允许以明文访问其他机器上的 etcd",
+            "allow plain text to an etcd on other machines",
+        ),
+    ] = False
+    trust: Annotated[
+        Path | None,
+        Meta(
+            File(),
+            "可签署修订版的公钥：一个 PEM 文件，或装有 `.pub`、`.pem` 文件的文件夹；缺省为本节点自己的密钥",
+            "the public keys by which revisions may be signed: a PEM file, or a folder of `.pub` and `.pem` files; "
+            "this node's own by default",
+            sample="trust",
+        ),
+    ] = None
+    signing_key: Annotated[
+        Path | None,
+        Meta(
+            File(),
+            "发布用的签名私钥（Ed25519，PEM），只放在用来发布的节点上；SQLite 缺省时自动生成于数据文件夹",
+            "the key that revisions are signed by (Ed25519, PEM), only on nodes that publish; made in the data folder "
+            "by default when the store is SQLite",
+            sample="secrets/publish.key",
+        ),
+    ] = None
+    labels: Annotated[
+        str | None,
+        Meta(
+            Text("`名=值,名=值`", "`NAME=VALUE,NAME=VALUE`"),
+            "本节点的标签，灰度发布据此选择节点",
+            "the labels of this node, by which a rollout chooses nodes",
+            sample="zone=a,ring=canary",
+        ),
+    ] = None
+    stale_seconds: Annotated[
+        float,
+        Meta(
+            Number(1, 86400),
+            "控制库失联多久后告警，并在应答中说明；节点照常裁决",
+            "after how long without the control store a node alarms and says so in its answers; it goes on deciding",
+            unit="seconds",
+        ),
+    ] = 60.0
+    poll_seconds: Annotated[
+        float,
+        Meta(
+            Number(0.05, 60),
+            "若控制库的通知丢失，多久查看一次当前修订版",
+            "how often to look at what is in force, should the store's notice be lost",
+            unit="seconds",
+        ),
+    ] = 1.0
+    lease_seconds: Annotated[
+        int,
+        Meta(
+            Whole(2, 3600),
+            "节点无音讯多久后视为失联",
+            "how long after its last word a node counts as lost",
+            unit="seconds",
+        ),
+    ] = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,21 @@ open that file may ask: it and its folder belong to the service's user alone, an
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pdp.server.address import Address
+from pdp.server.staff import policies, snapshots
 from pdp.server.staff.calls import Calls
-from pdp.server.staff.server import StaffServer
-from pdp.server.staff.snapshots import SnapshotServicer
+from pdp.server.staff.control_host import ControlHost
+from pdp.server.staff.server import Service, StaffServer
 from pdp.server.tls import TlsFiles
-from pdp.snapshot.query import Asking
+from pdp.snapshot.query import Asking, Tokens
 from pdp.snapshot.store.base import Reader
-from pdp.v1 import snapshot_pb2
+from pdp.v1 import policy_service_pb2_grpc, snapshot_pb2, snapshot_service_pb2_grpc
 
-__all__ = ["SnapshotHost", "StaffServer", "make_staff_server"]
+__all__ = ["ControlHost", "SnapshotHost", "StaffServer", "make_staff_server"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +38,39 @@ class SnapshotHost:
 
 def make_staff_server(
     address: Address,
-    snapshots: SnapshotHost,
+    records: SnapshotHost | None,
     *,
+    control: ControlHost | None = None,
+    tokens: Tokens | None = None,
     tls: TlsFiles | None = None,
     insecure: bool = False,
     reflection: bool = True,
     actor: Callable[[str], str] | None = None,
 ) -> StaffServer:
-    """Return a staff server that does not listen yet.
+    """Return a staff server that does not listen yet: with the snapshot service where there is a store of records, and
+    with the policy service where there is a control store.
 
-    `actor` tells who asks from a peer's name, for the records of exports; the user of the socket's file by default.
-    Raises ConfigError for an address that other machines can reach without TLS, unless `insecure` allows it.
+    `tokens` are the pages' of the policy service: the nodes' own in common, or good for this server alone. `actor`
+    tells who asks from a peer's name, for the records; the user of the socket's file by default. Raises ConfigError for
+    an address that other machines can reach without TLS, unless `insecure` allows it.
     """
     calls = Calls(actor)
-    servicer = SnapshotServicer(calls, snapshots.reader, snapshots.asking, snapshots.record)
-    return StaffServer(address, servicer, calls, tls=tls, insecure=insecure, reflection=reflection)
+    services = []
+    if records is not None:
+        services.append(_snapshot_service(calls, records))
+    if control is not None:
+        services.append(_policy_service(calls, control, records, tokens or Tokens(secrets.token_bytes(32))))
+    return StaffServer(address, services, calls, tls=tls, insecure=insecure, reflection=reflection)
+
+
+def _snapshot_service(calls: Calls, host: SnapshotHost) -> Service:
+    servicer = snapshots.SnapshotServicer(calls, host.reader, host.asking, host.record)
+    add = snapshot_service_pb2_grpc.add_SnapshotServiceServicer_to_server
+    return Service(snapshots.SERVICE, lambda server: add(servicer, server))  # type: ignore[no-untyped-call]
+
+
+def _policy_service(calls: Calls, host: ControlHost, records: SnapshotHost | None, tokens: Tokens) -> Service:
+    del records
+    servicer = policies.PolicyServicer(calls, host, None, tokens)
+    add = policy_service_pb2_grpc.add_PolicyServiceServicer_to_server
+    return Service(policies.SERVICE, lambda server: add(servicer, server), policies.LARGE)  # type: ignore[no-untyped-call]

@@ -19,8 +19,9 @@ T = TypeVar("T")
 
 MAX_WATCHES: Final = 16
 MAX_EXPORTS: Final = 2
-THREADS: Final = MAX_WATCHES + MAX_EXPORTS + 8
-"""Watches and exports hold a thread each; the rest is for what is answered at once."""
+MAX_ANALYSES: Final = 2
+THREADS: Final = MAX_WATCHES + MAX_EXPORTS + MAX_ANALYSES + 8
+"""Watches, exports and analyses hold a thread each; the rest is for what is answered at once."""
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -30,7 +31,8 @@ class Calls:
 
     def __init__(self, actor: Callable[[str], str] | None = None) -> None:
         self._actor = actor or _owner
-        self._places = {"watch": threading.Semaphore(MAX_WATCHES), "export": threading.Semaphore(MAX_EXPORTS)}
+        places = {"watch": MAX_WATCHES, "export": MAX_EXPORTS, "impact": MAX_ANALYSES}
+        self._places = {kind: threading.Semaphore(count) for kind, count in places.items()}
         self._stopping = threading.Event()
         self._ends: set[threading.Event] = set()
         self._lock = threading.Lock()
@@ -45,8 +47,11 @@ class Calls:
         peer = context.peer()
         return "" if peer.startswith("unix") else peer.partition(":")[2]
 
-    def answer(self, context: grpc.ServicerContext, method: str, reader: Reader, act: Callable[[], T]) -> T:
-        """Return what `act` does; what it asks the store ends when the caller goes away."""
+    def answer(self, context: grpc.ServicerContext, method: str, reader: Reader | None, act: Callable[[], T]) -> T:
+        """Return what `act` does; what it asks the store of records, if any, ends when the caller goes away."""
+        if reader is None:
+            with self._failing(context, method):
+                return act()
         with self._failing(context, method), reader.interruptible() as stop:
 
             def end() -> None:

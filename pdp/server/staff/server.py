@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent import futures
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -17,13 +17,13 @@ from grpc_reflection.v1alpha import reflection as grpc_reflection
 from pdp.errors import ConfigError
 from pdp.server.address import Address
 from pdp.server.ports import Reservation
+from pdp.server.staff.bounds import Bounds
 from pdp.server.staff.calls import THREADS, Calls
-from pdp.server.staff.snapshots import SERVICE
 from pdp.server.tls import TlsFiles, server_credentials
-from pdp.v1 import snapshot_service_pb2_grpc
 
 SOCKET: Final = "staff.sock"
-MAX_REQUEST: Final = 256 * 1024
+MAX_REQUEST: Final = 64 * 1024 * 1024
+"""Bytes of a request that carries the text of a policy set; others have `bounds.MAX_PLAIN`."""
 MAX_CALLS: Final = 64
 STOP_SECONDS: Final = 5.0
 # A path of a socket may have so many bytes (sun_path in sockaddr_un), and ends in a zero.
@@ -45,6 +45,14 @@ def socket_address(data: Path) -> Address:
     return Address("", 0, str(data.absolute() / SOCKET))
 
 
+class Service(NamedTuple):
+    """A service: its full name, what adds it to a server, and which of its methods carry the text of a policy set."""
+
+    name: str
+    add: Callable[[grpc.Server], Any]
+    large: Collection[str] = ()
+
+
 class StaffServer:
     """Serves the staff's services on one address, with health and reflection.
 
@@ -54,7 +62,7 @@ class StaffServer:
     def __init__(
         self,
         address: Address,
-        servicer: snapshot_service_pb2_grpc.SnapshotServiceServicer,
+        services: Sequence[Service],
         calls: Calls,
         *,
         tls: TlsFiles | None = None,
@@ -71,12 +79,16 @@ class StaffServer:
         self._calls = calls
         self._health = health.HealthServicer()
         self._threads = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="staff")
-        self._server = grpc.server(self._threads, options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
-        add = snapshot_service_pb2_grpc.add_SnapshotServiceServicer_to_server
-        add(servicer, self._server)  # type: ignore[no-untyped-call]
+        self._names = [service.name for service in services]
+        bounds = Bounds([f"/{service.name}/{method}" for service in services for method in service.large])
+        self._server = grpc.server(
+            self._threads, interceptors=[bounds], options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS
+        )
+        for service in services:
+            service.add(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if reflection:
-            names = (SERVICE, health.SERVICE_NAME, grpc_reflection.SERVICE_NAME)
+            names = (*self._names, health.SERVICE_NAME, grpc_reflection.SERVICE_NAME)
             grpc_reflection.enable_server_reflection(names, self._server)
 
     def start(self) -> Address:
@@ -102,7 +114,7 @@ class StaffServer:
         else:
             self.address = self.address.with_port(port)
         self._server.start()
-        for name in ("", SERVICE):
+        for name in ("", *self._names):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         return self.address
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -14,21 +14,24 @@ from google.rpc import code_pb2
 
 from pdp.engine.recording import Notes
 from pdp.engine.request import MAX_MESSAGE
-from pdp.errors import LimitError, SpoolError
+from pdp.errors import LimitError, SpoolError, StaleRevisionError
 from pdp.server import logs
 from pdp.server.callers import OPEN, Registry
 from pdp.server.core import SERVICE, STREAM, DecisionCore, Method
-from pdp.server.journal import Journal
+from pdp.server.journal import Journal, Note
 from pdp.server.metrics import Recorder, WorkerMetrics
 from pdp.server.peers import Peer, PeerReader
 from pdp.server.status import Failure, failure_of
-from pdp.server.tracing import NO_TRACER, Tracer
+from pdp.server.tracing import NO_TRACER, Span, Tracer
+from pdp.server.transports.waiting import MAX_PLACES, WaitingRoom
 from pdp.v1.decision_service_pb2 import DecideResponse
 
 Metadata = Iterable[tuple[str, str | bytes]]
 
 # Calls that wait for the thread of long ones, and the bytes of their requests.
 MAX_WAITING, MAX_WAITING_BYTES = 1_024, 64 * 1024 * 1024
+# A caller whose deadline is short is to hear why it was not answered, before the deadline tells it nothing.
+_SHARE_OF_DEADLINE = 0.9
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +61,7 @@ class Calls:
         max_calls: int,
         reply_bytes: int,
         journal: Journal | None = None,
+        revision_wait: float = 0.0,
     ) -> None:
         self.core = core
         self.journal = journal
@@ -69,6 +73,9 @@ class Calls:
         self.unary: Mapping[str, Served] = {name: Served(name, method) for name, method in core.methods.items()}
         self.stream = Served(STREAM, core.decide_streamed)
         self.long = LongCalls(min(MAX_WAITING, max_calls))
+        # They may not take all the places of calls.
+        self.room = WaitingRoom(revision_wait, min(MAX_PLACES, max(1, max_calls // 4)), lambda: core.revision)
+        self.late = self.lane()
 
     @property
     def is_guarded(self) -> bool:
@@ -81,6 +88,7 @@ class Calls:
 
     def close(self) -> None:
         """Let go of threads, keep the last records and send the last spans."""
+        self.room.close()
         self.long.close()
         if self.journal is not None:
             self.journal.close()
@@ -102,8 +110,11 @@ class Lane:
 
     def answer(
         self, served: Served, payload: bytes, peer: Peer | None, metadata: Metadata = (), start: float | None = None
-    ) -> bytes | Failure:
-        """Answer one call. `peer` may be None while `is_guarded` is false; `start` is when it came, now when None."""
+    ) -> bytes | Failure | Behind:
+        """Answer one call. `peer` may be None while `is_guarded` is false; `start` is when it came, now when None.
+
+        A call that demands a newer revision is not answered yet: `Behind.wait` or `resume` does it.
+        """
         calls = self._calls
         begun = time.perf_counter() if start is None else start
         span = calls.tracer.begin(served.name, metadata) if calls.tracer.enabled else None
@@ -111,7 +122,6 @@ class Lane:
         notes = self.notes
         notes.begun = begun
         notes.caller = caller = ""
-        code = 0
         reply: bytes | Failure
         try:
             if len(payload) > MAX_MESSAGE:
@@ -126,8 +136,29 @@ class Lane:
             if len(reply) > calls.reply_bytes:
                 _too_large("reply", reply, calls.reply_bytes)
         except Exception as error:  # nothing that a client sends may stop the process
+            if isinstance(error, StaleRevisionError) and calls.room.is_open:
+                return Behind(calls, served, payload, error.wanted, begun, caller, span)
             reply = failure_of(error, served.path)
-            code = reply.code
+        return self._count(served, reply, begun, caller, span)
+
+    def resume(self, behind: Behind) -> bytes | Failure:
+        """Answer a call that waited. INVARIANT: nothing is asked of its caller again, for that would count it twice."""
+        served, notes = behind.served, self.notes
+        notes.begun, notes.caller = behind.begun, behind.caller
+        reply: bytes | Failure
+        try:
+            reply = served.method(behind.payload, None, notes)
+            if len(reply) > self._calls.reply_bytes:
+                _too_large("reply", reply, self._calls.reply_bytes)
+        except Exception as error:  # as for any call
+            reply = failure_of(error, served.path)
+        return self._count(served, reply, behind.begun, behind.caller, behind.span)
+
+    def _count(
+        self, served: Served, reply: bytes | Failure, begun: float, caller: str, span: Span | None
+    ) -> bytes | Failure:
+        """Count a call that is answered now, and return its answer."""
+        code = 0 if isinstance(reply, bytes) else reply.code
         seconds = time.perf_counter() - begun
         self._observe(served.name, code, seconds)
         if span is not None:
@@ -162,6 +193,69 @@ class Lane:
         failure = failure_of(error, served.path)
         self._observe(served.name, failure.code, 0.0)
         return failure
+
+
+Came = Callable[[bytes | Failure, Sequence[Note]], None]
+"""What is done with the answer of a call that waited, and with its notes; called from another thread."""
+
+
+class Behind:
+    """A call that demands a newer revision than there is; a `waiting.Guest`. Its caller was admitted and charged."""
+
+    __slots__ = ("_calls", "_came", "begun", "caller", "payload", "served", "span", "until", "wanted")
+
+    def __init__(
+        self,
+        calls: Calls,
+        served: Served,
+        payload: bytes,
+        wanted: int,
+        begun: float,
+        caller: str,
+        span: Span | None,
+    ) -> None:
+        self._calls = calls
+        self._came: Came | None = None
+        self.served = served
+        self.payload = payload
+        self.wanted = wanted
+        self.begun = begun
+        self.caller = caller
+        self.span = span
+        self.until = 0.0
+
+    @property
+    def size(self) -> int:
+        """How many bytes it holds."""
+        return len(self.payload)
+
+    def wait(self, remaining: float | None, came: Came) -> bool:
+        """Wait until the revision comes, the service's patience ends, or the caller's, who waits `remaining` seconds.
+
+        False when there is no place for it: then `Lane.resume` is to answer it now.
+        """
+        room = self._calls.room
+        seconds = room.seconds if remaining is None else min(room.seconds, _SHARE_OF_DEADLINE * remaining)
+        self.until = time.monotonic() + seconds
+        self._came = came
+        return room.enter(self)
+
+    def leave(self) -> bool:
+        """Wait no more, for nobody wants the answer; False when it is being made already."""
+        return self._calls.room.leave(self)
+
+    def answer(self) -> None:
+        """Answer with what there is now; the room calls it."""
+        lane = self._calls.late
+        result = lane.resume(self)
+        notes = lane.notes.take()
+        if self._came is not None:
+            self._came(result, notes)
+
+    def gone(self) -> None:
+        """Hear that it has left; the room calls it."""
+        if self.span is not None:
+            self.span.end(code_pb2.CANCELLED, b"", self.caller)
 
 
 def _too_large(what: str, data: bytes, limit: int) -> NoReturn:

@@ -19,8 +19,10 @@ from pdp.server.transports import grpc_core as core
 from pdp.server.transports.base import REQUEST_SECONDS, STREAM_IDLE_SECONDS, STREAM_SECONDS
 from pdp.server.transports.grpc_unary import MISSING
 
-Deferred = Callable[[Callable[[bytes | Failure], None]], None]
-"""An answer that comes later: it takes what to do with it, and may do so at once."""
+Leave = Callable[[], object]
+"""Says that nobody waits for an answer any more."""
+Deferred = Callable[[Callable[[bytes | Failure], None]], Leave | None]
+"""An answer that comes later: it takes what to do with it, and may do so at once; it may return how to leave."""
 Converse = Callable[[bytes, Any], bytes | Failure | Deferred]
 """Answers one message of a stream, whose request event is given; a Failure ends the stream."""
 
@@ -138,6 +140,7 @@ class _Conversation(_Call):
         super().__init__(streams, event)
         self._event = event
         self._converse = converse
+        self._leave: Leave | None = None
 
     def begin(self) -> None:
         super().begin()
@@ -160,9 +163,15 @@ class _Conversation(_Call):
             self.sending, self.moved = True, self.streams.ticks
         reply = self._converse(payload, self._event)
         if callable(reply):
-            reply(self._answer)
+            # What closes the call comes in this thread too, so not before this is known.
+            self._leave = reply(self._answer)
         else:
             self._answer(reply)
+
+    def over(self) -> None:
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            leave()
 
     def _answer(self, reply: bytes | Failure) -> None:
         with self.lock:

@@ -17,7 +17,7 @@ from pdp.server.peers import Peer, certificate_names
 from pdp.server.status import Failure, failure_of
 from pdp.server.transports import grpc_core as core
 from pdp.server.transports.base import REQUEST_SECONDS, TransportOptions
-from pdp.server.transports.calls import Calls, Lane, Served
+from pdp.server.transports.calls import Behind, Calls, Lane, Served
 
 MISSING = Failure(code_pb2.INTERNAL, "the call holds no request message", b"")
 _LATE = Failure(code_pb2.DEADLINE_EXCEEDED, f"no request came within {REQUEST_SECONDS} s", b"")
@@ -73,7 +73,7 @@ class Desk:
 class _Unary:
     """One call. INVARIANT: whatever happens, exactly one batch sends a status, or the call is cancelled."""
 
-    __slots__ = ("_begun", "_call", "_desk", "_event", "_gone", "_served", "_state")
+    __slots__ = ("_begun", "_behind", "_call", "_desk", "_event", "_gone", "_served", "_state")
 
     def __init__(self, desk: Desk, served: Served, event: Any) -> None:
         self._desk = desk
@@ -81,6 +81,7 @@ class _Unary:
         self._event = event
         self._call = event.call
         self._gone = False
+        self._behind: Behind | None = None
         self._state = _State.READING
         desk.open[self] = desk.ticks
         core.receive(self._call, self._received)
@@ -102,22 +103,43 @@ class _Unary:
             self._put_off(payload)
         else:
             result = desk.lane.answer(served, payload, desk.peer(self._event), self._event.invocation_metadata)
-            self._keep(result, desk.lane.notes.take())
+            if isinstance(result, Behind):
+                core.watch_close(self._call, self._closed)
+                self._wait(result, desk.lane)
+            else:
+                self._keep(result, desk.lane.notes.take())
 
-    def _keep(self, result: bytes | Failure, notes: Sequence[Note]) -> None:
+    def _keep(self, result: bytes | Failure, notes: Sequence[Note], *, close: bool = True) -> None:
         """End with a result once its records are durable. This thread does not wait for the disk: others do calls."""
         journal = self._desk.calls.journal
         if journal is None or not notes:
-            self._end(result)
+            self._end(result, close=close)
         elif not journal.must_wait(notes):
-            self._end(result)
+            self._end(result, close=close)
             journal.submit(notes)
         else:
             self._state = _State.WORKING
-            journal.submit(notes, partial(self._kept, result))
+            journal.submit(notes, partial(self._kept, result, close))
 
-    def _kept(self, result: bytes | Failure, error: SpoolError | None) -> None:
-        self._end(result if error is None else failure_of(error, self._served.path))
+    def _kept(self, result: bytes | Failure, close: bool, error: SpoolError | None) -> None:
+        self._end(result if error is None else failure_of(error, self._served.path), close=close)
+
+    def _wait(self, behind: Behind, lane: Lane) -> None:
+        """Wait for the revision that the call demands; `watch_close` was called before."""
+        self._state = _State.WORKING
+        self._behind = behind
+        if not behind.wait(self._event.call_details.deadline - time.time(), self._came):
+            self._came(lane.resume(behind), lane.notes.take())
+
+    def _came(self, result: bytes | Failure, notes: Sequence[Note]) -> None:
+        self._behind = None
+        self._move()
+        self._keep(result, notes, close=False)
+
+    def _move(self) -> None:
+        """Begin its time anew: it has come on."""
+        self._desk.open.pop(self, None)
+        self._desk.open[self] = self._desk.ticks
 
     def _end(self, result: bytes | Failure, *, close: bool = True) -> None:
         self._state = _State.SENDING
@@ -151,13 +173,18 @@ class _Unary:
             return
         metadata = self._event.invocation_metadata
         result = desk.long_lane.answer(self._served, payload, peer, metadata, self._begun)
+        if isinstance(result, Behind):
+            self._wait(result, desk.long_lane)
+            return
         result = desk.long_lane.keep(self._served, result)
-        desk.open.pop(self, None)
-        desk.open[self] = desk.ticks
+        self._move()
         self._end(result, close=False)
 
     def _closed(self, event: Any) -> Any:
         self._gone = core.was_cancelled(event)
+        behind = self._behind
+        if self._gone and behind is not None and behind.leave():
+            self._desk.open.pop(self, None)
         return core.NOTHING
 
     def expire(self) -> None:

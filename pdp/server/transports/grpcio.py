@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -19,9 +20,9 @@ from pdp.server.journal import Journal, Note
 from pdp.server.status import Failure, failure_of
 from pdp.server.transports import grpc_core as core
 from pdp.server.transports.base import HANDSHAKE_SECONDS, TransportOptions
-from pdp.server.transports.calls import Calls
+from pdp.server.transports.calls import Behind, Calls, Lane
 from pdp.server.transports.grpc_core import CoreServer
-from pdp.server.transports.grpc_streams import Deferred, Streams, ends_stream
+from pdp.server.transports.grpc_streams import Deferred, Leave, Streams, ends_stream
 from pdp.server.transports.grpc_unary import MISSING, Desk
 
 # More calls than these are rare.
@@ -95,6 +96,8 @@ class GrpcTransport:
 
     def stop(self, grace: float) -> None:
         """Refuse new calls, let those in flight take `grace` seconds, and return once all have ended."""
+        # Calls that wait for a revision are answered: grpc waits for all that are in flight.
+        self._calls.room.end()
         self._streams.stop()
         self._watches.stop()
         self._server.stop(grace)
@@ -122,6 +125,8 @@ class GrpcTransport:
     def _decide_streamed(self, payload: bytes, event: Any) -> bytes | Failure | Deferred:
         lane, journal = self._desk.lane, self._calls.journal
         result = lane.answer(self._calls.stream, payload, self._desk.peer(event), event.invocation_metadata)
+        if isinstance(result, Behind):
+            return partial(self._answer_late, result, event.call_details.deadline, lane)
         if not isinstance(result, bytes) and not ends_stream(result):
             result = stream_error(result)
         notes = lane.notes.take()
@@ -131,6 +136,28 @@ class GrpcTransport:
             journal.submit(notes)
             return result
         return partial(self._answer_kept, journal, notes, result)
+
+    def _answer_late(
+        self, behind: Behind, deadline: float, lane: Lane, answer: Callable[[bytes | Failure], None]
+    ) -> Leave | None:
+        """Wait for the revision that a message demands."""
+
+        def came(result: bytes | Failure, notes: Sequence[Note]) -> None:
+            if isinstance(result, Failure):
+                result = stream_error(result)
+            journal = self._calls.journal
+            if journal is None or not notes:
+                answer(result)
+            elif not journal.must_wait(notes):
+                answer(result)
+                journal.submit(notes)
+            else:
+                self._answer_kept(journal, notes, result, answer)
+
+        if behind.wait(deadline - time.time(), came):
+            return behind.leave
+        came(lane.resume(behind), lane.notes.take())
+        return None
 
     def _answer_kept(
         self,

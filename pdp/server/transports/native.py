@@ -21,10 +21,11 @@ from typing import Any, NamedTuple
 from pdp.errors import ConfigError, LimitError, SpoolError, StoppingError
 from pdp.server.address import Address
 from pdp.server.health import CHECK, Health
+from pdp.server.journal import Note
 from pdp.server.peers import Peer
 from pdp.server.status import Failure, failure_of
 from pdp.server.transports.base import TransportOptions
-from pdp.server.transports.calls import Calls, Lane, Metadata, Served
+from pdp.server.transports.calls import Behind, Calls, Lane, Metadata, Served
 from pdp.server.transports.grpcio import GrpcTransport
 
 _BATCH = 64
@@ -96,10 +97,13 @@ class NativeTransport:
         deadline = time.monotonic() + grace
         for front in self._fronts:
             front.stopping = True
+        self._calls.room.end()
         if not grace:
             self._calls.long.hurry()
+            self._calls.room.hurry()
         self._fallback.stop(grace)
         self._calls.long.wait(max(0.0, deadline - time.monotonic()))
+        self._calls.room.wait(max(0.0, deadline - time.monotonic()))
         if self._calls.journal is not None:
             # Answers that wait for their records are calls in flight too.
             self._calls.journal.flush(max(0.0, deadline - time.monotonic()))
@@ -143,8 +147,9 @@ class _Front:
         self._receive = core.recv_batch_details if detailed else core.recv_batch
         self._lane: Lane = calls.lane()
         self._long_lane: Lane = calls.lane()
-        # Long calls whose clients still wait.
+        # Long calls whose clients still wait, and calls that wait for a revision.
         self._waiting: set[int] = set()
+        self._behind: dict[int, Behind] = {}
         self._thread = threading.Thread(target=self._run, name="native", daemon=True)
 
     def start(self) -> None:
@@ -164,6 +169,8 @@ class _Front:
                 call_id = event[1]
                 if event[3] is None:
                     self._waiting.discard(call_id)
+                    if call_id in self._behind:
+                        self._give_up(call_id)
                     continue
                 begun = len(notes.records)
                 result = self._answer(event)
@@ -197,11 +204,17 @@ class _Front:
             return self._lane.refuse(served, StoppingError("the server stops; ask another node"))
         metadata, peer = self._read(details)
         if not self._calls.core.is_long(served.name, payload):
-            return self._lane.answer(served, payload, peer, metadata)
+            result = self._lane.answer(served, payload, peer, metadata)
+            if isinstance(result, Behind):
+                return None if self._waits(call_id, result, _remaining(details)) else self._lane.resume(result)
+            return result
         begun = time.perf_counter()
         self._waiting.add(call_id)
         try:
-            self._calls.long.submit(len(payload), lambda: self._work(call_id, served, payload, peer, metadata, begun))
+            remaining = _remaining(details)
+            self._calls.long.submit(
+                len(payload), lambda: self._work(call_id, served, payload, peer, metadata, begun, remaining)
+            )
         except LimitError as error:
             self._waiting.discard(call_id)
             return self._lane.refuse(served, error)
@@ -216,13 +229,56 @@ class _Front:
         return metadata, self._calls.reader.read_metadata(metadata, connection)
 
     def _work(
-        self, call_id: int, served: Served, payload: bytes, peer: Peer | None, metadata: Metadata, begun: float
+        self,
+        call_id: int,
+        served: Served,
+        payload: bytes,
+        peer: Peer | None,
+        metadata: Metadata,
+        begun: float,
+        remaining: float | None,
     ) -> None:
         if call_id not in self._waiting:
             return
-        result = self._long_lane.keep(served, self._long_lane.answer(served, payload, peer, metadata, begun))
+        lane = self._long_lane
+        result = lane.answer(served, payload, peer, metadata, begun)
+        if isinstance(result, Behind):
+            if remaining is not None:
+                remaining -= time.perf_counter() - begun
+            if self._waits(call_id, result, remaining):
+                if call_id not in self._waiting:  # given up meanwhile, and nobody was there to hear it
+                    self._give_up(call_id)
+                self._waiting.discard(call_id)
+                return
+            result = lane.resume(result)
+        result = lane.keep(served, result)
         self._waiting.discard(call_id)
         self._reply(call_id, result)
+
+    def _waits(self, call_id: int, behind: Behind, remaining: float | None) -> bool:
+        """Let a call wait for the revision that it demands; False when there is no place for it."""
+        self._behind[call_id] = behind
+        waits = behind.wait(remaining, partial(self._came, call_id))
+        if not waits:
+            self._behind.pop(call_id, None)
+        return waits
+
+    def _give_up(self, call_id: int) -> None:
+        behind = self._behind.pop(call_id, None)
+        if behind is not None:
+            behind.leave()
+
+    def _came(self, call_id: int, result: bytes | Failure, notes: Sequence[Note]) -> None:
+        self._behind.pop(call_id, None)
+        journal = self._calls.journal
+        answers = [_Answer(call_id, result, bool(notes))]
+        if journal is None or not notes:
+            self.reply_all(answers, None)
+        elif not journal.must_wait(notes):
+            self.reply_all(answers, None)
+            journal.submit(notes)
+        else:
+            journal.submit(notes, partial(self.reply_all, answers))
 
     def _reply(self, call_id: int, result: bytes | Failure) -> None:
         if isinstance(result, bytes):
@@ -232,3 +288,11 @@ class _Front:
             self._core.fail(call_id, result.code, result.message, details)
         else:
             self._core.fail(call_id, result.code, result.message)
+
+
+def _remaining(details: Sequence[Any]) -> float | None:
+    """Return the seconds that the caller still waits; None for ever, or when that is not known.
+
+    What is not known needs no look: the call is told of as given up when its deadline passes.
+    """
+    return None if not details or details[0] is None else details[0][2]

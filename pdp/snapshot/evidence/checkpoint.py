@@ -3,6 +3,9 @@
 Checkpoints of a node are numbered from 1 and each holds the hash of the one before. Order of the steps: signed, kept
 in a file of the node, added to the store, sent to the copies; so a checkpoint that may have got anywhere is known to
 the node after any crash, and its number is never signed again for another.
+
+A node that was restored from a backup does not know what it signed after that backup was made. It goes on at a number
+that it cannot have reached, its floor, and the hash of the one before ties that to the last one in the store.
 """
 
 from __future__ import annotations
@@ -29,6 +32,9 @@ __all__ = ["STATE_NAME", "Alarm", "Checkpointer", "CommandCopy", "Copy", "Direct
 
 STATE_NAME: Final = "checkpoint.last"
 """The node's own last checkpoint, in the folder of its key."""
+
+FLOOR_NAME: Final = "checkpoint.floor"
+"""In the same folder after a restore: the number, in decimal, that no checkpoint from now on may be below."""
 
 Alarm = Callable[[str, str], None]
 """Takes a stable dotted event (`checkpoint.rolled_back`, `checkpoint.copy_failed`, …) and a sentence."""
@@ -109,6 +115,7 @@ class Checkpointer:
         self._new = hasher(algorithm)
         self._clock, self._alarm = clock, alarm
         self._file = folder / STATE_NAME
+        self._floor = _read_floor(folder / FLOOR_NAME)
         self._outboxes = [_Outbox(copy) for copy in copies]
         self._covered: dict[StreamKey, _Covered] = {}
         self._pending: bytes | None = None
@@ -151,7 +158,7 @@ class Checkpointer:
             return None
         message = snapshot_pb2.Checkpoint(
             node=self._node,
-            number=self.number + 1,
+            number=(number := max(self.number + 1, self._floor)),
             time_nanos=self._clock(),
             algorithm=self._algorithm,
             previous=b"" if self._last is None else self._new(self._last).digest(),
@@ -163,7 +170,7 @@ class Checkpointer:
         data = signed.SerializeToString(deterministic=True)
         _replace(self._file, data)
         # INVARIANT: from here on the number is used, whatever the store says.
-        self.number, self._last, self._pending, self._covered = self.number + 1, data, data, seen
+        self.number, self._last, self._pending, self._covered = number, data, data, seen
         self._add_pending()
         return signed
 
@@ -212,7 +219,9 @@ class Checkpointer:
     def _is_next(self, known: bytes, stored: bytes | None) -> bool:
         message = parse_checkpoint(known)[1]
         previous = b"" if stored is None else self._new(stored).digest()
-        return (message.node, message.number, message.previous) == (self._node, _number(stored) + 1, previous)
+        # After a restore the next one's number is higher than one more; the hash tells that nothing comes between.
+        follows = message.number == _number(stored) + 1 or (message.number >= self._floor > _number(stored))
+        return follows and (message.node, message.previous) == (self._node, previous)
 
     def _compare(self, where: str, known: bytes, stored: bytes | None) -> None:
         """Refuse to go on when the store's last checkpoint is older than one that is known, or another."""
@@ -223,6 +232,9 @@ class Checkpointer:
                 f"{where} holds a checkpoint of node `{message.node}`, but this is `{self._node}`; "
                 "a node keeps its name and its data folder",
             )
+        if there < message.number < self._floor:
+            # Signed after the backup that this node was restored from; those who verify see it in the copy.
+            return
         if message.number > there:
             self._refuse(
                 "checkpoint.rolled_back",
@@ -297,6 +309,15 @@ class Checkpointer:
 
 def _number(signed: bytes | None) -> int:
     return 0 if signed is None else parse_checkpoint(signed)[1].number
+
+
+def _read_floor(path: Path) -> int:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return 0
+    except (OSError, ValueError) as error:
+        raise EvidenceError(f"cannot read `{path}`, which the restore of a backup wrote: {error}") from error
 
 
 def _read(path: Path) -> bytes | None:

@@ -11,7 +11,7 @@ from pdp.snapshot.chain import StreamKey
 
 
 class Kind(StrEnum):
-    """What is wrong; AFTER_CHECKPOINT is for information and no fault."""
+    """What is wrong; AFTER_CHECKPOINT and RESTORED are for information and no faults."""
 
     MISSING = "missing"
     ADDED = "added"
@@ -26,10 +26,11 @@ class Kind(StrEnum):
     CHECKPOINT_UNKNOWN_KEY = "checkpoint_unknown_key"
     ROOT_MISMATCH = "root_mismatch"
     AFTER_CHECKPOINT = "after_checkpoint"
+    RESTORED = "restored"
 
 
 _NOTHING = Label()
-_INFORMATION = frozenset({Kind.AFTER_CHECKPOINT})
+_INFORMATION = frozenset({Kind.AFTER_CHECKPOINT, Kind.RESTORED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,10 @@ _WORDS = {
     Kind.CHECKPOINT_UNKNOWN_KEY: ("签名密钥不受信任", "signed with a key that is not trusted"),
     Kind.ROOT_MISMATCH: ("与签名的检查点不符", "not what a signed checkpoint says"),
     Kind.AFTER_CHECKPOINT: ("晚于最后一个检查点，尚无签名", "later than the last checkpoint, so not signed for yet"),
+    Kind.RESTORED: (
+        "节点由备份恢复后从此编号继续；备份之后签署的只在副本中",
+        "the node was restored from a backup and went on at this number; what it signed since then is in copies alone",
+    ),
 }
 
 

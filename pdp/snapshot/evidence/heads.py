@@ -190,7 +190,9 @@ class _Reading:
             self._first = number
             if not self._whole:
                 self._expected, self._before = number, None
-        if number > self._expected:
+        if number > self._expected and self._goes_on_restored(number, signed):
+            self._find(Kind.RESTORED, number, Label(f"上一个是 {self._expected - 1}", f"after {self._expected - 1}"))
+        elif number > self._expected:
             self._missing(self._expected, number - 1)
             self._before = None
         elif number < self._expected:
@@ -215,6 +217,21 @@ class _Reading:
                 continue
             if self._trusted.verify(outer.key_id, outer.signature, outer.checkpoint) is Verdict.GOOD:
                 self._add(message, number)
+
+    def _goes_on_restored(self, number: int, signed: bytes) -> bool:
+        """Whether the node itself has signed that no checkpoint comes between: a node restored from a backup does."""
+        if self._before is None:
+            return False
+        try:
+            outer, message = parse_checkpoint(signed)
+        except EvidenceError:
+            return False
+        return (
+            self._trusted.verify(outer.key_id, outer.signature, outer.checkpoint) is Verdict.GOOD
+            and (message.node, message.number) == (self._node, number)
+            and message.algorithm in chain.ALGORITHMS
+            and message.previous == (chain.hasher(message.algorithm)(self._before).digest() if self._before else b"")
+        )
 
     def _check(self, number: int, signed: bytes) -> bool:
         """Check a checkpoint by itself and against the one before, and take over what it says if it is good."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from pdp.errors import ConfigError
-from pdp.snapshot.store.base import Maintainer, Reader, Writer
+from pdp.snapshot.store.base import Keeper, Maintainer, Reader, Writer
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["install", "open_maintainer", "open_reader", "open_writer"]
+__all__ = ["install", "open_keeper", "open_maintainer", "open_reader", "open_writer"]
 
 
 def open_writer(url: str) -> Writer:
@@ -34,6 +34,18 @@ def open_reader(url: str) -> Reader:
 def open_maintainer(url: str) -> Maintainer:
     """Open a store for retention. Raises ConfigError."""
     return _backend(url).open_maintainer(url)  # type: ignore[no-any-return]
+
+
+def open_keeper(url: str) -> Keeper:
+    """Open a store for backups. Raises ConfigError."""
+    if url.startswith("sqlite:"):
+        from pdp.snapshot.store.sqlite_keeper import SqliteKeeper  # noqa: PLC0415 - only the one in use
+
+        return SqliteKeeper(sqlite_path(url))
+    _backend(url)  # says what is wrong with the URL, or which extra is missing
+    from pdp.snapshot.store.postgres_keeper import PostgresKeeper  # noqa: PLC0415 - needs an extra
+
+    return PostgresKeeper(url)
 
 
 def install(

@@ -55,9 +55,8 @@ class StoredRecord(NamedTuple):
 class Sql(NamedTuple):
     """A condition over `columns.NAMES` with named parameters in the store's own style, and their values.
 
-    SQLite takes `:p0`, PostgreSQL `%(p0)s` (where a percent sign is written twice); names begin with `p`. `facts` is
-    JSON text in SQLite and jsonb in PostgreSQL. Only a condition that says `severity >= 2` literally meets the small
-    index of the flagged records.
+    SQLite takes `:p0`, PostgreSQL `%(p0)s` (where a percent sign is written twice); names begin with `p`. Only a
+    condition that says `severity >= 2` literally meets the small index of the flagged records.
     """
 
     text: str
@@ -97,10 +96,12 @@ class Writer(Protocol):
 class Reader(Protocol):
     """What queries and verification need. It cannot change anything."""
 
-    def select(self, where: Sql | None, *, after: Place | None, oldest_first: bool, limit: int) -> list[StoredRecord]:
+    def select(
+        self, where: Sql | None, *, after: Place | None, oldest_first: bool, limit: int, bare: bool = False
+    ) -> list[StoredRecord]:
         """Return records in the order of (time, node, boot, retention, day, sequence), newest or oldest first.
 
-        `after` is the key of the last record of the page before.
+        `after` is the key of the last record of the page before. `bare` ones have no column but `time`: that is faster.
         """
 
     def count(self, where: Sql | None, *, exact: bool) -> tuple[int, bool]:
@@ -189,6 +190,22 @@ class Maintainer(Protocol):
 
     def remove_hold(self, hold_id: str) -> None:
         """End a hold. Raises StoreError for an id that is not there."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+class Keeper(Protocol):
+    """What backups need besides a Reader, a Writer and a Maintainer."""
+
+    def bundles(self) -> list[tuple[str, int]]:
+        """Return the (hash, revision) of every bundle, by hash. Raises StoreError."""
+
+    def add_dropped(self, states: Sequence[StreamState], *, by: str, at_nanos: int) -> None:
+        """Add streams of which only the states are left, in one transaction, marked as dropped by somebody at a time.
+
+        Raises StoreError, and WatermarkError for a stream that is there; then nothing has changed.
+        """
 
     def close(self) -> None:
         """Let go of the connection."""

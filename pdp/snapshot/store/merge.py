@@ -43,7 +43,7 @@ class Page(NamedTuple):
     mark: Callable[[str], str]
 
     def statement(self, part: Part, table: str, streams: str, row: str) -> str:
-        """Return the SELECT of a partition's records, given its table, that of the streams and the columns of a row."""
+        """Return the SELECT of a partition's records, given its table as `r`, the streams' and a row's columns."""
         sense, direction = (">", "ASC") if self.oldest_first else ("<", "DESC")
         conditions = [f"({self.where.text})"] if self.where is not None else []
         if self.after is not None:
@@ -60,7 +60,7 @@ class Page(NamedTuple):
         order = ", ".join(f"{name} {direction}" for name in ("r.time", "s.node", "s.boot", "r.position"))
         # CROSS JOIN keeps SQLite from beginning with the streams.
         return (
-            f"SELECT {row} FROM {table} AS r CROSS JOIN {streams} AS s WHERE s.number = r.position >> {SEQUENCE_BITS}"
+            f"SELECT {row} FROM {table} CROSS JOIN {streams} AS s WHERE s.number = r.position >> {SEQUENCE_BITS}"
             f"{''.join(f' AND {condition}' for condition in conditions)} ORDER BY {order} LIMIT {self.mark('limit')}"
         )
 

@@ -15,13 +15,14 @@ COPY_COLUMNS: Final = f"retention, day, position, {', '.join(NAMES)}, body, chai
 
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER = b"\xff\xff"
-_FIELDS = struct.pack(">h", 13)
+_FIELDS = struct.pack(">h", 15)
 _LENGTH = struct.Struct(">i").pack
 _INT = struct.Struct(">ii").pack
 _POSITION_TIME_ID = struct.Struct(">iqiqi").pack
 _SEVERITY_SUBJECT = struct.Struct(">iii").pack
-_JSONB_VERSION = b"\x01"
-_PIECE = 500
+_MARKS = struct.Struct(">iqiq").pack
+_PIECE = 100
+# Some 150 KB: about what the socket holds, so that the server works on one piece while the next is made.
 
 
 class CopyRows:
@@ -49,13 +50,14 @@ class CopyRows:
         draw = self._columns.row
         pieces: list[bytes] = []
         for _, _, body, chain in batch.records[at : at + _PIECE]:
-            time, record_id, kind, severity, subject_id, caller, resource_key, facts = draw(body)
+            time, record_id, kind, severity, subject_id, caller, resource_key, mark_a, mark_b, facts = draw(body)
             identity, subject, json = record_id.encode(), subject_id.encode(), facts.encode()
             what, who, key = kind.encode(), caller.encode(), resource_key.encode()
             pieces += (
                 head, _POSITION_TIME_ID(8, position, 8, time, len(identity)), identity,
                 _LENGTH(len(what)), what, _SEVERITY_SUBJECT(4, severity, len(subject)), subject,
-                _LENGTH(len(who)), who, _LENGTH(len(key)), key, _LENGTH(len(json) + 1), _JSONB_VERSION, json,
+                _LENGTH(len(who)), who, _LENGTH(len(key)), key, _MARKS(8, mark_a, 8, mark_b),
+                _LENGTH(len(json)), json,
                 _LENGTH(len(body)), body, _LENGTH(len(chain)), chain,
             )  # fmt: skip
             position += 1

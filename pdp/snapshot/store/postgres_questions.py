@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import psycopg
 
 from pdp.errors import StoreError
+from pdp.snapshot.store import where_postgres
 from pdp.snapshot.store.base import Sql, StreamState
 from pdp.snapshot.store.postgres_connection import STATE, Connection, to_state
 from pdp.snapshot.store.postgres_reader import READ_SECONDS, PostgresReader
@@ -65,7 +66,8 @@ class PostgresQuestions(PostgresReader):
         order = "1" if in_order else '2 DESC, k::text COLLATE "C"'
         text = (
             "SELECT k, count(*), count(*) FILTER (WHERE severity >= 2) FROM "
-            f"(SELECT {by.text} AS k, severity FROM jingxi.records{f' WHERE {where.text}' if where else ''}) AS found "
+            f"(SELECT {by.text} AS k, severity FROM {where_postgres.source('jingxi.records', where, by)}"
+            f"{f' WHERE {where.text}' if where else ''}) AS found "
             f"GROUP BY k ORDER BY {order} NULLS LAST LIMIT %(limit)s"
         )
         values = {**(where.parameters if where else {}), **by.parameters, "limit": limit}

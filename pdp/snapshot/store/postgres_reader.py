@@ -12,6 +12,7 @@ import psycopg
 
 from pdp.snapshot import columns
 from pdp.snapshot.chain import StreamKey
+from pdp.snapshot.store import where_postgres
 from pdp.snapshot.store.base import Place, Sql, StoredRecord, StreamState
 from pdp.snapshot.store.merge import SEQUENCE_BITS, SEQUENCE_MASK, Page, Part, gaps, merged
 from pdp.snapshot.store.pool import Pool
@@ -43,7 +44,8 @@ _SETTINGS: Final = {
     "enable_mergejoin": "off",
     "jit": "off",
 }
-_COLUMNS = ", ".join(f"r.{name}::text" if name == "facts" else f"r.{name}" for name in columns.NAMES)
+_COLUMNS = ", ".join(f"r.{name}" for name in columns.NAMES)
+_BARE_ROW = f"s.node, s.boot, s.retention, s.day, r.position & {SEQUENCE_MASK}, r.body, r.chain, r.time"
 _ROW = f"s.node, s.boot, s.retention, s.day, r.position & {SEQUENCE_MASK}, r.body, r.chain, {_COLUMNS}"
 
 
@@ -70,14 +72,20 @@ class PostgresReader:
         with self._pool.use() as held, held.use() as connection:
             yield connection
 
-    def select(self, where: Sql | None, *, after: Place | None, oldest_first: bool, limit: int) -> list[StoredRecord]:
+    def select(
+        self, where: Sql | None, *, after: Place | None, oldest_first: bool, limit: int, bare: bool = False
+    ) -> list[StoredRecord]:
         page = Page(where, after, oldest_first, limit, lambda name: f"%({name})s")
+        row, read = (_BARE_ROW, _bare) if bare else (_ROW, _record)
         with self._at_once() as connection:
 
             def ask(due: Sequence[Part]) -> list[StoredRecord]:
-                texts = (page.statement(part, records_table(*part[:2]), "jingxi.streams", _ROW) for part in due)
+                texts = (
+                    page.statement(part, where_postgres.source(records_table(*part[:2]), where), "jingxi.streams", row)
+                    for part in due
+                )
                 text = " UNION ALL ".join(f"({text})" for text in texts)
-                return [_record(row) for row in connection.execute(text, page.parameters, binary=True)]
+                return list(map(read, connection.execute(text, page.parameters, binary=True)))
 
             rows = connection.execute("SELECT retention, day, low, high FROM jingxi.parts WHERE records > 0").fetchall()
             return merged(page, [Part(*row) for row in rows], ask, _PARTS_AT_ONCE)
@@ -87,7 +95,7 @@ class PostgresReader:
             with self._any() as connection:
                 row = connection.execute("SELECT coalesce(sum(records), 0)::bigint FROM jingxi.parts").fetchone()
             return _number(row), True
-        source = f"jingxi.records{f' WHERE {where.text}' if where else ''}"
+        source = f"{where_postgres.source('jingxi.records', where)}{f' WHERE {where.text}' if where else ''}"
         parameters: dict[str, Any] = dict(where.parameters) if where else {}
         with self._any() as connection:
             if exact:
@@ -198,3 +206,8 @@ def _record(row: tuple[Any, ...]) -> StoredRecord:
     return StoredRecord(
         StreamKey(node, boot, retention, day), sequence, body, chain, dict(zip(columns.NAMES, drawn, strict=True))
     )
+
+
+def _bare(row: tuple[Any, ...]) -> StoredRecord:
+    node, boot, retention, day, sequence, body, chain, at = row
+    return StoredRecord(StreamKey(node, boot, retention, day), sequence, body, chain, {"time": at})

@@ -26,7 +26,9 @@ COLUMNS: Final = """
   subject_id text COLLATE "C" NOT NULL,
   caller text COLLATE "C" NOT NULL,
   resource_key text COLLATE "C" NOT NULL,
-  facts jsonb NOT NULL,
+  mark_a bigint NOT NULL,
+  mark_b bigint NOT NULL,
+  facts text COLLATE "C" NOT NULL,
   body bytea NOT NULL,
   chain bytea NOT NULL
 """

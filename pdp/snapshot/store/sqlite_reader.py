@@ -36,6 +36,7 @@ _STEPS = 10_000
 
 _COLUMNS = ", ".join(f"r.{name}" for name in columns.NAMES)
 _OWN = f"r.position & {SEQUENCE_MASK}, r.body, r.chain, {_COLUMNS}"
+_BARE_ROW = f"s.node, s.boot, s.retention, s.day, r.position & {SEQUENCE_MASK}, r.body, r.chain, r.time"
 _ROW = f"s.node, s.boot, s.retention, s.day, r.position & {SEQUENCE_MASK}, r.body, r.chain, {_COLUMNS}"
 
 
@@ -95,13 +96,16 @@ class SqliteReader:
         with self._pool.use() as watched:
             return watched.ask(act, self._seconds, steps)
 
-    def select(self, where: Sql | None, *, after: Place | None, oldest_first: bool, limit: int) -> list[StoredRecord]:
+    def select(
+        self, where: Sql | None, *, after: Place | None, oldest_first: bool, limit: int, bare: bool = False
+    ) -> list[StoredRecord]:
         page = Page(where, after, oldest_first, limit, lambda name: f":{name}")
+        row, read = (_BARE_ROW, _bare) if bare else (_ROW, _record)
 
         def look(connection: sqlite3.Connection) -> list[StoredRecord]:
             def ask(due: Sequence[Part]) -> list[StoredRecord]:
-                sql = page.statement(due[0], records_table(*due[0][:2]), "streams", _ROW)
-                return [_record(row) for row in connection.execute(sql, page.parameters)]
+                sql = page.statement(due[0], f"{records_table(*due[0][:2])} AS r", "streams", row)
+                return list(map(read, connection.execute(sql, page.parameters)))
 
             rows = connection.execute("SELECT retention, day, low, high FROM parts").fetchall()
             return merged(page, [Part(*row) for row in rows], ask)
@@ -224,6 +228,11 @@ def _record(row: tuple[Any, ...]) -> StoredRecord:
     node, boot, retention, day, sequence, body, chain, *drawn = row
     key = StreamKey(node, boot, retention, day)
     return StoredRecord(key, sequence, _bytes(body), _bytes(chain), dict(zip(columns.NAMES, drawn, strict=True)))
+
+
+def _bare(row: tuple[Any, ...]) -> StoredRecord:
+    node, boot, retention, day, sequence, body, chain, at = row
+    return StoredRecord(StreamKey(node, boot, retention, day), sequence, _bytes(body), _bytes(chain), {"time": at})
 
 
 def _bytes(data: Any) -> bytes:

@@ -61,7 +61,7 @@ def create_part(db: Database, retention: str, day: int) -> None:
     db.table(plain).create(
         {
             "position": int, "time": int, "id": str, "kind": str, "severity": int, "subject_id": str, "caller": str,
-            "resource_key": str, "facts": str, "body": bytes, "chain": bytes,
+            "resource_key": str, "mark_a": int, "mark_b": int, "facts": str, "body": bytes, "chain": bytes,
         },
         pk="position",
         not_null={*NAMES, "body", "chain"},

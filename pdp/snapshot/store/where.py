@@ -10,12 +10,15 @@ import re
 from abc import ABC, abstractmethod
 from typing import Any, Final
 
+from pdp.snapshot import marks
 from pdp.snapshot.filter import nodes
 from pdp.snapshot.filter.nodes import Node, Term
 from pdp.snapshot.store.base import Sql
 from pdp.values import AttributeType
 
 _OPERATORS: Final = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_MOST_MARKED: Final = 16
+"""Of so many texts some record has one's bits by chance; then looking at marks only costs."""
 _KEY: Final = re.compile(r"[A-Za-z0-9_.]+")
 
 
@@ -53,8 +56,12 @@ class Writer(ABC):
                 return f"NOT ({self.node(operand, strict=True)})"
             case nodes.Fixed(value):
                 return self.TRUE if value else self.FALSE
+            case nodes.Compare(operator="==", left=nodes.Fact() as fact, right=nodes.Constant(value=value)):
+                return self._marked(fact, (value,), self._compare(node), strict=strict)
             case nodes.Compare():
                 return self._compare(node)
+            case nodes.OneOf(nodes.Fact() as fact, values):
+                return self._marked(fact, values, self._one_of(self.value(fact), values), strict=strict)
             case nodes.OneOf(term, values):
                 return self._one_of(self.value(term), values)
             case nodes.Holds(term):
@@ -63,8 +70,8 @@ class Writer(ABC):
                 return f"({self._presence(term)} IS NOT NULL)"
             case nodes.TextTest():
                 return self.text_test(node.function, self.value(node.term), node.text)
-            case nodes.Has():
-                return self.has(node.list, node.item, strict=strict)
+            case nodes.Has(fact, item):
+                return self._marked(fact, (item,), self.has(fact, item, strict=strict), strict=strict)
             case nodes.HasKey():
                 return self.has_key(node.map, node.key)
             case nodes.ResourceIs():
@@ -80,6 +87,24 @@ class Writer(ABC):
             case nodes.Fact(_, kind, blank):
                 found = self.scalar(term, kind)
                 return found if blank else f"nullif({found}, '')"
+
+    def _marked(self, fact: nodes.Fact, values: tuple[Any, ...], condition: str, *, strict: bool) -> str:
+        """Return a condition that looks at the record's marks first, before any JSON is read."""
+        name = None
+        if fact.kind is AttributeType.STRING:
+            name = marks.name_of_text(fact.path)
+        elif fact.kind is AttributeType.STRING_LIST:
+            name = marks.name_of_list(fact.path)
+        if strict or name is None or not 0 < len(values) <= _MOST_MARKED:
+            return condition
+        pairs = (marks.split(marks.bit(name, value)) for value in values)
+        either = " OR ".join(f"((mark_a & {a}) <> 0 AND (mark_b & {b}) <> 0)" for a, b in pairs)
+        return self.marked(f"({either})", condition)
+
+    def marked(self, test: str, condition: str) -> str:
+        """Return `test AND condition`, of which the test comes first."""
+        # Databases choose the order of what AND joins.
+        return f"(CASE WHEN {test} THEN {condition} ELSE {self.FALSE} END)"
 
     def _compare(self, node: nodes.Compare) -> str:
         left, operator = self.value(node.left), _OPERATORS[node.operator]

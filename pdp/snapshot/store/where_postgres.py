@@ -1,14 +1,28 @@
-"""Filters in PostgreSQL's SQL, over `facts` as jsonb. A value of another type is NULL before anything is cast."""
+"""Filters in PostgreSQL's SQL. A value of another type is NULL before anything is cast.
+
+`facts` is kept as text, which is taken in three times as fast as jsonb; `source` reads it for the few records that are
+left when marks and columns have been looked at.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from pdp.snapshot.filter import nodes
 from pdp.snapshot.store.base import Sql
 from pdp.snapshot.store.where import Writer, plain_keys
 from pdp.values import INT_MAX, INT_MIN, AttributeType
+
+_JSON: Final = "facts_json"
+
+
+def source(table: str, *parts: Sql | None) -> str:
+    """Return what to select from, as `r`, for conditions and values of PostgresWriter's."""
+    if not any(part is not None and _JSON in part.text for part in parts):
+        return f"{table} AS r"
+    # OFFSET keeps it apart from the conditions that need no JSON: it is read once, and for what meets those.
+    return f"{table} AS r CROSS JOIN LATERAL (SELECT r.facts::jsonb AS {_JSON} OFFSET 0) AS read"
 
 
 class PostgresWriter(Writer):
@@ -64,6 +78,10 @@ class PostgresWriter(Writer):
         """The type's name or NULL."""
         return f"nullif(jsonb_typeof({_path(fact)}) = '{kind}', false)"
 
+    def marked(self, test: str, condition: str) -> str:
+        """Apart, so that records are tested before their JSON is read."""
+        return f"({test} AND {condition})"
+
     def text_test(self, function: str, value: str, part: str) -> str:
         """By code points, whatever the order of the database is."""
         mark = self.bind(part)
@@ -87,7 +105,7 @@ class PostgresWriter(Writer):
                 inner: Any = [item]
                 for key in reversed(fact.path):
                     inner = {key: inner}
-                return f"(facts @> {self.bind(json.dumps(inner, ensure_ascii=False))}::jsonb)"
+                return f"({_JSON} @> {self.bind(json.dumps(inner, ensure_ascii=False))}::jsonb)"
         test = f"{held} @> {self.bind(json.dumps([item], ensure_ascii=False))}::jsonb"
         return f"(CASE WHEN jsonb_typeof({held}) = 'array' THEN {test} END)"
 
@@ -102,4 +120,4 @@ class PostgresWriter(Writer):
 
 
 def _path(fact: nodes.Fact) -> str:
-    return "(facts" + "".join(f" -> '{key}'" for key in plain_keys(fact.path)) + ")"
+    return f"({_JSON}" + "".join(f" -> '{key}'" for key in plain_keys(fact.path)) + ")"

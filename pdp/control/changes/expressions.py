@@ -1,0 +1,56 @@
+"""Whether two conditions are the same, and which attributes and variables they name."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Final
+
+from cel.expr import checked_pb2
+
+from pdp.engine.rules import ExpressionReader
+from pdp.lang.expr import Expr, Literal, VariableRef
+from pdp.v1 import bundle_pb2
+
+VARIABLE: Final = "vars."
+_IGNORED = frozenset({"type", "offset"})
+
+Shape = tuple[Any, ...]
+
+
+class Expressions:
+    """Reads the conditions of both texts, equal ones once."""
+
+    def __init__(self) -> None:
+        self._reader = ExpressionReader()
+        self._names: dict[bytes, frozenset[str]] = {}
+
+    def names(self, message: bundle_pb2.Expression) -> frozenset[str]:
+        """Return the attributes by dotted name, `now`, and the variables as `vars.<name>` that an expression names."""
+        known = self._names.get(message.checked)
+        if known is None:
+            references = checked_pb2.CheckedExpr.FromString(message.checked).reference_map
+            known = frozenset(reference.name for reference in references.values() if reference.name)
+            self._names[message.checked] = known
+        return known
+
+    def shape(self, message: bundle_pb2.Expression, variables: Mapping[str, bundle_pb2.Expression]) -> Shape:
+        """Return what an expression says, with the variables put in: alike for texts that differ in blanks only.
+
+        Types are left out, for another type of an attribute is a change of the attribute. Raises BundleError.
+        """
+        return self._shape(self._reader.read(message), variables)
+
+    def _shape(self, node: Any, variables: Mapping[str, bundle_pb2.Expression]) -> Shape:
+        match node:
+            case VariableRef(name=name) if name in variables:
+                return self.shape(variables[name], variables)
+            case Literal(type=kind, value=value):
+                return ("Literal", str(kind), repr(value))
+            case Expr():
+                parts = (getattr(node, f.name) for f in dataclasses.fields(node) if f.name not in _IGNORED)
+                return (type(node).__name__, *(self._shape(part, variables) for part in parts))
+            case tuple() | list():
+                return tuple(self._shape(part, variables) for part in node)
+            case _:
+                return (repr(node),)

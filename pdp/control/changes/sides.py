@@ -1,0 +1,147 @@
+"""One of two policy sets that are compared: its parts by name, what rules ask of whom, what it can show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from pdp.control.changes.expressions import VARIABLE, Expressions
+from pdp.v1 import bundle_pb2, types_pb2
+
+_UNMASK = types_pb2.EFFECT_UNMASK
+ALWAYS: Final = -(2**31) - 1
+"""Below every priority: what is shown whenever no rule masks it."""
+_MAX_ALTERNATIVES = 4
+
+_NOTHING = bundle_pb2.Bundle()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRule:
+    """A rule with its policy."""
+
+    policy: bundle_pb2.Policy
+    rule: bundle_pb2.Rule
+
+    @property
+    def unmasks(self) -> bool:
+        """Whether it shows fields in clear."""
+        return self.rule.effect == _UNMASK
+
+
+class Side:
+    """A policy set, empty for None."""
+
+    def __init__(self, bundle: bundle_pb2.Bundle | None, expressions: Expressions) -> None:
+        bundle = bundle or _NOTHING
+        self._expressions = expressions
+        self.policies = {policy.id: policy for policy in bundle.policies}
+        self.rules = {
+            f"{policy.id}/{rule.id}": NamedRule(policy, rule) for policy in bundle.policies for rule in policy.rules
+        }
+        self.fields = {field.id: field for field in bundle.fields}
+        self.attributes = {attribute.name: attribute for attribute in bundle.attributes}
+        self.masks = {mask.name: mask for mask in bundle.masks}
+        self.message_maps = {f"{message.application}/{message.name}": message for message in bundle.message_maps}
+        self.golden_cases = {case.name: case for case in bundle.golden_cases}
+        self._variables = {
+            policy.id: {variable.name: variable.expression for variable in policy.variables}
+            for policy in bundle.policies
+        }
+        self._names: dict[str, frozenset[str]] = {}
+        self._lowest = {
+            name: ALWAYS
+            for name, field in self.fields.items()
+            if field.default_effect == _UNMASK and not field.never_unmask
+        }
+        for found in self.rules.values():
+            if found.unmasks:
+                for name in found.rule.fields:
+                    if self.unmaskable(name):
+                        self._lowest[name] = min(self._lowest.get(name, found.rule.priority), found.rule.priority)
+
+    # What can be shown
+
+    def unmaskable(self, field: str) -> bool:
+        """Whether a rule may ever show the field."""
+        known = self.fields.get(field)
+        return known is not None and not known.never_unmask
+
+    def shows_below(self, field: str, priority: int) -> bool:
+        """Whether the field can be shown where a rule that masks it with this priority does not hold.
+
+        A rule that shows it with a higher priority does so already.
+        """
+        lowest = self._lowest.get(field)
+        return lowest is not None and lowest <= priority
+
+    # What rules ask
+
+    def variables(self, policy: str) -> dict[str, bundle_pb2.Expression]:
+        """Return a policy's variables by name."""
+        return self._variables.get(policy, {})
+
+    def names(self, policy: str, expression: bundle_pb2.Expression) -> frozenset[str]:
+        """Return the attributes that an expression of a policy names, itself and through variables."""
+        found = self._expressions.names(expression)
+        if not any(name.startswith(VARIABLE) for name in found):
+            return found
+        variables = self.variables(policy)
+        seen: set[str] = set()
+        waiting = list(found)
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            variable = variables.get(name.removeprefix(VARIABLE)) if name.startswith(VARIABLE) else None
+            if variable is not None:
+                waiting += self._expressions.names(variable)
+        return frozenset(name for name in seen if not name.startswith(VARIABLE))
+
+    def used(self, name: str) -> frozenset[str]:
+        """Return the attributes that a rule depends on, with those of its policy's scope."""
+        known = self._names.get(name)
+        if known is None:
+            policy, rule = self.rules[name].policy, self.rules[name].rule
+            parts = [self.names(policy.id, clause) for clause in rule.when]
+            known = frozenset({clause.attribute for clause in policy.scope}.union(*parts))
+            self._names[name] = known
+        return known
+
+    def needs_grant(self, name: str) -> bool:
+        """Whether a rule holds under a grant only, or only without one."""
+        return any(attribute.startswith("grant.") for attribute in self.used(name))
+
+    def clauses_on_subject(self, name: str) -> list[types_pb2.LocalizedText]:
+        """Return what a rule asks of the subject, in words; empty when it holds for everybody."""
+        policy, rule = self.rules[name].policy, self.rules[name].rule
+        said = [clause.sentence for clause in policy.scope if _on_subject((clause.attribute,))]
+        # Reading a condition costs more than looking whether it can be of interest.
+        said += [
+            clause.sentence
+            for clause in rule.when
+            if ("subject" in clause.text or "vars" in clause.text) and _on_subject(self.names(policy.id, clause))
+        ]
+        return said
+
+
+def _on_subject(names: Iterable[str]) -> bool:
+    return any(name.startswith("subject.") for name in names)
+
+
+def who(rules: Iterable[tuple[Side, str]]) -> types_pb2.LocalizedText | None:
+    """Return whom rules can concern, in words; None for everybody, also where that would be too long to say."""
+    alternatives: dict[tuple[str, str], None] = {}
+    for side, name in rules:
+        clauses = side.clauses_on_subject(name)
+        if not clauses:
+            return None
+        alternatives["，且".join(c.zh for c in clauses), " and ".join(c.en for c in clauses)] = None
+        if len(alternatives) > _MAX_ALTERNATIVES:
+            return None
+    if not alternatives:
+        return None
+    zh, en = zip(*alternatives, strict=True)
+    return types_pb2.LocalizedText(zh="；或".join(zh), en="; or ".join(en))

@@ -1,0 +1,13 @@
+"""Backups of a whole node or cluster: what a copy holds, how it is sealed, made, checked and restored (DESIGN §7, B31 to B34).
+
+| module | what is in it |
+|---|---|
+| `keys` | the key that backups are encrypted with |
+| `sealed` | a file of encrypted, authenticated sections |
+| `entries` | what stands in the sections |
+| `shelf` | a folder of backups: which belong together, which are old |
+| `control_side` | the keys of the control store: read at one revision, written into an empty store |
+| `record_side` | the records: read from the last backup on, written into an empty store |
+| `node_files` | the node's keys, its name, its configuration |
+| `make`, `check`, `restore` | the three things that are done |
+"""

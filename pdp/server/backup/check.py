@@ -1,0 +1,182 @@
+"""Checks backups as a restore would read them: every byte, every record against its chain and its signed checkpoints."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pdp.errors import BackupError, EvidenceError
+from pdp.server.backup import entries, shelf
+from pdp.server.backup.entries import RECORDS, THINGS, Index, Watermarks
+from pdp.server.backup.keys import BackupKey
+from pdp.server.backup.node_files import DATA
+from pdp.server.backup.record_side import Progress
+from pdp.server.backup.sealed import SealedReader
+from pdp.server.backup.shelf import Chain
+from pdp.signing import TrustedKeys
+from pdp.snapshot.chain import SpooledRecord, StreamKey
+from pdp.snapshot.evidence.classify import classify
+from pdp.snapshot.evidence.findings import Finding, Kind
+from pdp.snapshot.evidence.heads import Copies, NodeHeads, StreamHeads, read_heads
+from pdp.snapshot.evidence.stream_check import StreamCheck
+from pdp.snapshot.store.base import StoredRecord, StreamState
+
+_PUBLIC = (".pub", ".pem")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a chain of backups holds. `findings` are what is wrong with its records, as verification would name it."""
+
+    chain: Chain
+    counts: Mapping[str, int]
+    findings: tuple[Finding, ...]
+    index: Index
+    watermarks: Watermarks
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        """What was changed before it came into the backup."""
+        return tuple(finding for finding in self.findings if finding.is_fault)
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain data for JSON."""
+        return {
+            "chain": [backup.plain() for backup in self.chain.backups], "counts": dict(self.counts),
+            "complete": not self.faults, "findings": [finding.plain() for finding in self.findings],
+            "revision": self.index.head,
+        }  # fmt: skip
+
+
+def things(chain: Chain, key: BackupKey) -> Iterator[tuple[int, bytes, dict[str, Any], bytes]]:
+    """Yield (place of the backup in the chain, kind, head, data) of all that is no record. Raises BackupError."""
+    for at, backup in enumerate(chain.backups):
+        with SealedReader(backup.path, key) as reader:
+            for kind, payload in entries.entries(reader.section(THINGS)):
+                yield at, kind, *entries.describe(payload)
+
+
+def blocks(chain: Chain, key: BackupKey) -> Iterator[tuple[int, list[SpooledRecord]]]:
+    """Yield (place of the backup in the chain, records of one stream). Raises BackupError."""
+    for at, backup in enumerate(chain.backups):
+        with SealedReader(backup.path, key) as reader:
+            for kind, payload in entries.entries(reader.section(RECORDS)):
+                if kind != entries.BLOCK:
+                    raise BackupError(f"the backup `{backup.path}` has something else between its records")
+                yield at, entries.unblock(payload)
+
+
+def check(
+    chain: Chain, key: BackupKey, trusted: TrustedKeys | None = None, *, progress: Progress = lambda *_: None
+) -> Checked:
+    """Read everything. Without `trusted` the public keys that are in the backup itself are believed.
+
+    Raises BackupError for a backup that cannot be restored.
+    """
+    return _Checking(chain, key, trusted, progress).run()
+
+
+class _Checking:
+    def __init__(self, chain: Chain, key: BackupKey, trusted: TrustedKeys | None, progress: Progress) -> None:
+        self._chain, self._key, self._trusted, self._progress = chain, key, trusted, progress
+        self._indexes = [shelf.index_of(backup, key) for backup in chain.backups]
+        self._marks = Watermarks(self._indexes)
+        self._counts: list[Counter[str]] = [Counter() for _ in chain.backups]
+        self._findings: list[Finding] = []
+
+    def run(self) -> Checked:
+        checkpoints = self._things()
+        heads = self._heads(checkpoints)
+        self._records(heads)
+        for backup, counts, index in zip(self._chain.backups, self._counts, self._indexes, strict=True):
+            told = {name: count for name, count in index.counts.items() if count}
+            if dict(counts) != told:
+                raise BackupError(f"the backup `{backup.path}` holds {dict(counts)}, but its index says {told}")
+        total: Counter[str] = sum(self._counts, Counter())
+        return Checked(self._chain, total, tuple(self._findings), self._marks.last, self._marks)
+
+    def _things(self) -> dict[str, list[tuple[str, int, bytes]]]:
+        """Check all but the records, and return the checkpoints by node."""
+        wanted = dict(self._marks.last.control or {})
+        bundles: set[str] = set()
+        public: dict[str, bytes] = {}
+        checkpoints: dict[str, list[tuple[str, int, bytes]]] = {}
+        for at, kind, head, data in things(self._chain, self._key):
+            counts = self._counts[at]
+            if kind == entries.FILE:
+                counts["files"] += 1
+                if head["name"].startswith(f"{DATA}/") and head["name"].endswith(_PUBLIC):
+                    public[head["name"]] = data
+            elif kind == entries.KEY:
+                counts["control_keys"] += 1
+                if wanted.get(head["key"]) == hashlib.sha256(data).hexdigest():
+                    del wanted[head["key"]]
+            elif kind == entries.BUNDLE:
+                counts["bundles"] += 1
+                bundles.add(head["hash"])
+            elif kind == entries.CHECKPOINT:
+                counts["checkpoints"] += 1
+                checkpoints.setdefault(head["node"], []).append((head["node"], head["number"], data))
+            self._progress("things", sum(sum(one.values()) for one in self._counts), 0)
+        if wanted:
+            raise BackupError(f"the backups do not hold the key `{min(wanted)}` of the control store")
+        if self._marks.bundles - bundles:
+            raise BackupError(f"the backups do not hold the bundle `{min(self._marks.bundles - bundles)}`")
+        if self._trusted is None:
+            self._trusted = _keys(public)
+        return checkpoints
+
+    def _heads(self, checkpoints: Mapping[str, list[tuple[str, int, bytes]]]) -> dict[StreamKey, StreamHeads]:
+        found: dict[StreamKey, StreamHeads] = {}
+        for node in sorted(checkpoints):
+            heads: NodeHeads
+            trusted = self._trusted or TrustedKeys({})
+            heads, findings = read_heads(node, checkpoints[node], trusted, Copies(()), whole=True)
+            self._findings += findings
+            found |= heads.streams
+        for key in sorted(found.keys() - self._marks.streams.keys()):
+            self._findings.append(Finding(Kind.STREAM_MISSING, key.node, key))
+        return found
+
+    def _records(self, heads: Mapping[StreamKey, StreamHeads]) -> None:
+        total = sum(index.counts.get("records", 0) for index in self._indexes)
+        checks: dict[StreamKey, StreamCheck] = {}
+        done = 0
+        for at, block in blocks(self._chain, self._key):
+            key = block[0].stream
+            self._counts[at]["records"] += len(block)
+            done += len(block)
+            self._progress("records", done, total)
+            if key in self._marks.streams and self._marks.streams[key].dropped:
+                continue
+            checking = checks.setdefault(key, StreamCheck(key, heads.get(key)))
+            checking.feed([StoredRecord(*record, {}) for record in block])
+        for key, state in sorted(self._marks.streams.items()):
+            self._end(key, state, checks.pop(key, None), heads.get(key))
+        if checks:
+            raise BackupError("the backups hold records of streams that no index speaks of")
+
+    def _end(self, key: StreamKey, state: StreamState, checking: StreamCheck | None, heads: StreamHeads | None) -> None:
+        if state.dropped or (checking is None and not state.count and heads is None):
+            return
+        seen = (checking or StreamCheck(key, heads)).end()
+        if seen.size != state.count:
+            raise BackupError(f"the backups hold {seen.size} records of {'/'.join(map(str, key))}, not {state.count}")
+        self._findings += classify(seen, heads, state)
+
+
+def _keys(public: Mapping[str, bytes]) -> TrustedKeys:
+    with tempfile.TemporaryDirectory() as folder:
+        for number, pem in enumerate(public.values()):
+            (Path(folder) / f"{number}.pem").write_bytes(pem)
+        try:
+            return TrustedKeys.load(Path(folder))
+        except EvidenceError as error:
+            raise BackupError(
+                "the backup holds no public key to check the records by; name the nodes' keys by `--keys`"
+            ) from error

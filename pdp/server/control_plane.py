@@ -1,0 +1,195 @@
+"""The server's side of the control plane: the store, the keys, the agent of this node, and what the staff may ask."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from pdp import __version__
+from pdp.control.kv import open_store
+from pdp.control.kv.base import KeyValueStore
+from pdp.control.kv.tls import EtcdTls
+from pdp.control.last_good import LastGood
+from pdp.control.node import NodeAgent, Pace, Standing
+from pdp.control.nodes import Nodes
+from pdp.control.presence import Identity
+from pdp.control.revisions import Revisions, Who
+from pdp.errors import ConfigError, ControlStoreError, EvidenceError
+from pdp.server import logs
+from pdp.server.config.control_problems import is_etcd, labels_of
+from pdp.server.facts import ControlFacts
+from pdp.server.folder import InForce
+from pdp.server.judge import PolicyJudge
+from pdp.server.node_applier import NodeApplier
+from pdp.server.operations import SYSTEM
+from pdp.server.settings import Settings
+from pdp.signing import NodeKey, TrustedKeys
+from pdp.v1 import control_pb2
+
+FOLDER: Final = "folder"
+"""Who publishes what stands in the folder that the server follows."""
+_METER_SECONDS: Final = 2.0
+_FIRST_SECONDS: Final = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class ControlPlane:
+    """From `open` to `close`; all in the supervisor's event loop. The data folder must be there and ours."""
+
+    def __init__(
+        self, settings: Settings, judge: PolicyJudge, applier: NodeApplier, measure: Callable[[], Awaitable[object]]
+    ) -> None:
+        """`measure` lets the applier's meter know what workers counted. Raises ConfigError for keys or a store that
+        cannot be used.
+        """
+        control = settings.control
+        self._settings = settings
+        self._applier = applier
+        self._measure = measure
+        self._key, self._trusted = _keys(settings)
+        tls = None
+        if control.ca is not None and control.certificate is not None and control.key is not None:
+            tls = EtcdTls(control.ca, control.certificate, control.key)
+        self._store: KeyValueStore = open_store(settings.control_url, tls=tls)
+        self.revisions = Revisions(self._store, judge, self._key)
+        self.nodes = Nodes(self._store)
+        self._agent: NodeAgent | None = None
+        self._meter: asyncio.Task[None] | None = None
+
+    def begin(self, address: str) -> None:
+        """Take the address of the decision port, which the node tells the others."""
+        settings = self._settings
+        control = settings.control
+        identity = Identity(
+            name=settings.node_name, boot=secrets.token_hex(8), address=address, version=__version__,
+            started_nanos=time.time_ns(), labels=labels_of(control),
+        )  # fmt: skip
+        self._agent = NodeAgent(
+            self._store, self._applier, self._trusted, LastGood(settings.data_folder / "applied"), identity,
+            self._stop_rollout, tidy=not is_etcd(control),
+            pace=Pace(control.poll_seconds, control.lease_seconds, control.stale_seconds),
+        )  # fmt: skip
+
+    async def recover(self) -> None:
+        """Decide by the last good revision until the store has told what is in force, which is waited for a while.
+
+        In folder mode the folder tells, and the last revision is only remembered.
+        """
+        agent = self._require()
+        follows = self._settings.policies is not None
+        await agent.recover(decide=not follows)
+        if follows:
+            return
+        try:
+            async with asyncio.timeout(_FIRST_SECONDS):
+                await agent.look()
+        except (ControlStoreError, TimeoutError) as error:
+            words = "the control store is away; following it as soon as it is there"
+            logs.event(log, logging.WARNING, "control.away", words, reason=str(error) or "no answer")
+
+    def start(self) -> None:
+        """Follow the store from now on."""
+        self._require().start()
+        self.nodes.start()
+        self._meter = asyncio.create_task(self._keep_measuring())
+
+    async def publish(self, text: control_pb2.Sources) -> InForce:
+        """Put the folder's text in force, and return once it is decided by; a `folder.Publish`.
+
+        Raises PolicyError and GoldenCaseError for what is wrong with it, RefusedError when this node will not decide by
+        it, WrongStateError and ControlStoreError.
+        """
+        revision = await self.revisions.publish(text, Who(FOLDER))
+        await self._require().catch_up(revision.number)
+        return InForce(revision.number, revision.bundle_hash)
+
+    async def decides(self) -> None:
+        """Return once this node decides by something."""
+        await self._require().deciding.wait()
+
+    def facts(self) -> ControlFacts | None:
+        """Return how the node stands; None before it began."""
+        if self._agent is None:
+            return None
+        return _facts(self._agent.standing(), etcd=is_etcd(self._settings.control))
+
+    async def drain(self) -> None:
+        """Say that this node stops."""
+        if self._agent is not None:
+            await self._agent.drain()
+
+    async def stop(self) -> None:
+        """Follow nothing more, and let the lease go."""
+        if self._meter is not None:
+            self._meter.cancel()
+            await asyncio.gather(self._meter, return_exceptions=True)
+        await self.nodes.stop()
+        if self._agent is not None:
+            await self._agent.stop()
+
+    async def close(self) -> None:
+        """Let go of the store."""
+        await self._store.close()
+
+    async def _stop_rollout(self, number: int, why: str) -> None:
+        await self.revisions.stop(number, Who(SYSTEM, why[:500]))
+
+    async def _keep_measuring(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._measure(), _METER_SECONDS)
+            await asyncio.sleep(min(_METER_SECONDS, self._settings.control.lease_seconds / 3))
+
+    def _require(self) -> NodeAgent:
+        assert self._agent is not None, "begin comes first"  # noqa: S101 - the host's order
+        return self._agent
+
+
+def _keys(settings: Settings) -> tuple[NodeKey | None, TrustedKeys]:
+    """Return the key that revisions are signed by here, if any, and those by which they may be. Raises ConfigError."""
+    control = settings.control
+    own = settings.data_folder / "keys" / "control"
+    try:
+        key = None if control.signing_key is None else NodeKey.load(control.signing_key)
+        if control.trust is not None:
+            trusted = TrustedKeys.load(control.trust)
+            if key is not None and key.id not in trusted.keys:
+                raise ConfigError(
+                    f"the key of `control.signing_key` has the id `{key.id}`, and is not among those of "
+                    f"`control.trust`: this node would refuse what it publishes; add its public key there"
+                )
+            return key, trusted
+        if key is not None:
+            return key, TrustedKeys.of(key)
+        key = NodeKey.load_or_create(own)
+        # With those that it had before: they signed what is in force.
+        return key, TrustedKeys.load(own)
+    except EvidenceError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _facts(standing: Standing, *, etcd: bool) -> ControlFacts:
+    refused = standing.refused
+    facts = ControlFacts(
+        store="etcd" if etcd else "sqlite",
+        head=standing.head,
+        wanted=standing.wanted,
+        applied=standing.applied,
+        candidate=standing.candidate,
+        store_age_seconds=round(standing.store_age, 3),
+        store_error=standing.store_error,
+        stale=standing.stale,
+        lease=standing.lease,
+        refused=0 if refused is None else refused.wanted.number,
+    )
+    if refused is not None:
+        facts["refused_code"] = refused.code
+        facts["refused_error"] = refused.words
+        facts["refused_at"] = refused.since
+    return facts
