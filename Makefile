@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-faults lint format bench bench-service bench-snapshots proto docs lock clean setup
+.PHONY: help demo test test-slow test-faults test-cluster lint format bench bench-service bench-snapshots proto docs lock clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,8 @@ demo: $(READY) ## start the service on the sample bank and show tellers' message
 
 # What some tests talk to: Debian packages, installed where root allows; without them those tests skip and say why.
 DEBIAN := haproxy:haproxy h2load:nghttp2-client openssl:openssl pg_lsclusters:postgresql strace:strace \
-  cc:gcc,libc6-dev faketime:faketime etcd:etcd-server
+  cc:gcc,libc6-dev faketime:faketime etcd:etcd-server \
+  ip:iproute2 iptables:iptables
 
 .PHONY: debian
 debian:
@@ -49,6 +50,9 @@ test-slow: $(READY) ## run the long property and fuzz tests (JINGXI_CASES sets h
 
 test-faults: $(READY) debian ## kill the service and take its power, disk and store away (JINGXI_ROUNDS, JINGXI_SEED)
 	$(BIN)/python -m pytest -m faults -s tests/faults $(PYTEST_ARGS)
+
+test-cluster: $(READY) debian ## break a whole cluster in every way there is (JINGXI_ROUNDS, JINGXI_SEED, JINGXI_STORE_AWAY)
+	$(BIN)/python -m pytest -m cluster -s tests/cluster $(PYTEST_ARGS)
 
 lint: $(READY) ## style, types, layers, proto, generated code, the sample policies
 	$(BIN)/ruff check --quiet .

@@ -138,8 +138,7 @@ class Part:
                 )  # fmt: skip
             except OSError as error:
                 raise ClusterError(f"cannot start {self}: {error}") from error
-        pid = self._process.pid
-        self._pid_file.write_text(json.dumps({"pid": pid, "begun": _begun(pid) or 0}), encoding="ascii")
+        self._note(self._process.pid)
 
     def wait_until_ready(self, seconds: float = PATIENCE) -> None:
         """Return when the program does its work. Raises ClusterError when it ends or takes longer."""
@@ -246,6 +245,9 @@ class Part:
             self._process.wait()
             self._process = None
         return gone
+
+    def _note(self, pid: int) -> None:
+        self._pid_file.write_text(json.dumps({"pid": pid, "begun": _begun(pid) or 0}), encoding="ascii")
 
     def _forget(self) -> None:
         self._pid_file.unlink(missing_ok=True)

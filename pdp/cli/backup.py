@@ -65,7 +65,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 _KEY = click.option("--key", "key_file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
                     envvar="PDP_BACKUP_KEY", help="The backup key.  [env: PDP_BACKUP_KEY]")  # fmt: skip
 _KEYS = click.option("--keys", type=click.Path(exists=True, path_type=Path), metavar="PATH",
-                     help="The public keys of all nodes, a folder or a file.  [default: those in the backup]")  # fmt: skip
+                     help="The public keys of all nodes: a folder or file.  [default: those in the backup]")  # fmt: skip
 
 
 @click.group("backup", epilog=BACKUP_EPILOG, invoke_without_command=True)
@@ -227,7 +227,7 @@ def restore_(
         raise click.UsageError("a node without the stores needs `--store`: where its checkpoints are is asked there")
     new = data.absolute()
     control_url = control or f"sqlite:{quote(str(new / 'control' / 'control.db'))}"
-    tls = None if control_tls is None else _tls(*control_tls)
+    tls = None if control_tls is None else EtcdTls(*control_tls)
     target = restore.Target(
         new, store or f"sqlite:{quote(str(new / 'store' / 'snapshots.db'))}", lambda: open_store(control_url, tls=tls),
         node_only=node_only, force=force, floor=revision_floor or 0, signing_key=signing_key,
@@ -266,12 +266,8 @@ def _control(settings: Settings) -> Callable[[], KeyValueStore] | None:
         return None
     control = settings.control
     files = (control.ca, control.certificate, control.key)
-    tls = None if None in files else _tls(*(path for path in files if path is not None))
+    tls = None if None in files else EtcdTls(*(path for path in files if path is not None))
     return lambda: open_store(url, tls=tls)
-
-
-def _tls(ca: Path, certificate: Path, key: Path) -> EtcdTls:
-    return EtcdTls(ca.read_bytes(), certificate.read_bytes(), key.read_bytes())
 
 
 def _record(settings: Settings, made: make.Made) -> bool:

@@ -135,8 +135,9 @@ class Applying:
         if wanted.number == number and wanted.bundle_hash != digest:
             raise RefusedError(
                 "wrong_hash",
-                f"revision {number} is to be in force, and this node has decided by another one of this number; was "
-                f"the control store made anew? Publish once more, or stop this node and remove `{self._last_good.path}`",
+                f"revision {number} is to be in force, and this node has decided by another one of this number; "
+                "was the control store made anew? Publish once more, or stop this node and remove "
+                f"`{self._last_good.path}`",
             )
 
     def _verify(self, signed: bundle_pb2.SignedBundle) -> None:

@@ -124,6 +124,7 @@ class NodeAgent:
         self._looking = asyncio.Lock()
         self._hint = asyncio.Event()
         self._tell = asyncio.Event()
+        self._back = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._head: control_pb2.Head | None = None
         self._wanted: Wanted | None = None
@@ -209,6 +210,7 @@ class NodeAgent:
                 self._refuse(Wanted(0, ""), RefusedError("unreadable", str(error)))
                 return
             self._seen, self._store_error = self._monotonic(), ""
+            self._back.set()
             self._head, self._wanted = head, wanted(self._identity.labels, head, rollout)
             if self._wanted is not None:
                 await self._reach(self._wanted)
@@ -356,12 +358,12 @@ class NodeAgent:
             return
         if not self._stale:
             self._stale = True
+            self._back.clear()
             words = f"the control store has been away for {age:.0f} s: {self._store_error or 'no answer'}"
             self._note("node.stale", words, {"seconds": f"{age:.0f}", "reason": self._store_error}, success=False)
         await self._applier.set_stale(age)
-        end = self._monotonic() + _STALE_TICK
-        while self._monotonic() < end and self.store_age() >= self._pace.stale:
-            await asyncio.sleep(min(_TICK, self._pace.stale / 4))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._back.wait(), _STALE_TICK)
 
     async def _forget(self) -> None:
         with contextlib.suppress(ControlStoreError):
@@ -377,8 +379,8 @@ class NodeAgent:
                 await work()
             except Exception as error:  # a node must not cease to follow, whatever it meets
                 name = type(error).__name__
-                words = str(error) if isinstance(error, PdpError) else name
-                self._note("node.failed", f"following the control store failed: {words}", {"error": name}, success=False)
+                words = f"following the control store failed: {error if isinstance(error, PdpError) else name}"
+                self._note("node.failed", words, {"error": name}, success=False)
                 await asyncio.sleep(self._pace.poll)
 
     def _name_taken(self) -> None:

@@ -119,6 +119,11 @@ class Nodes:
                 self._changed = asyncio.Event()
             return self._view
 
+    async def statuses(self) -> list[control_pb2.NodeStatus]:
+        """Return what the nodes that live say of themselves, by name. Raises ControlStoreError and BlobError."""
+        view = await self.look()
+        return [node.status for node in view.nodes if node.health != cluster_service_pb2.NODE_HEALTH_LOST]
+
     async def next(self, after: int, within: float) -> View:
         """Return the view once its number is higher than `after`, at the latest after `within` seconds.
 
@@ -265,7 +270,7 @@ def _lasting(node: cluster_service_pb2.Node) -> bytes:
     status = control_pb2.NodeStatus()
     status.CopyFrom(node.status)
     for field in ("load", "shadows", "told_nanos"):
-        status.ClearField(field)  # type: ignore[arg-type]
+        status.ClearField(field)
     return cluster_service_pb2.Node(status=status, health=node.health, wanted=node.wanted).SerializeToString(
         deterministic=True
     )

@@ -17,23 +17,30 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
-from pdp.server import logs
+from pdp.server import data_folder, logs
 from pdp.server.admin import AdminServer
 from pdp.server.audit import AuditTrail, KeepingSink
+from pdp.server.control_plane import ControlPlane
 from pdp.server.facts import Facts, Refusal
-from pdp.server.folder import FolderSource, Load, Outcome, refusal_details
+from pdp.server.folder import Direct, FolderSource, InForce, Load, Outcome, refusal_details
+from pdp.server.judge import PolicyJudge
 from pdp.server.launch import Launch, launch_process, launch_shipper
+from pdp.server.node_applier import NodeApplier
 from pdp.server.settings import Settings
 from pdp.server.status import frames
 from pdp.server.supervisor import Supervisor
 from pdp.server.watch import FileWatch
+from pdp.v1 import control_pb2
 from pdp.values import format_timestamp
 
 log = logging.getLogger(__name__)
 
 
 class App:
-    """One server in folder mode: `async with App(settings) as app` serves until the block ends.
+    """One server: `async with App(settings) as app` serves until the block ends.
+
+    What it decides by comes from a folder or from the control store; what a folder holds goes through that store too,
+    unless nothing is kept at all.
 
     `observe` hears of every look at policies, grants and callers; `launch` starts a worker, `launch_shipping` the
     shipper.
@@ -51,19 +58,28 @@ class App:
         self.supervisor = Supervisor(settings, launch=launch)
         self.audit = AuditTrail(settings, launch=launch_shipping)
         self._observe = observe
-        self._stop = asyncio.Event()
+        self.stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self._unwatch = asyncio.Event()
         # One thread, so that versions take force in the order in which they were read.
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
+        sink = KeepingSink(self.supervisor, self.audit)
+        self._judge = PolicyJudge()
+        self._direct = Direct(self._judge, sink)
+        self._applier = NodeApplier(
+            sink, self.supervisor, self._judge, self.audit.note, follows_folder=settings.policies is not None
+        )
+        self.plane: ControlPlane | None = None
         self._source = FolderSource(
-            settings.policies, settings.grants, KeepingSink(self.supervisor, self.audit),
+            settings.policies, settings.grants, sink, self._publish,
             callers=settings.callers, executor=self._loader, observe=self._looked,
         )  # fmt: skip
         self._watchers: list[asyncio.Task[None]] = []
         self._admin = None if (at := settings.admin_address) is None else AdminServer(at, self.facts, self._collect)
         self._started_at = time.time()
         self._draining = False
+        self._announced = asyncio.Event()
+        self._announcing: asyncio.Task[None] | None = None
         self._errors: dict[str, Refusal | None] = {}
         self._loads: dict[str, dict[str, int]] = {}
 
@@ -90,11 +106,14 @@ class App:
             policies_error=self._errors.get("policies"),
             grants_error=self._errors.get("grants"),
             shipper=self.audit.facts(),
+            control=None if self.plane is None else self.plane.facts(),
             loads=self._loads,
         )
 
     async def __aenter__(self) -> Self:
         """Listen, load the first version and say that the server is ready.
+
+        Without a folder the first version may still be to come: then it is ready when it is there.
 
         Raises ConfigError when the address or the data folder cannot be had, SpoolError when nothing can be written
         there; PolicyError, GrantFileError, CallersFileError or OSError when the first version, the grants or the
@@ -111,21 +130,25 @@ class App:
         """Say NOT_SERVING, still answer for a while, refuse new calls, let those in flight end, and stop."""
         self._draining = True
         self.audit.stopping()
-        await self.supervisor.drain()
+        await asyncio.gather(self.supervisor.drain(), self._drain_plane())
         logs.event(log, logging.INFO, "server.draining", "turning callers away")
         await _either(self._hurry, asyncio.sleep(self.settings.drain_seconds))
         await self._close(self.settings.grace_seconds)
         logs.event(log, logging.INFO, "server.stopped", "stopped")
 
+    async def decides(self) -> None:
+        """Return once calls are answered."""
+        await self._announced.wait()
+
     async def wait(self) -> None:
         """Return when `request_stop` was called."""
-        await self._stop.wait()
+        await self.stopping.wait()
 
     def request_stop(self) -> None:
         """End `wait`; called again, cut the drain short."""
-        if self._stop.is_set():
+        if self.stopping.is_set():
             self._hurry.set()
-        self._stop.set()
+        self.stopping.set()
 
     async def _start(self) -> None:
         settings = self.settings
@@ -134,26 +157,59 @@ class App:
             logs.event(log, logging.WARNING, "clock.set", "deciding as if it were another time", now=now)
         # Before the workers start, which write there.
         await self.audit.open()
+        if data_folder.is_needed(settings):
+            self.plane = ControlPlane(settings, self._judge, self._applier, self._collect)
         # Likewise: who may call must be known before anybody can.
         await self._follow(settings.callers, self._source.load_callers)
         await asyncio.gather(self.supervisor.start(), self.audit.start())
-        await self.audit.start_staff()
+        if self.plane is not None:
+            self.plane.begin(str(self.address))
+            await self.audit.start_staff(self.plane.revisions, self.plane.nodes)
         if self._admin is not None:
             await self._admin.start()
         await self._follow(settings.grants, self._source.load_grants)
+        if self.plane is not None:
+            await self.plane.recover()
         await self._follow(settings.policies, self._source.load_policies)
+        if self.plane is not None:
+            self.plane.start()
+        if self.supervisor.revision:
+            await self._announce()
+            return
+        logs.event(
+            log, logging.WARNING, "server.waiting", "nothing to decide by yet; waiting for a first revision",
+            address=str(self.address),
+        )  # fmt: skip
+        self._announcing = asyncio.create_task(self._announce_later())
+
+    async def _announce_later(self) -> None:
+        assert self.plane is not None  # noqa: S101 - without one there is a folder
+        await self.plane.decides()
+        await self._announce()
+
+    async def _announce(self) -> None:
+        """Say that calls are answered."""
         facts = {"address": str(self.address), "revision": self.supervisor.revision, "hash": self.supervisor.hash}
         if self._admin is not None:
             facts["admin"] = str(self._admin.address)
         self.audit.started(facts)
         told = facts if self.audit.staff_address is None else facts | {"staff": str(self.audit.staff_address)}
         logs.event(log, logging.INFO, "server.ready", "ready", workers=len(self.supervisor.workers()), **told)
-        if settings.ready_file is not None:
+        if self.settings.ready_file is not None:
             text = json.dumps(facts | {"pid": os.getpid()}) + "\n"
-            await asyncio.to_thread(_write, settings.ready_file, text)
+            await asyncio.to_thread(_write, self.settings.ready_file, text)
+        self._announced.set()
+
+    async def _publish(self, text: control_pb2.Sources) -> InForce:
+        return await (self._direct(text) if self.plane is None else self.plane.publish(text))
+
+    async def _drain_plane(self) -> None:
+        if self.plane is not None:
+            await self.plane.drain()
 
     async def _collect(self) -> list[Any]:
         found, _ = await asyncio.gather(self.supervisor.collect(), self.audit.collect())
+        self._applier.meter.update(found, self.audit.facts())
         return list(found)
 
     def _looked(self, load: Load) -> None:
@@ -192,14 +248,21 @@ class App:
 
     async def _close(self, grace: float) -> None:
         self._unwatch.set()
+        if self._announcing is not None:
+            self._announcing.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
         await self._end(self.audit.stop_staff, grace)
+        if self.plane is not None:
+            await self.plane.stop()
         await self._end(self.supervisor.stop, grace)
         # Last, so that everything is shipped.
         await self._end(self.audit.stop, grace)
+        if self.plane is not None:
+            await self.plane.close()
         if self._admin is not None:
             await self._admin.stop()
         self._loader.shutdown(wait=False, cancel_futures=True)
+        self._judge.close()
 
     async def _end(self, stop: Callable[[float], Coroutine[Any, Any, None]], grace: float) -> None:
         stopping = asyncio.create_task(stop(grace))
@@ -223,7 +286,9 @@ async def _serve(settings: Settings, ready: Callable[[App], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.request_stop)
     async with app:
-        ready(app)
+        await _either(app.stopping, app.decides())
+        if not app.stopping.is_set():
+            ready(app)
         await app.wait()
 
 

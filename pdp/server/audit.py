@@ -124,7 +124,7 @@ class AuditTrail:
         elif load.outcome is Outcome.ACCEPTED:
             self._note(f"{what}.applied", {"revision": str(revision), "hash": hash_} if what == "policy" else {})
 
-    def note(self, kind: str, details: Mapping[str, str], success: bool) -> None:  # noqa: FBT001 - as `NodeApplier` has it
+    def note(self, kind: str, details: Mapping[str, str], success: bool) -> None:
         """Record what the node did about a revision."""
         self._note(kind, details, success=success)
 

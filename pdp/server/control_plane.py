@@ -50,6 +50,7 @@ class ControlPlane:
         """
         control = settings.control
         self._settings = settings
+        self._judge = judge
         self._applier = applier
         self._measure = measure
         self._key, self._trusted = _keys(settings)
@@ -105,9 +106,14 @@ class ControlPlane:
         Raises PolicyError and GoldenCaseError for what is wrong with it, RefusedError when this node will not decide by
         it, WrongStateError and ControlStoreError.
         """
-        revision = await self.revisions.publish(text, Who(FOLDER))
-        await self._require().catch_up(revision.number)
-        return InForce(revision.number, revision.bundle_hash)
+        made = await self._judge(text, text)
+        head = await self.revisions.published.head()
+        if head is None or head.bundle_hash != made.bundle.hash:
+            revision = await self.revisions.publish(text, Who(FOLDER))
+            head = control_pb2.Head(revision=revision.number, bundle_hash=revision.bundle_hash)
+        # Else another text that means the same, which is no new revision.
+        await self._require().catch_up(head.revision)
+        return InForce(head.revision, head.bundle_hash)
 
     async def decides(self) -> None:
         """Return once this node decides by something."""

@@ -23,15 +23,16 @@ Note = Callable[[str, Mapping[str, str], bool], None]
 """Records an operation: kind, details, success."""
 
 MAX_DETAIL: Final = 500
-# Of what one revision of another folder is told elsewhere, there is no second record.
+_COUNTS: Final = ("compared", "differing", "failed")
+# In folder mode the operation `policy.applied` tells the same.
 _TOLD: Final = frozenset({"node.applied"})
 
 log = logging.getLogger(__name__)
 
 
 class NodeApplier:
-    """A `pdp.control.applying.Applier`. `record` keeps operations; in folder mode `follows_folder` tells that what takes
-    force is recorded as the folder's already.
+    """A `pdp.control.applying.Applier`. `record` keeps operations; with `follows_folder` what takes force is recorded
+    as the folder's already.
     """
 
     def __init__(
@@ -132,7 +133,7 @@ def _shadows(snapshots: Sequence[Mapping[str, Any]]) -> list[control_pb2.ShadowC
     sums: dict[int, Counter[str]] = {}
     for found in snapshots:
         if told := found.get("shadow"):
-            sums.setdefault(told["revision"], Counter()).update({key: told[key] for key in ("compared", "differing", "failed")})
+            sums.setdefault(told["revision"], Counter()).update({key: told[key] for key in _COUNTS})
     return [control_pb2.ShadowCount(revision=number, **counts) for number, counts in sorted(sums.items()) if number]
 
 

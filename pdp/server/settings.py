@@ -18,8 +18,8 @@ from pdp.engine.request import MAX_MESSAGE
 from pdp.errors import ConfigError
 from pdp.server import cpus
 from pdp.server.address import Address, parse_address
-from pdp.server.config.kinds import Choice, File, Flag, Listen, Moment, Number, Secret, SecretText, Text, Whole
 from pdp.server.config.control_problems import control_problems
+from pdp.server.config.kinds import Choice, File, Flag, Listen, Moment, Number, Secret, SecretText, Text, Whole
 from pdp.server.config.meta import Group, Meta
 from pdp.server.config.sections import (
     AUTO,

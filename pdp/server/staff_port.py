@@ -35,7 +35,9 @@ class StaffPort:
         self._schema = Schema(key_of=self._keys.of_resource)
         self._reader = open_reader(settings.store_url)
         snapshots = SnapshotHost(self._reader, self._asking, control.record)
-        self._server = make_staff_server(address, snapshots, control=control, reflection=settings.reflection)
+        self._server = make_staff_server(
+            address, snapshots, control=control, tokens=self._tokens, reflection=settings.reflection
+        )
 
     async def start(self) -> Address:
         """Listen and return the address with its real port. Raises ConfigError."""

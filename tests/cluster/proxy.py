@@ -31,12 +31,10 @@ def distant(machine: Machine, others: Sequence[Machine], port: int, seconds: flo
     Connections are broken off at the beginning and at the end, as the old ones do not pass the relay.
     """
     with contextlib.ExitStack() as undo:
-        relay = subprocess.Popen(
-            [*machine.prefix, sys.executable, "-m", "tests.cluster.proxy", str(seconds)], stdout=subprocess.PIPE,
-            cwd=Path(__file__).parents[2],
-        )  # fmt: skip
         undo.callback(_break_off, machine, others, port)
-        undo.callback(relay.wait, 30)
+        command = [*machine.prefix, sys.executable, "-m", "tests.cluster.proxy", str(seconds)]
+        relay = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
+        undo.enter_context(relay)
         undo.callback(relay.kill)
         assert relay.stdout is not None
         assert relay.stdout.readline() == b"ready\n"

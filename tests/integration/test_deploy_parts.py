@@ -23,8 +23,6 @@ from deploy.cluster import (
     whole,
 )
 from deploy.cluster.processes import find_program, until
-from pdp.control.kv import open_store
-from pdp.control.kv.tls import EtcdTls
 from tests.integration.needs import missing
 
 _folders = itertools.count()
@@ -109,15 +107,9 @@ def test_a_certificate_is_kept_until_it_must_be_another(tmp_path: Path) -> None:
     assert files.certificate.read_bytes() != held, "one that ends within a month is replaced"
 
 
-async def _put(members: list[EtcdMember], files: Files) -> int:
-    store = open_store(
-        f"etcd://{','.join(member.address for member in members)}/t/",
-        tls=EtcdTls(files.ca, files.certificate, files.key), timeout=10,
-    )  # fmt: skip
-    try:
-        return await store.put("key", b"value")  # type: ignore[attr-defined, no-any-return]
-    finally:
-        await store.close()
+def _health(connection: http.client.HTTPSConnection) -> int:
+    connection.request("GET", "/health")
+    return connection.getresponse().status
 
 
 @pytest.mark.parametrize("shown", ["nothing", "another authority's"])
@@ -129,13 +121,22 @@ def test_etcd_takes_no_stranger(members: list[EtcdMember], pki: Pki, shown: str)
     for port in (members[0].client_port, members[0].peer_port):
         connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
         with pytest.raises((ssl.SSLError, ConnectionError)):
-            connection.request("GET", "/health")
-            connection.getresponse()
+            _health(connection)
         connection.close()
     assert members[0].is_ready()
 
 
+def _own_connection(member: EtcdMember) -> http.client.HTTPSConnection:
+    files = member.client()
+    context = ssl.create_default_context(cafile=str(files.ca))
+    context.load_cert_chain(files.certificate, files.key)
+    return http.client.HTTPSConnection(member.address, timeout=10, context=context)
+
+
 def test_etcd_goes_on_with_two_of_three_and_takes_the_third_back(members: list[EtcdMember]) -> None:
+    connection = _own_connection(members[1])
+    assert _health(connection) == 200
+    connection.close()
     members[0].kill()
     assert members[0].pid is None
     until(members[1].is_ready, 30)
@@ -188,14 +189,130 @@ def test_no_acknowledged_commit_is_lost_with_the_primary(pair: tuple[Postgres, P
 
 def test_without_its_standby_a_commit_waits(pair: tuple[Postgres, Postgres]) -> None:
     primary, standby = pair
-    with primary.connect() as connection:
+    with primary.connect() as connection, primary.connect() as other:
         connection.execute("CREATE TABLE waits (n int)")
         standby.kill()
-        connection.execute("SET statement_timeout = '1s'")
-        # It stands on the primary's disk and is not acknowledged: the caller is told so.
-        connection.execute("INSERT INTO waits VALUES (1)")
-        assert any("synchronous" in text or "standby" in text for text in _notices(primary))
+        writer = threading.Thread(target=connection.execute, args=("INSERT INTO waits VALUES (1)",))
+        writer.start()
+        until(lambda: _waits(other), 30)
+        standby.start()
+        writer.join(60)
+        assert not writer.is_alive()
+        standby.kill()
+        primary.require([])
+        connection.execute("INSERT INTO waits VALUES (2)")
 
 
-def _notices(server: Postgres) -> list[str]:
-    return server.log.read_text(encoding="utf-8", errors="replace").splitlines()
+def _waits(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
+    return connection.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'").fetchone() is not None
+
+
+def test_postgresql_takes_no_stranger(pair: tuple[Postgres, Postgres], pki: Pki) -> None:
+    primary, standby = pair
+    install_store(pair, pki)
+    own = pki.postgres.issue("pdp")
+    with psycopg.connect(postgres_url(pair, pki)) as connection:
+        assert connection.execute("SELECT current_user").fetchone() == ("pdp",)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("DROP SCHEMA jingxi CASCADE")
+    stranger = pki.callers.issue("pdp")
+    refused = {
+        "a certificate of another authority": url([primary], "jingxi", "pdp", Files(own.ca, stranger.certificate, stranger.key)),
+        "no certificate": f"postgresql://pdp@{primary.place.host}:{primary.port}/jingxi?sslmode=require&sslcert=/none",
+        "no TLS": f"postgresql://pdp@{primary.place.host}:{primary.port}/jingxi?sslmode=disable",
+        "another's certificate": url([primary], "postgres", OWNER, own),
+        "another's certificate, at the standby": url([standby], "postgres", OWNER, own),
+    }  # fmt: skip
+    for what, where in refused.items():
+        with pytest.raises(psycopg.OperationalError) as told:
+            psycopg.connect(where)
+        assert "certificate" in str(told.value) or "no encryption" in str(told.value), what
+    # And nobody takes another server for this one.
+    with pytest.raises(psycopg.OperationalError, match="certificate verify failed"):
+        psycopg.connect(url([primary], "jingxi", "pdp", Files(pki.callers.ca, own.certificate, own.key)))
+
+
+def test_a_port_in_use_is_told_before_anything_starts(ground: Path, pki: Pki) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        member = EtcdMember("taken", ground / "taken", pki.etcd, (port, whole.free_ports()))
+        with pytest.raises(
+            ClusterError, match=rf"etcd `taken` cannot listen on `127.0.0.1:{port}`: .* `--fresh --base-port"
+        ):
+            member.start()
+    assert member.pid is None
+    check_free("127.0.0.1", [port], "anybody")
+
+
+def test_a_missing_program_names_its_package() -> None:
+    with pytest.raises(ClusterError, match="`no-such-program` is missing; on Debian: apt-get install its-package"):
+        find_program("no-such-program", "its-package")
+
+
+class Sleeper(Part):
+    """A program with a child, both of which ignore to be asked."""
+
+    kind = "sleeper"
+
+    def command(self) -> list[str]:
+        return ["sh", "-c", "trap '' TERM; setsid sh -c 'echo $$ > child; exec sleep 600'; true"]
+
+    def is_ready(self) -> bool:
+        return (self.folder / "child").exists() and bool((self.folder / "child").read_text())
+
+
+def test_a_kill_takes_children_of_other_sessions_along(tmp_path: Path) -> None:
+    part = Sleeper("s", tmp_path / "s", Place())
+    part.start()
+    part.wait_until_ready()
+    child = int((part.folder / "child").read_text())
+    # Another command finds it, too, and only by the moment at which it began.
+    found = Sleeper("s", tmp_path / "s", Place())
+    assert found.pid == part.pid
+    assert found.pid is not None
+    (part.folder / "pid").write_text(f'{{"pid": {found.pid}, "begun": 1}}')
+    assert found.pid is None
+    (part.folder / "pid").unlink()
+    assert part.pid is None
+    part._note(part._process.pid)  # type: ignore[union-attr]
+    with pytest.raises(ClusterError, match="does not stop within"):
+        part.stop(0.2)
+    part.kill()
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    assert part.pid is None
+
+
+def test_a_part_that_ends_says_why(tmp_path: Path) -> None:
+    class Failing(Sleeper):
+        def command(self) -> list[str]:
+            return ["sh", "-c", "echo there is no disk >&2; exit 3"]
+
+    part = Failing("s", tmp_path / "s", Place())
+    part.start()
+    with pytest.raises(ClusterError, match="there is no disk"):
+        part.wait_until_ready()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who alone runs parts as somebody else")
+def test_a_folder_that_the_user_cannot_come_to_is_told(tmp_path: Path) -> None:
+    account = Account.unprivileged()
+    assert account is not None
+    (tmp_path / "closed" / "pg").mkdir(parents=True)
+    (tmp_path / "closed").chmod(0o700)
+    with pytest.raises(ClusterError, match=rf"the user `{account.name}` cannot come through"):
+        account.own(tmp_path / "closed" / "pg")
+
+
+def test_a_paused_part_can_be_stopped(tmp_path: Path) -> None:
+    class Quiet(Sleeper):
+        def command(self) -> list[str]:
+            return ["sh", "-c", "echo $$ > child; exec sleep 600"]
+
+    part = Quiet("s", tmp_path / "s", Place())
+    part.start()
+    part.wait_until_ready()
+    part.pause()
+    assert part.pid is not None
+    part.stop()
+    assert part.pid is None

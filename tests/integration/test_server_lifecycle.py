@@ -296,7 +296,7 @@ def test_an_unforeseen_failure_of_a_load_keeps_the_last_version(
 
     policy = policy_folder / "policy.yaml"
     with monkeypatch.context() as patch:
-        patch.setattr(folder, "check_folder", fail)
+        patch.setattr(folder, "read_policies", fail)
         policy.write_text(policy.read_text().replace("subject.level >= 3", "subject.level >= 4"))
         assert isinstance(server.next_load().error, RecursionError)
     assert is_shown(ask(Stub(connect(server))), "mobile")

@@ -87,6 +87,8 @@ def masks(before: types_pb2.Mask, after: types_pb2.Mask) -> tuple[Text, Text]:
 
 def obligations(items: Sequence[types_pb2.Obligation]) -> Text:
     """Return what the caller must do besides."""
+    if not items:
+        return NOTHING
     pairs: list[tuple[str, Mapping[str, str]]] = [(o.type, dict(sorted(o.parameters.items()))) for o in items]
     return Text(zh=duties(pairs, chinese=True), en=duties(pairs, chinese=False))
 

@@ -19,6 +19,7 @@ from pdp.v1 import control_pb2
 MAX_UNPACKED: Final = 128 * 1024 * 1024
 """Bytes of an archive once it is unpacked, with what is no policy file."""
 _MAX_MEMBERS = 4 * MAX_FILES
+_CHUNK = 1024 * 1024
 _GZIP = b"\x1f\x8b"
 
 
@@ -34,7 +35,11 @@ def read_tar(archive: Path) -> control_pb2.Sources:
             stream = cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if packed else raw
             bounded = _Bounded(stream, archive)
             with tarfile.open(fileobj=bounded, mode="r|", encoding="utf-8", errors="surrogateescape") as members:
-                return of(_files(members, archive))
+                files = _files(members, archive)
+            # Only at its very end does a packed stream tell whether it is whole.
+            while bounded.read(_CHUNK):
+                pass
+            return of(files)
     except OSError as error:
         if isinstance(error, gzip.BadGzipFile):
             raise SourcesError(f"`{archive}` is damaged: {error}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pdp.control.sources.text import normal, of
 from pdp.errors import PolicyError, SourcesError
@@ -41,13 +41,13 @@ def write_folder(sources: control_pb2.Sources, folder: Path, *, replace: bool = 
             raise SourcesError(f"`{folder}` is not empty; name another, or say that it may be replaced")
         # What is in the way of a folder must be gone first, and nothing else: a crash then loses no file of the text.
         gone = [name for name in _present(root) if name not in files]
-        for name in gone:
-            if any(path.startswith(f"{name}/") for path in files):
-                (root / name).unlink()
+        folders = {parent.as_posix() for path in files for parent in PurePosixPath(path).parents}
+        for name in folders.intersection(gone):
+            (root / name).unlink()
         for path, text in files.items():
             _write(root, path, text)
-        for name in gone:
-            (root / name).unlink(missing_ok=True)
+        for name in sorted(set(gone) - folders):
+            (root / name).unlink()
             _remove_empty(root, (root / name).parent)
     except OSError as error:
         place = error.filename or folder

@@ -1,4 +1,4 @@
-"""Checks backups as a restore would read them: every byte, every record against its chain and its signed checkpoints."""
+"""Checks backups as a restore would read them: each byte, each record against its chain and the signed checkpoints."""
 
 from __future__ import annotations
 

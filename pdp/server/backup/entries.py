@@ -6,7 +6,7 @@ An entry is a byte that tells its kind, 4 bytes length (big-endian), and so many
 |---|---|
 | 0, things | F files of the node, K keys of the control store, B bundles, C checkpoints |
 | 1, records | R records of a stream that follow each other |
-| 2, index | JSON: how far each stream and each node's checkpoints go, every key of the control store with its hash, holds |
+| 2, index | JSON: how far streams and checkpoints go, every key of the control store with its hash, holds |
 
 The index stands for the whole store, the other sections for what the backups before it in the chain have not.
 """

@@ -101,4 +101,4 @@ def restore(folder: Path, file: NodeFile) -> Path:
 
 def is_empty(folder: Path) -> bool:
     """Whether a folder can take a restore: it is not there, or nothing is in it."""
-    return not folder.exists() or (folder.is_dir() and not any(os.scandir(folder)))
+    return not folder.exists() or (folder.is_dir() and not os.listdir(folder))  # noqa: PTH208 - closed at once

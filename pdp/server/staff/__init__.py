@@ -9,18 +9,21 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pdp.server.address import Address
 from pdp.server.staff import policies, snapshots
 from pdp.server.staff.calls import Calls
-from pdp.server.staff.control_host import ControlHost
 from pdp.server.staff.server import Service, StaffServer
 from pdp.server.tls import TlsFiles
 from pdp.snapshot.query import Asking, Tokens
 from pdp.snapshot.store.base import Reader
 from pdp.v1 import policy_service_pb2_grpc, snapshot_pb2, snapshot_service_pb2_grpc
 
-__all__ = ["ControlHost", "SnapshotHost", "StaffServer", "make_staff_server"]
+if TYPE_CHECKING:
+    from pdp.server.staff.control_host import ControlHost
+
+__all__ = ["SnapshotHost", "StaffServer", "make_staff_server"]
 
 
 @dataclass(frozen=True, slots=True)

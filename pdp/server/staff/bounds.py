@@ -14,7 +14,7 @@ MAX_PLAIN: Final = 256 * 1024
 """Bytes of any other request."""
 
 
-class Bounds(grpc.ServerInterceptor[Any, Any]):
+class Bounds(grpc.ServerInterceptor):  # type: ignore[type-arg]
     """Refuses larger requests; `large` names the methods that have no bound of their own here, as `/service/Method`."""
 
     def __init__(self, large: Collection[str]) -> None:

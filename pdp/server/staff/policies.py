@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 import grpc
 
@@ -16,11 +16,13 @@ from pdp.control.revisions import Who
 from pdp.errors import NotFoundError, PdpError, RequestError, SourcesError, SpoolError, Violation, WrongStateError
 from pdp.server.judge import PolicyJudge
 from pdp.server.staff.calls import Calls
-from pdp.server.staff.control_host import ControlHost
 from pdp.server.staff.texts import check_number, problems, resolve
 from pdp.snapshot.query import Tokens
 from pdp.snapshot.store.base import Reader
 from pdp.v1 import control_pb2, policy_service_pb2, policy_service_pb2_grpc, snapshot_pb2
+
+if TYPE_CHECKING:
+    from pdp.server.staff.control_host import ControlHost
 
 SERVICE: str = policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"].full_name
 LARGE: Final = ("CheckPolicies", "SaveDraft", "ComparePolicies", "AnalyseImpact")
@@ -45,10 +47,10 @@ class Impact(Protocol):
         """Yield progress and the result; `text` returns a text that is named, `ended` is set when nobody waits."""
 
 
-class Done(NamedTuple):
+class Done(NamedTuple, Generic[T]):
     """The answer of a change, and what the record of it tells besides who, why and of what."""
 
-    answer: Any
+    answer: T
     details: Mapping[str, str]
 
 
@@ -174,7 +176,7 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
     def SaveDraft(
         self, request: policy_service_pb2.SaveDraftRequest, context: grpc.ServicerContext
     ) -> policy_service_pb2.SaveDraftResponse:
-        async def change(who: Who) -> Done:
+        async def change(who: Who) -> Done[policy_service_pb2.SaveDraftResponse]:
             base = check_number(request.base, "base")
             draft = await self._revisions.save_draft(request.name, request.version, request.sources, who, base=base)
             return Done(policy_service_pb2.SaveDraftResponse(draft=draft), {"hash": draft.sources})
@@ -184,7 +186,7 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
     def DeleteDraft(
         self, request: policy_service_pb2.DeleteDraftRequest, context: grpc.ServicerContext
     ) -> policy_service_pb2.DeleteDraftResponse:
-        async def change(who: Who) -> Done:
+        async def change(who: Who) -> Done[policy_service_pb2.DeleteDraftResponse]:
             draft = await self._revisions.delete_draft(request.name, request.version, who)
             return Done(policy_service_pb2.DeleteDraftResponse(), {"hash": draft.sources})
 
@@ -194,7 +196,7 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
     def SubmitDraft(
         self, request: policy_service_pb2.SubmitDraftRequest, context: grpc.ServicerContext
     ) -> policy_service_pb2.SubmitDraftResponse:
-        async def change(who: Who) -> Done:
+        async def change(who: Who) -> Done[policy_service_pb2.SubmitDraftResponse]:
             draft, changes = await self._revisions.submit_draft(request.name, request.version, who)
             answer = policy_service_pb2.SubmitDraftResponse(draft=draft, changes=changes)
             return Done(answer, {"hash": draft.sources})
@@ -204,7 +206,7 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
     def ReturnDraft(
         self, request: policy_service_pb2.ReturnDraftRequest, context: grpc.ServicerContext
     ) -> policy_service_pb2.ReturnDraftResponse:
-        async def change(who: Who) -> Done:
+        async def change(who: Who) -> Done[policy_service_pb2.ReturnDraftResponse]:
             draft = await self._revisions.return_draft(request.name, request.version, who)
             return Done(policy_service_pb2.ReturnDraftResponse(draft=draft), {"hash": draft.sources})
 
@@ -213,7 +215,7 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
     def PublishDraft(
         self, request: policy_service_pb2.PublishDraftRequest, context: grpc.ServicerContext
     ) -> policy_service_pb2.PublishDraftResponse:
-        async def change(who: Who) -> Done:
+        async def change(who: Who) -> Done[policy_service_pb2.PublishDraftResponse]:
             self._check_not_following("publish")
             canary = request.canary if request.HasField("canary") else None
             made = await self._revisions.publish_draft(request.name, request.version, who, canary)
@@ -228,7 +230,7 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
     def RollBack(
         self, request: policy_service_pb2.RollBackRequest, context: grpc.ServicerContext
     ) -> policy_service_pb2.RollBackResponse:
-        async def change(who: Who) -> Done:
+        async def change(who: Who) -> Done[policy_service_pb2.RollBackResponse]:
             self._check_not_following("roll back")
             revision = await self._revisions.roll_back(check_number(request.revision, "revision"), who)
             about = _about(revision) | {"rollback_of": str(revision.rollback_of)}
@@ -240,7 +242,7 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
     def PromoteRollout(
         self, request: policy_service_pb2.PromoteRolloutRequest, context: grpc.ServicerContext
     ) -> policy_service_pb2.PromoteRolloutResponse:
-        async def change(who: Who) -> Done:
+        async def change(who: Who) -> Done[policy_service_pb2.PromoteRolloutResponse]:
             rollout = await self._revisions.promote(request.revision, who)
             return Done(policy_service_pb2.PromoteRolloutResponse(rollout=rollout), {"hash": rollout.bundle_hash})
 
@@ -250,7 +252,7 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
     def StopRollout(
         self, request: policy_service_pb2.StopRolloutRequest, context: grpc.ServicerContext
     ) -> policy_service_pb2.StopRolloutResponse:
-        async def change(who: Who) -> Done:
+        async def change(who: Who) -> Done[policy_service_pb2.StopRolloutResponse]:
             rollout = await self._revisions.stop(request.revision, who)
             return Done(policy_service_pb2.StopRolloutResponse(rollout=rollout), {"hash": rollout.bundle_hash})
 
@@ -260,8 +262,8 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
     def _check_not_following(self, action: str) -> None:
         if self._host.follows:
             raise WrongStateError(
-                f"this server follows the folder `{self._host.follows}`, so nobody can {action} here; change the folder, "
-                "or start the server without `--policies`"
+                f"this server follows the folder `{self._host.follows}`, so nobody can {action} here; change the "
+                "folder, or start the server without `--policies`"
             )
 
     def _ask(self, context: grpc.ServicerContext, method: str, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -275,13 +277,13 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
         kind: str,
         reason: str,
         about: Mapping[str, str],
-        change: Callable[[Who], Coroutine[Any, Any, Done]],
-    ) -> Any:
-        """Return the answer of a change, which is recorded. It goes on when the caller goes away: half of it is none."""
+        change: Callable[[Who], Coroutine[Any, Any, Done[T]]],
+    ) -> T:
+        """Return the answer of a change, which is recorded. It goes on when the caller goes away."""
         actor = self._calls.actor(context)
         details = dict(about) | ({"reason": reason} if reason else {})
 
-        def act() -> Any:
+        def act() -> T:
             try:
                 done = self._host.run(change(Who(actor, reason)))
             except (RequestError, SourcesError):
@@ -290,7 +292,7 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
                 code = error.code if isinstance(error, PdpError) else PdpError.code
                 self._record(context, actor, kind, details | {"error": code}, success=False)
                 raise
-            self._record(context, actor, kind, details | done.details, success=True)
+            self._record(context, actor, kind, {**details, **done.details}, success=True)
             return done.answer
 
         return self._calls.answer(context, method, None, act)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Final, NamedTuple
 
 from pdp.engine.assemble import Schema, assemble, assemble_rule
@@ -184,10 +183,9 @@ class Candidate:
             if places is _REFUTED:
                 continue
             view = view or RequestView(self._schema, parties)
+            prints = self._prints.conditions(rule)
             doubt = Doubt(view.get, rule, unknown, known.intervals, self._names)
-            outcomes = doubt.outcomes(
-                places, lambda place, rule=rule: evidence.holds(self._prints.conditions(rule)[place])
-            )
+            outcomes = doubt.outcomes(places, prints, evidence)
             if len(outcomes) > 1:
                 outcomes = evidence.narrow(self._prints.rule(rule), outcomes)
             speaks = {outcome if rule.unmasks or outcome is not None else True for outcome in outcomes}

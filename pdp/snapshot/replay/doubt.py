@@ -6,12 +6,13 @@ would give. It may be too large, as for `a < 5 || a >= 5`, never too small.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pdp.engine.exact import Evaluator
 from pdp.engine.rules import CompiledRule
 from pdp.lang.expr import And, Call, Conditional, Expr, Or, VariableRef, attributes_of
+from pdp.snapshot.replay.evidence import Evidence, Print
 from pdp.snapshot.replay.known import Interval
 from pdp.snapshot.replay.uses import comparison
 
@@ -57,17 +58,17 @@ class Doubt:
         self._variables = rule.variables
         self._evaluator = Evaluator(attribute, rule.variables)
 
-    def outcomes(self, places: Iterable[int] | None, held: Callable[[int], bool]) -> Outcomes:
+    def outcomes(self, places: Iterable[int] | None, prints: Sequence[Print], evidence: Evidence) -> Outcomes:
         """Return the outcomes that the rule may have.
 
-        The conditions that are not at these `places` (None: all are) are known to hold, and those of which `held` says
-        so.
+        The conditions that are not at these `places` (None: all are) are known to hold, and those of which the evidence
+        says so by their `prints`.
         """
         clauses = []
         conditions = self._rule.conditions
         for place in range(len(conditions)) if places is None else places:
             found = self._clause(conditions[place].expr)
-            if len(found) > 1 and held(place):
+            if len(found) > 1 and evidence.holds(prints[place]):
                 found = _TRUE
             elif found == _FALSE:
                 return found

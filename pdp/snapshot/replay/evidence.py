@@ -6,7 +6,7 @@ applied, did not apply. Where the candidate has the same rule, or the same condi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -86,83 +86,91 @@ def _shape(expr: Expr, variables: Mapping[str, Expr]) -> Hashable:
     return type(expr).__name__, str(expr.type), more, parts
 
 
-_Told = tuple[frozenset[Print], Mapping[Print, _Outcomes]]
-
-
 class Evidence:
-    """What the verdicts of a record tell, by print: drawn when it is first asked for, which most never are."""
-
-    def __init__(self, draw: Callable[[], _Told] = lambda: (frozenset(), {})) -> None:
-        self._draw = draw
-
-    @cached_property
-    def _told(self) -> _Told:
-        return self._draw()
+    """What the verdicts of a record tell, by print. This one tells nothing."""
 
     def holds(self, condition: Print) -> bool:
         """Whether a condition is known to have held."""
-        return condition in self._told[0]
+        del condition
+        return False
 
     def narrow(self, rule: Print, outcomes: _Outcomes) -> _Outcomes:
         """Return those of the possible outcomes of a rule that the verdicts allow."""
-        allowed = self._told[1].get(rule)
-        # A record that contradicts itself tells nothing.
-        return outcomes if allowed is None else (outcomes & allowed or outcomes)
+        del rule
+        return outcomes
 
 
 NO_EVIDENCE: Final = Evidence()
 
 
 class Witness:
-    """Draws the evidence out of the verdicts of records by one bundle. Raises BundleError."""
+    """Knows the rules of one bundle that decided. Raises BundleError."""
 
     def __init__(self, bundle: bundle_pb2.Bundle) -> None:
-        self._rules = read_rules(bundle)
-        self._by_name = {rule.name: rule for rule in self._rules}
-        self._by_field: dict[str, list[CompiledRule]] = {}
-        for rule in self._rules:
-            for field in rule.fields:
-                self._by_field.setdefault(field, []).append(rule)
-        self._outcomes = Outcomes(bundle, self._rules)
-        self._prints = Prints(bundle)
-        self._beats: dict[tuple[str, str, int], bool] = {}
+        self.rules = {rule.name: rule for rule in read_rules(bundle)}
+        self.prints = Prints(bundle)
+        self._outcomes = Outcomes(bundle, [*self.rules.values()])
+        self._wins: dict[tuple[str, str, int], bool] = {}
 
-    def evidence(self, verdicts: Iterable[snapshot_pb2.RecordedVerdict]) -> Evidence:
-        """Return what the verdicts of a request without grants tell."""
-        return Evidence(lambda: self._draw(verdicts))
+    @cached_property
+    def by_print(self) -> Mapping[Print, Sequence[CompiledRule]]:
+        """The rules with the same conditions."""
+        found: dict[Print, list[CompiledRule]] = {}
+        for rule in self.rules.values():
+            found.setdefault(self.prints.rule(rule), []).append(rule)
+        return found
 
-    def _draw(self, verdicts: Iterable[snapshot_pb2.RecordedVerdict]) -> _Told:
-        held: set[Print] = set()
-        rules: dict[Print, _Outcomes] = {}
-        silent: dict[int, CompiledRule] = {}
-        for verdict in verdicts:
-            winner = self._by_name.get(verdict.rule)
-            if winner is None and verdict.rule:
-                continue  # not a verdict of this bundle
-            if winner is not None:
-                rules[self._prints.rule(winner)] = _UNDECIDED if verdict.undecided else _HELD
-                if not verdict.undecided:
-                    held.update(self._prints.conditions(winner))
-            for field in verdict.fields:
-                for rule in self._by_field.get(field, ()):
-                    if rule.index not in silent and self._wins(field, winner, rule):
-                        silent[rule.index] = rule
-        for rule in silent.values():
-            # An undecided rule does not unmask, but it masks.
-            allowed: _Outcomes = frozenset({False, None}) if rule.unmasks else frozenset({False})
-            known = rules.get(self._prints.rule(rule))
-            rules[self._prints.rule(rule)] = allowed if known is None else known & allowed or known
-        return frozenset(held), rules
-
-    def _wins(self, field: str, winner: CompiledRule | None, rule: CompiledRule) -> bool:
+    def wins(self, field: str, winner: CompiledRule | None, rule: CompiledRule) -> bool:
         """Return whether a rule would have decided a field that another one (None: the default) did."""
-        if rule is winner:
+        if rule is winner or field not in rule.fields:
             return False
         place = (field, "" if winner is None else winner.name, rule.index)
-        known = self._beats.get(place)
+        known = self._wins.get(place)
         if known is None:
             spoken = [rule] if winner is None else sorted((winner, rule), key=lambda found: found.index)
             hits = [Hit(found) for found in spoken]
             decided = self._outcomes.respond((field,), hits, decision_service_pb2.DecideResponse())[0]
-            known = self._beats[place] = decided is not None and decided.rule is rule
+            known = self._wins[place] = decided is not None and decided.rule is rule
         return known
+
+
+class Testimony(Evidence):
+    """What the verdicts of requests without grants tell; worked out for what is asked, which mostly is nothing."""
+
+    def __init__(self, witness: Witness, verdicts: Sequence[snapshot_pb2.RecordedVerdict]) -> None:
+        self._witness = witness
+        self._verdicts = verdicts
+        self._rules: dict[Print, _Outcomes | None] = {}
+
+    @cached_property
+    def _held(self) -> frozenset[Print]:
+        names = {verdict.rule for verdict in self._verdicts if not verdict.undecided}
+        rules = (self._witness.rules[name] for name in names if name in self._witness.rules)
+        return frozenset(part for rule in rules for part in self._witness.prints.conditions(rule))
+
+    def holds(self, condition: Print) -> bool:
+        """See `Evidence`."""
+        return condition in self._held
+
+    def narrow(self, rule: Print, outcomes: _Outcomes) -> _Outcomes:
+        """See `Evidence`."""
+        if rule not in self._rules:
+            self._rules[rule] = self._allowed(rule)
+        allowed = self._rules[rule]
+        # A record that contradicts itself tells nothing.
+        return outcomes if allowed is None else (outcomes & allowed or outcomes)
+
+    def _allowed(self, asked: Print) -> _Outcomes | None:
+        allowed: _Outcomes | None = None
+        for rule in self._witness.by_print.get(asked, ()):
+            for verdict in self._verdicts:
+                if verdict.rule == rule.name:
+                    return _UNDECIDED if verdict.undecided else _HELD
+                winner = self._witness.rules.get(verdict.rule)
+                if winner is None and verdict.rule:
+                    continue  # not a verdict of this bundle
+                if any(self._witness.wins(field, winner, rule) for field in verdict.fields):
+                    # An undecided rule does not unmask, but it masks.
+                    silent: _Outcomes = frozenset({False, None}) if rule.unmasks else frozenset({False})
+                    allowed = silent if allowed is None else allowed & silent
+        return allowed

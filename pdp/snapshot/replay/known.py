@@ -154,4 +154,5 @@ def _number(value: types_pb2.Value) -> Any:
 def _place(request: decision_service_pb2.DecideRequest, name: str) -> types_pb2.Value:
     root, _, key = name.partition(".")
     values = request.context if root == "context" else getattr(request, root).attributes
-    return values[key]  # type: ignore[no-any-return]
+    place: types_pb2.Value = values[key]
+    return place

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from pdp.engine.grants import GrantFacts
 from pdp.engine.wire import length_delimited
 from pdp.snapshot.replay.candidate import After, Candidate, Held, Sifted
+from pdp.snapshot.replay.evidence import Testimony
 from pdp.snapshot.replay.origin import Mask, Origin
 from pdp.snapshot.replay.wire import GRANTS, VERDICTS
 from pdp.v1 import policy_service_pb2, snapshot_pb2, types_pb2
@@ -81,7 +82,7 @@ class Verdicts:
         self.before: dict[str, Before] = {}
         self._shown_under: dict[str, set[str]] = {}
         said = _read(VERDICTS, verdicts).verdicts
-        self.evidence = origin.witness.evidence(said)
+        self.evidence = Testimony(origin.witness, said)
         for verdict in said:
             shown = verdict.effect == types_pb2.EFFECT_UNMASK
             for name in verdict.fields:

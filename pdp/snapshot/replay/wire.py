@@ -50,12 +50,12 @@ def _message() -> Any:
     )
     # A pool of its own: what is declared here is nobody else's.
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)  # type: ignore[no-untyped-call]
+    pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("replay.RecordPart"))
 
 
 RecordPart: Final = _message()
-"""A Record with a `snapshot` that has `policy_hash`, `time_nanos`, `resource_key` and, each a list of bytes, the rest."""
+"""A Record with a `snapshot` that has `policy_hash`, `time_nanos` and `resource_key`; all else is a list of bytes."""
 
 
 def name_of(entry: bytes) -> str:
