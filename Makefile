@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_ARGS ?=
+CLUSTER_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-faults test-cluster lint format bench bench-service bench-snapshots proto docs lock clean setup
+.PHONY: help demo cluster cluster-down test test-slow test-faults test-cluster lint format bench bench-service bench-snapshots proto docs lock clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +27,13 @@ $(READY): requirements/dev.txt pyproject.toml clients/python/pyproject.toml
 
 demo: $(READY) ## start the service on the sample bank and show tellers' messages before and after masking
 	@$(BIN)/python clients/python/examples/demo.py
+
+cluster: DEBIAN := etcd:etcd-server pg_lsclusters:postgresql setpriv:util-linux
+cluster: $(READY) debian ## start a whole cluster here: etcd, PostgreSQL, three nodes (CLUSTER_ARGS="--fresh --detach --base-port 17000")
+	@$(BIN)/python -m deploy.cluster $(CLUSTER_ARGS) up
+
+cluster-down: $(READY) ## stop it; its data stay
+	@$(BIN)/python -m deploy.cluster $(CLUSTER_ARGS) down
 
 # What some tests talk to: Debian packages, installed where root allows; without them those tests skip and say why.
 DEBIAN := haproxy:haproxy h2load:nghttp2-client openssl:openssl pg_lsclusters:postgresql strace:strace \

@@ -17,7 +17,7 @@ from deploy.cluster.etcd import EtcdMember, store_url
 from deploy.cluster.node import CALLER, Commons, PdpNode, pdp
 from deploy.cluster.pki import Files, Pki
 from deploy.cluster.postgres import Postgres
-from deploy.cluster.processes import Part, find_program, write_json
+from deploy.cluster.processes import PATIENCE, Part, find_program, write_json
 from deploy.cluster.snapshots import install_store, postgres_url
 
 PORTS: Final = 14
@@ -127,7 +127,7 @@ class Cluster:
             node.start()
         for node in self.nodes:
             node.wait_until_up()
-        if not self._published():
+        if not self._is_published():
             self.publish(policies, "first-policies", "the sample bank")
         for node in self.nodes:
             node.wait_until_ready()
@@ -188,12 +188,12 @@ class Cluster:
     def publish(self, policies: Path, draft: str, reason: str) -> None:
         """Publish a folder by way of a draft and wait until every node decides by it. Raises ClusterError."""
         node = self.nodes[0]
-        for step in (("draft", "save", draft, str(policies)), ("draft", "submit", draft), ("publish", draft, "--wait")):
-            node.pdp("policy", *step, "--reason", reason)
+        node.pdp("policy", "draft", draft, "--from", str(policies), "--reason", reason)
+        node.pdp("policy", "submit", draft)
+        node.pdp("policy", "publish", draft, "--reason", reason, "--wait", f"{PATIENCE:g}")
 
-    def _published(self) -> bool:
-        listed = json.loads(self.nodes[0].pdp("node", "list", "--json"))
-        return bool(listed.get("head"))
+    def _is_published(self) -> bool:
+        return bool(self.nodes[0].pdp("policy", "history", "--limit", "1", "--json"))
 
     def _start_postgres(self, say: Say) -> None:
         first, second = self.postgres

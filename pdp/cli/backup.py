@@ -65,7 +65,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 _KEY = click.option("--key", "key_file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
                     envvar="PDP_BACKUP_KEY", help="The backup key.  [env: PDP_BACKUP_KEY]")  # fmt: skip
 _KEYS = click.option("--keys", type=click.Path(exists=True, path_type=Path), metavar="PATH",
-                     help="The public keys of all nodes: a folder or file.  [default: those in the backup]")  # fmt: skip
+                     help="All nodes' public keys, a folder or file.  [default: as in the backup]")  # fmt: skip
 
 
 @click.group("backup", epilog=BACKUP_EPILOG, invoke_without_command=True)
@@ -80,6 +80,8 @@ _KEYS = click.option("--keys", type=click.Path(exists=True, path_type=Path), met
 @click.option("--incremental", "kind", flag_value=INCREMENTAL, help="Copy what is new, or fail.")
 @click.option("--keep", type=click.IntRange(1, 10_000), metavar="N",
               help="Keep the last N full backups with what follows them, once the newest is verified.")  # fmt: skip
+@click.option("--keys", "public", type=click.Path(exists=True, path_type=Path), metavar="PATH",
+              help="The public keys of all nodes of a cluster, to be copied too: a folder or file.")  # fmt: skip
 @click.option("--wait", default=30.0, show_default=True, type=click.FloatRange(0, 3600), metavar="SECONDS",
               help="How long to wait for records on their way to the store.")  # fmt: skip
 @click.option("--node-only", is_flag=True, help="Copy this node's keys and configuration, and not the stores.")
@@ -88,7 +90,8 @@ _KEYS = click.option("--keys", type=click.Path(exists=True, path_type=Path), met
 @click.pass_context
 def backup(
     context: click.Context, *, config: Path | None, data: Path | None, to: Path | None, key_file: Path | None,
-    kind: str | None, keep: int | None, wait: float, node_only: bool, with_tls: bool, as_json: bool,
+    kind: str | None, keep: int | None, public: Path | None, wait: float, node_only: bool, with_tls: bool,
+    as_json: bool,
 ) -> ExitCode | None:  # fmt: skip
     """Copy all that a service keeps into an encrypted file, while it runs: records, the control store, keys, settings.
 
@@ -102,7 +105,7 @@ def backup(
     settings = _settings(config, data)
     if not settings.data_folder.is_dir():
         raise CommandError(f"there is no data folder `{settings.data_folder}`; name it by `--data` or `--config`")
-    source = make.Source(settings, config, _control(settings), tls=with_tls, node_only=node_only)
+    source = make.Source(settings, config, _control(settings), public=public, tls=with_tls, node_only=node_only)
     _check_store(settings, node_only=node_only)
     removed: list[Backup] = []
     with shelf.locked(to), _shown() as progress:

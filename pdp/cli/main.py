@@ -39,6 +39,8 @@ COMMANDS: dict[str, Entry] = {
     "test": Entry("Write policies", "pdp.cli.test:test", "Run the scenarios of a policy set and show what they cover."),
     "explain": Entry("Write policies", "pdp.cli.explain:explain", "Tell rules, or one decision, in words."),
     "compile": Entry("Write policies", "pdp.cli.compile:compile_", "Make a bundle of a policy set."),
+    "policy": Entry("Publish", "pdp.cli.policy:policy", "Lead policies from draft to revision."),
+    "node": Entry("Publish", "pdp.cli.node:node", "See which node decides by what."),
     "decide": Entry("Decide", "pdp.cli.decide:decide", "Decide requests from a file, without a server."),
     "serve": Entry("Decide", "pdp.cli.serve:serve", "Decide over gRPC and follow changes of the policies."),
     "status": Entry("Operate", "pdp.cli.status:status", "Show how a running service is doing."),

@@ -86,12 +86,10 @@ def load_settings(config: Path | None, flags: Mapping[str, Any]) -> Loaded:
 
 
 def require(loaded: Loaded) -> Settings:
-    """Return the settings. Writes what is wrong to stderr and raises CommandError, or UsageError without policies."""
+    """Return the settings. Writes what is wrong to stderr and raises CommandError."""
     errors = loaded.errors
     if not errors and loaded.settings is not None:
         return loaded.settings
-    if [item.code for item in errors] == ["missing-key"]:
-        raise click.UsageError("Missing option '--policies', or `policies` in the file of '--config'.")
     if len(errors) == 1 and errors[0].span.file not in loaded.sources:
         hint = f"; {errors[0].hint}" if errors[0].hint else ""
         where = f"{errors[0].span.file}: " if errors[0].code != "conflict" else ""

@@ -142,6 +142,8 @@ def _print(told: dict[str, Any], rates: dict[str, Any]) -> None:
     for what in FOLLOWED:
         if told.get(f"{what}_error"):
             facts.add_row(what, f"REFUSED {_refusal(told[f'{what}_error'])}; what was in force before goes on")
+    if (node := told.get("control")) is not None:
+        facts.add_row("node", _node(node))
     if (kept := told.get("snapshots")) is not None:
         facts.add_row("records", _records(kept))
         facts.add_row("evidence", _checkpoint(kept["shipper"]))
@@ -171,6 +173,21 @@ def _print(told: dict[str, Any], rates: dict[str, Any]) -> None:
         )  # fmt: skip
     out.print()
     out.print(calls if calls.row_count else "no calls yet")
+
+
+def _node(node: dict[str, Any]) -> str:
+    """Return how the node stands to the control store."""
+    words = [f"revision {node['head']} in force" if node["head"] else "nothing in force yet"]
+    if node["candidate"]:
+        words.append(f"deciding first by {node['wanted']}")
+    if node["refused"] or "refused_code" in node:
+        words.append(f"REFUSES {node['refused']} ({node['refused_code']}): {node['refused_error']}")
+    elif node["applied"] != node["wanted"]:
+        words.append(f"BEHIND at {node['applied']}")
+    if node["store_error"] or node["stale"]:
+        away = f"STORE AWAY for {_duration(node['store_age_seconds'])}"
+        words.append(f"{away}: {node['store_error']}" if node["store_error"] else away)
+    return ", ".join(words)
 
 
 def _records(kept: dict[str, Any]) -> str:

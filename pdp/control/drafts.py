@@ -164,6 +164,6 @@ class Drafts(Desk):
         if found is not None and found.modified != version:
             return conflict(found.draft, version)
         await self._tell_publication(name, version)
-        if found is None:
+        if found is None and version:
             return ConflictError(f"the draft `{name}` is gone: somebody deleted it at this moment")
         return ConflictError(f"what the draft `{name}` needs was removed from the store at this moment; try again")

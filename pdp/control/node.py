@@ -306,9 +306,7 @@ class NodeAgent:
             return
         with contextlib.suppress(ConflictError, WrongStateError, NotFoundError):  # somebody else was first
             await self._stop_rollout(rollout.revision, why)
-            self._note(
-                "rollout.stopped", why, {"revision": str(rollout.revision), "reason": why[:500]}, success=False
-            )
+            self._note("rollout.stopped", why, {"revision": str(rollout.revision), "reason": why[:500]}, success=False)
         self._stopped_rollout = rollout.revision
         self._hint.set()
 

@@ -215,6 +215,7 @@ def status_of(history: History, facts: Facts) -> dict[str, Any]:
             for (effect, level), count in sorted(totals.verdicts.items())
         ],
         "undecided": dict(sorted(totals.undecided.items())),
+        "control": facts.get("control"),
         "snapshots": None if shipper is None else _snapshots(shipper, totals, now),
     }
 

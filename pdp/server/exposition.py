@@ -20,7 +20,8 @@
 | pdp_start_time_seconds | gauge | |
 | pdp_build_info | gauge (1) | version, python |
 
-What `exposition_audit` adds tells of records, `exposition_shadow` of revisions that are compared.
+What `exposition_audit` adds tells of records, `exposition_control` of the control store, `exposition_shadow` of
+revisions that are compared.
 docs/guides/operation.md explains all; a test keeps the tables alike.
 """
 
@@ -38,7 +39,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from pdp import __version__
-from pdp.server import exposition_audit, exposition_shadow
+from pdp.server import exposition_audit, exposition_control, exposition_shadow
 from pdp.server.facts import FOLLOWED, Facts, ShadowCounts, Snapshot
 from pdp.server.metrics import BOUNDS
 
@@ -133,10 +134,13 @@ def is_ready(facts: Facts) -> bool:
 def render(history: History, facts: Facts) -> bytes:
     """Return the metrics in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
+    control = facts.get("control")
+    node = () if control is None else exposition_control.of_node(control)
     totals = history.totals()
     audit = _audit(history, totals, facts)
     shadow = exposition_shadow.of_shadows(totals.shadow, history.shadows())
-    registry.register(_Snapshot([*_calls(totals), *_policies(facts), *_workers(history, facts), *shadow, *audit]))
+    service = (*_calls(totals), *_policies(facts), *_workers(history, facts))
+    registry.register(_Snapshot([*service, *node, *shadow, *audit]))
     return generate_latest(registry)
 
 

@@ -293,11 +293,14 @@ def differences(one: decision_service_pb2.DecideResponse, other: decision_servic
     What a field is masked by counts, and not the mask's name nor the reason. Both answers may be changed.
     """
     first, second = _verdicts(one), _verdicts(other)
+    if first == second:
+        return []
     return sorted(field for field in first.keys() | second.keys() if first.get(field) != second.get(field))
 
 
 def _verdicts(response: decision_service_pb2.DecideResponse) -> dict[str, bytes]:
-    return {v.field: _meaning(response.masks[v.mask]) if v.effect == _MASK else _SHOWN for v in response.verdicts}
+    masks = [_meaning(mask) for mask in response.masks]
+    return {v.field: masks[v.mask] if v.effect == _MASK else _SHOWN for v in response.verdicts}
 
 
 def _meaning(mask: types_pb2.Mask) -> bytes:

@@ -318,12 +318,12 @@ def store_certificate_expires(machines: Machines, history: History) -> Iterator[
 def node_certificate_expires(machines: Machines, history: History) -> Iterator[None]:
     """Let a node show callers a certificate that has expired, on new connections, and renew it in the end."""
     node = machines.node(SHORT)
-    machines.pki.nodes.issue(SHORT, [node.place.host], renew=True, days=-1)
+    node.certify(days=-1)
     machines.machine(node).run("ss", "--kill", "-H", "sport", "=", str(PORTS[0]))
     try:
         yield
     finally:
-        machines.pki.nodes.issue(SHORT, [node.place.host], renew=True)
+        node.certify()
 
 
 @contextlib.contextmanager

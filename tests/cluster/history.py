@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pdp.v1 import decision_service_pb2
 from tests.reference.request import Decision, decision_of
+
+STALE: Final = "STALE_POLICIES"
 
 
 class Told(NamedTuple):
@@ -30,6 +32,8 @@ class Told(NamedTuple):
     floor: int
     """The `min_revision` that was asked for."""
     decision: Decision
+    stale: bool = False
+    """It says that the policies may be old. That says nothing of what they mean, and stands in no policy."""
 
 
 class Call(NamedTuple):
@@ -106,6 +110,9 @@ class History:
 
     def tell(self, told: Told) -> None:
         """Keep a decision."""
+        kept = tuple(found for found in told.decision.diagnostics if found[0] != STALE)
+        if len(kept) < len(told.decision.diagnostics):
+            told = told._replace(decision=replace(told.decision, diagnostics=kept), stale=True)
         self.told.append(told)
         with self._lock:
             steps = self._highest.setdefault(told.node, [])

@@ -35,6 +35,8 @@ class Way:
     ca: bytes
     certificate: bytes
     key: bytes
+    name: str
+    """The name that all of them have."""
 
     def credentials(self) -> grpc.ChannelCredentials:
         return grpc.ssl_channel_credentials(self.ca, self.key, self.certificate)
@@ -121,7 +123,7 @@ class Load:
 
     def _roam(self, node: str, name: str, draw: random.Random) -> None:
         target = f"ipv4:{','.join(self._way.nodes.values())}"
-        options = (("grpc.use_local_subchannel_pool", 1),)
+        options = (("grpc.use_local_subchannel_pool", 1), ("grpc.default_authority", self._way.name))
         with jingxi_client.Client(target, credentials=self._way.credentials(), options=options) as client:
             self._pace(node, name, draw, lambda asked: self._ask_any(client, asked, draw))
 

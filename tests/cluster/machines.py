@@ -28,6 +28,8 @@ CLIENT_PORT: Final = 2379
 POSTGRES_PORT: Final = 5432
 PORTS: Final = 7443, 7071
 ZONES: Final = "abc"
+NAME: Final = "decisions.bank.example"
+"""What stands in every node's certificate: a client that goes round them checks this."""
 CLOCK: Final = "node-b"
 """The node whose clock can be set."""
 SHORT: Final = "node-c"
@@ -38,13 +40,18 @@ _SETTINGS: Final[Mapping[str, Any]] = {
 
 
 class Node(PdpNode):
-    """A node at whose start something more can be prepared, after all else."""
+    """A node of a service that all callers know by one name, NAME. A fault may prepare something more at its start."""
 
     prepare_with: Callable[[], object] | None = None
+
+    def certify(self, days: int = 30) -> None:
+        """Issue a certificate for callers, for so many days."""
+        self.commons.pki.nodes.issue(self.name, [self.place.host, NAME], renew=True, days=days)
 
     def prepare(self) -> None:
         """Write the configuration, and then what the fault wants."""
         super().prepare()
+        self.certify()
         if self.prepare_with is not None:
             self.prepare_with()
 
@@ -117,7 +124,7 @@ class Machines(Cluster):
         files = self.client_files()
         return Way(
             {node.name: node.address for node in self.nodes}, files.ca.read_bytes(), files.certificate.read_bytes(),
-            files.key.read_bytes(),
+            files.key.read_bytes(), NAME,
         )  # fmt: skip
 
     def set_clock(self, seconds: float) -> None:

@@ -77,6 +77,7 @@ def facts(
                    "others": {kind: count for kind, count in judged.kinds.items()
                               if kind not in {"wrong_decision", "unmasked", "went_back", "state_back"}},
                    "workers_settle_s": round(judged.widest, 3),
+                   "said_policies_may_be_old": sum(told.stale for told in history.told),
                    "snapshots": {"acknowledged": checked.acknowledged, "lost": len(checked.lost),
                                  "duplicated": len(checked.duplicated), "altered": len(checked.altered),
                                  "unanswered": checked.unanswered, "records": checked.records,

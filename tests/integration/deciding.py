@@ -1,4 +1,4 @@
-"""Workers on real sockets without a folder to follow: the test says which revision they decide by, and with what else."""
+"""Workers on real sockets without a folder to follow: the test says which revision they decide by."""
 
 from __future__ import annotations
 

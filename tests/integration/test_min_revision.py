@@ -16,6 +16,7 @@ import grpc
 import pytest
 
 from pdp.server.callers import CallerSpec, RateSpec, Registry, TokenSpec
+from pdp.server.launch import launch_process
 from pdp.server.settings import Audit, Limits
 from pdp.server.transports import calls
 from pdp.server.transports.waiting import WaitingRoom
@@ -288,8 +289,6 @@ def test_each_decision_is_recorded_once(
 def test_a_worker_process_lets_calls_wait_and_its_end_ends_them(
     serve: Callable[..., Deciding], connect: Callable[..., grpc.Channel]
 ) -> None:
-    from pdp.server.launch import launch_process  # noqa: PLC0415 - the other tests reach into a thread
-
     server = serve(launch=launch_process)
     stub = Stub(connect(server))
     call = stub.Decide.future(request(min_revision=2))

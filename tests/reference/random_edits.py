@@ -29,9 +29,8 @@ def edited(random: Random, made: RandomSet, count: int) -> RandomSet:
     documents = [document for text in made.texts.values() for document in yaml.safe_load_all(text)]
     for _ in range(count):
         random.choice(_EDITS)(random, made, documents)
-    return dataclasses.replace(
-        made, texts={f"{i}.yaml": yaml.safe_dump(d, allow_unicode=True, sort_keys=False) for i, d in enumerate(documents)}
-    )  # fmt: skip
+    texts = [yaml.safe_dump(document, allow_unicode=True, sort_keys=False) for document in documents]
+    return dataclasses.replace(made, texts={f"{number}.yaml": text for number, text in enumerate(texts)})
 
 
 def _of_kind(documents: list[Document], kind: str) -> list[Document]:

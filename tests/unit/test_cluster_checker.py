@@ -15,7 +15,7 @@ from pdp.server import golden
 from pdp.server.grants import GrantTable
 from pdp.v1 import bundle_pb2, decision_service_pb2
 from tests.cluster.checker import SETTLING, Judged, Published, back, judge
-from tests.cluster.history import Call, History, Publication, Seen, Skew, Told, away
+from tests.cluster.history import STALE, Call, History, Publication, Seen, Skew, Told, away
 from tests.cluster.variants import broken, family, message, questions, variant
 
 QUESTIONS = questions(7, 30)
@@ -142,6 +142,16 @@ def test_an_answer_below_the_revision_that_was_asked_for_is_noticed() -> None:
     history.told[3] = history.told[3]._replace(floor=2)
     history.told[33] = history.told[33]._replace(floor=2)
     assert look(history).kinds == {"below_floor": 1}
+
+
+def test_that_policies_may_be_old_is_kept_apart_from_what_they_mean() -> None:
+    history = History()
+    item = told(history, 1, 0)
+    said = (*item.decision.diagnostics, (STALE, "", ()))
+    history.tell(item._replace(decision=replace(item.decision, diagnostics=said)))
+    history.tell(item._replace(decision_id="other"))
+    assert [told.stale for told in history.told] == [True, False]
+    assert look(history).wrong == []
 
 
 def test_a_node_that_goes_back_is_noticed() -> None:

@@ -16,9 +16,18 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from pdp.engine.counts import Counts
-from pdp.server import exposition, exposition_audit, metrics
+from pdp.server import exposition, exposition_audit, exposition_control, exposition_shadow, metrics
 from pdp.server.exposition import History, is_ready, render
-from pdp.server.facts import Facts, ShipperFacts, Shipping, Snapshot, SpoolCounts, WorkerFacts
+from pdp.server.facts import (
+    ControlFacts,
+    Facts,
+    ShadowCounts,
+    ShipperFacts,
+    Shipping,
+    Snapshot,
+    SpoolCounts,
+    WorkerFacts,
+)
 from pdp.server.latency import quantile
 from pdp.server.metrics import BOUNDS, MAX_ATTRIBUTES, OTHER, WorkerMetrics
 
@@ -223,6 +232,12 @@ def test_who_is_ready() -> None:
 # Prometheus' text
 
 
+CONTROL = ControlFacts(
+    store="etcd", head=6, wanted=8, applied=7, candidate=True, store_age_seconds=61.5, store_error="away", stale=True,
+    lease="none", refused=8, refused_code="golden_case", refused_error="1 of 2", refused_at=1.0,
+)  # fmt: skip
+
+
 @pytest.fixture
 def text() -> bytes:
     made = WorkerMetrics(["Decide"])
@@ -236,13 +251,16 @@ def text() -> bytes:
         appended=9, commits=4, commit_seconds=0.25, failures=2, rotations=1, refused=3, unrecorded=5, bytes=4096,
         level="SHED", quarantined=7, waiting=1,
     )  # fmt: skip
-    history.update([snapshot_of(made, pid=11, audit=counts)], [11])
+    compared = ShadowCounts(
+        revision=6, live_revision=7, compared=20, differing=3, failed=2, dropped=1, examples=[]
+    )  # fmt: skip
+    history.update([snapshot_of(made, pid=11, audit=counts, shadow=compared)], [11])
     refused = {"at": 1.0, "reason": "x"}
     return render(
         history,
         facts_of(
             worker(11, revision=7), worker(12, "down", restarts=3), revision=7, hash="abc", policies_error=refused,
-            loads={"policies": {"accepted": 2, "refused": 1}}, shipper=shipper(),
+            loads={"policies": {"accepted": 2, "refused": 1}}, shipper=shipper(), control=CONTROL,
         ),
     )  # fmt: skip
 
@@ -271,6 +289,17 @@ def test_the_text_says_what_was_counted(text: bytes) -> None:
         ("pdp_worker_revision", (("worker", "0"),)): 7,
         ("pdp_worker_restarts_total", (("worker", "1"),)): 3,
         ("pdp_ready", ()): 1,
+        ("pdp_control_head_revision", ()): 6,
+        ("pdp_control_wanted_revision", ()): 8,
+        ("pdp_control_applied_revision", ()): 7,
+        ("pdp_control_refused_revision", (("code", "golden_case"),)): 8,
+        ("pdp_control_store_age_seconds", ()): 61.5,
+        ("pdp_control_stale", ()): 1,
+        ("pdp_control_lease", ()): 0,
+        ("pdp_shadow_compared_total", (("live_revision", "7"), ("revision", "6"))): 20,
+        ("pdp_shadow_differing_total", (("live_revision", "7"), ("revision", "6"))): 3,
+        ("pdp_shadow_failed_total", (("live_revision", "7"), ("revision", "6"))): 2,
+        ("pdp_shadow_dropped_total", (("live_revision", "7"), ("revision", "6"))): 1,
         ("pdp_snapshots_total", ()): 9,
         ("pdp_snapshot_commit_seconds_count", ()): 4,
         ("pdp_snapshot_commit_seconds_sum", ()): 0.25,
@@ -324,6 +353,22 @@ def test_a_shipper_that_has_told_nothing_yet_is_only_up_or_down() -> None:
     assert ("pdp_store_up", ()) not in told
 
 
+def test_what_workers_compare_is_added_up_while_somebody_compares_it() -> None:
+    made = [WorkerMetrics(["Decide"]) for _ in range(3)]
+    pair = ShadowCounts(revision=6, live_revision=7, compared=5, differing=1, failed=0, dropped=0, examples=[])
+    history = History()
+    history.update([snapshot_of(made[0], pid=1, shadow=pair), snapshot_of(made[1], pid=2, shadow=pair)], [1, 2])
+    history.update([snapshot_of(made[2], pid=3, shadow=pair)], [2, 3])  # one is gone, another came
+    name, labels = "pdp_shadow_compared_total", (("live_revision", "7"), ("revision", "6"))
+    assert samples(render(history, facts_of(worker(2), worker(3))))[name, labels] == 15
+    other = pair | {"live_revision": 8, "compared": 0, "differing": 0}
+    history.update([snapshot_of(made[1], pid=2, shadow=other), snapshot_of(made[2], pid=3)], [2, 3])
+    told = samples(render(history, facts_of(worker(2), worker(3))))
+    assert {labels: told[name, labels] for told_name, labels in told if told_name == name} == {
+        (("live_revision", "8"), ("revision", "6")): 0
+    }
+
+
 def test_hostile_labels_stay_labels() -> None:
     text = render(History(), facts_of(hash='a"b\\c\nd'))
     assert ("pdp_policy_info", (("hash", 'a"b\\c\nd'),)) in samples(text)
@@ -343,7 +388,7 @@ def test_the_guide_and_the_module_list_what_is_told(text: bytes) -> None:
         for family in text_string_to_metric_families(text.decode())
     }
     assert documented() == told
-    listed = f"{exposition.__doc__}\n{exposition_audit.__doc__}"
+    listed = "\n".join(str(m.__doc__) for m in (exposition, exposition_audit, exposition_control, exposition_shadow))
     in_module = set(re.findall(r"^\| (pdp_\w+) \|", listed, re.MULTILINE))
     assert in_module == set(told)
 

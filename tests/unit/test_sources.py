@@ -181,7 +181,7 @@ def _tar(path: Path, *members: tuple[str, bytes, bytes]) -> Path:
 def test_an_archive_of_a_checkout_gives_its_policies(tmp_path: Path) -> None:
     made = _tar(
         tmp_path / "a.tar",
-        ("./", tarfile.DIRTYPE, b""), ("./README.md", tarfile.REGTYPE, b"\xff"), ("./.git/x.yaml", tarfile.REGTYPE, b""),
+        ("./", tarfile.DIRTYPE, b""), ("./x.md", tarfile.REGTYPE, b"\xff"), ("./.git/x.yaml", tarfile.REGTYPE, b""),
         ("./b", tarfile.DIRTYPE, b""), ("./b/a.yaml", tarfile.REGTYPE, b"\xef\xbb\xbfx"),
     )  # fmt: skip
     assert sources.texts(sources.read_tar(made)) == {"b/a.yaml": "x"}

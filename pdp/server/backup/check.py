@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pdp.errors import BackupError, EvidenceError
 from pdp.server.backup import entries, shelf
 from pdp.server.backup.entries import RECORDS, THINGS, Index, Watermarks
 from pdp.server.backup.keys import BackupKey
-from pdp.server.backup.node_files import DATA
+from pdp.server.backup.node_files import CONFIGURATION, DATA, KEYS
 from pdp.server.backup.record_side import Progress
 from pdp.server.backup.sealed import SealedReader
 from pdp.server.backup.shelf import Chain
@@ -22,7 +22,7 @@ from pdp.signing import TrustedKeys
 from pdp.snapshot.chain import SpooledRecord, StreamKey
 from pdp.snapshot.evidence.classify import classify
 from pdp.snapshot.evidence.findings import Finding, Kind
-from pdp.snapshot.evidence.heads import Copies, NodeHeads, StreamHeads, read_heads
+from pdp.snapshot.evidence.heads import Copies, StreamHeads, read_heads
 from pdp.snapshot.evidence.stream_check import StreamCheck
 from pdp.snapshot.store.base import StoredRecord, StreamState
 
@@ -51,6 +51,12 @@ class Checked:
             "complete": not self.faults, "findings": [finding.plain() for finding in self.findings],
             "revision": self.index.head,
         }  # fmt: skip
+
+
+def is_checkpoint_key(name: str) -> bool:
+    """Whether a file of a backup is a public key by which checkpoints may be signed; revisions have others."""
+    path = PurePosixPath(name)
+    return path.suffix in _PUBLIC and str(path.parent) in {f"{DATA}/keys", f"{CONFIGURATION}/{KEYS}"}
 
 
 def things(chain: Chain, key: BackupKey) -> Iterator[tuple[int, bytes, dict[str, Any], bytes]]:
@@ -90,9 +96,8 @@ class _Checking:
         self._findings: list[Finding] = []
 
     def run(self) -> Checked:
-        checkpoints = self._things()
-        heads = self._heads(checkpoints)
-        self._records(heads)
+        nodes = self._things()
+        self._records(self._heads(nodes))
         for backup, counts, index in zip(self._chain.backups, self._counts, self._indexes, strict=True):
             told = {name: count for name, count in index.counts.items() if count}
             if dict(counts) != told:
@@ -100,17 +105,17 @@ class _Checking:
         total: Counter[str] = sum(self._counts, Counter())
         return Checked(self._chain, total, tuple(self._findings), self._marks.last, self._marks)
 
-    def _things(self) -> dict[str, list[tuple[str, int, bytes]]]:
-        """Check all but the records, and return the checkpoints by node."""
+    def _things(self) -> list[str]:
+        """Check all but the records, and return the nodes that have checkpoints."""
         wanted = dict(self._marks.last.control or {})
         bundles: set[str] = set()
+        nodes: set[str] = set()
         public: dict[str, bytes] = {}
-        checkpoints: dict[str, list[tuple[str, int, bytes]]] = {}
-        for at, kind, head, data in things(self._chain, self._key):
+        for done, (at, kind, head, data) in enumerate(things(self._chain, self._key), 1):
             counts = self._counts[at]
             if kind == entries.FILE:
                 counts["files"] += 1
-                if head["name"].startswith(f"{DATA}/") and head["name"].endswith(_PUBLIC):
+                if is_checkpoint_key(head["name"]):
                     public[head["name"]] = data
             elif kind == entries.KEY:
                 counts["control_keys"] += 1
@@ -121,30 +126,36 @@ class _Checking:
                 bundles.add(head["hash"])
             elif kind == entries.CHECKPOINT:
                 counts["checkpoints"] += 1
-                checkpoints.setdefault(head["node"], []).append((head["node"], head["number"], data))
-            self._progress("things", sum(sum(one.values()) for one in self._counts), 0)
+                nodes.add(head["node"])
+            self._progress("things", done, 0)
         if wanted:
             raise BackupError(f"the backups do not hold the key `{min(wanted)}` of the control store")
         if self._marks.bundles - bundles:
             raise BackupError(f"the backups do not hold the bundle `{min(self._marks.bundles - bundles)}`")
-        if self._trusted is None:
-            self._trusted = _keys(public)
-        return checkpoints
+        if self._trusted is None and (nodes or public):
+            self._trusted = public_keys(public)
+        return sorted(nodes)
 
-    def _heads(self, checkpoints: Mapping[str, list[tuple[str, int, bytes]]]) -> dict[StreamKey, StreamHeads]:
+    def _heads(self, nodes: Sequence[str]) -> dict[StreamKey, StreamHeads]:
         found: dict[StreamKey, StreamHeads] = {}
-        for node in sorted(checkpoints):
-            heads: NodeHeads
-            trusted = self._trusted or TrustedKeys({})
-            heads, findings = read_heads(node, checkpoints[node], trusted, Copies(()), whole=True)
+        trusted = self._trusted or TrustedKeys({})
+        for node in nodes:
+            # Once for each node, for there may be more of them than fit into memory.
+            heads, findings = read_heads(node, self._checkpoints(node), trusted, Copies(()), whole=True)
             self._findings += findings
             found |= heads.streams
         for key in sorted(found.keys() - self._marks.streams.keys()):
             self._findings.append(Finding(Kind.STREAM_MISSING, key.node, key))
         return found
 
-    def _records(self, heads: Mapping[StreamKey, StreamHeads]) -> None:
+    def _checkpoints(self, node: str) -> Iterator[tuple[str, int, bytes]]:
+        for _, kind, head, data in things(self._chain, self._key):
+            if kind == entries.CHECKPOINT and head["node"] == node:
+                yield node, head["number"], data
+
+    def _records(self, heads: dict[StreamKey, StreamHeads]) -> None:
         total = sum(index.counts.get("records", 0) for index in self._indexes)
+        rest = dict(self._marks.streams)
         checks: dict[StreamKey, StreamCheck] = {}
         done = 0
         for at, block in blocks(self._chain, self._key):
@@ -152,25 +163,36 @@ class _Checking:
             self._counts[at]["records"] += len(block)
             done += len(block)
             self._progress("records", done, total)
-            if key in self._marks.streams and self._marks.streams[key].dropped:
+            state = self._marks.streams.get(key)
+            if state is not None and state.dropped:
                 continue
-            checking = checks.setdefault(key, StreamCheck(key, heads.get(key)))
+            if state is None or key not in rest:
+                raise BackupError(f"the backups hold more records of {_name(key)} than their index says")
+            checking = checks.get(key)
+            if checking is None:
+                checking = checks[key] = StreamCheck(key, heads.get(key))
             checking.feed([StoredRecord(*record, {}) for record in block])
-        for key, state in sorted(self._marks.streams.items()):
-            self._end(key, state, checks.pop(key, None), heads.get(key))
-        if checks:
-            raise BackupError("the backups hold records of streams that no index speaks of")
+            if block[-1].sequence + 1 == state.count:
+                # At once: very many streams would not fit into memory.
+                self._end(rest.pop(key), checks.pop(key), heads.pop(key, None))
+        for key, state in sorted(rest.items()):
+            self._end(state, checks.pop(key, None), heads.get(key))
 
-    def _end(self, key: StreamKey, state: StreamState, checking: StreamCheck | None, heads: StreamHeads | None) -> None:
+    def _end(self, state: StreamState, checking: StreamCheck | None, heads: StreamHeads | None) -> None:
         if state.dropped or (checking is None and not state.count and heads is None):
             return
-        seen = (checking or StreamCheck(key, heads)).end()
+        seen = (checking or StreamCheck(state.key, heads)).end()
         if seen.size != state.count:
-            raise BackupError(f"the backups hold {seen.size} records of {'/'.join(map(str, key))}, not {state.count}")
+            raise BackupError(f"the backups hold {seen.size} records of {_name(state.key)}, not {state.count}")
         self._findings += classify(seen, heads, state)
 
 
-def _keys(public: Mapping[str, bytes]) -> TrustedKeys:
+def _name(key: StreamKey) -> str:
+    return f"`{'/'.join(map(str, key))}`"
+
+
+def public_keys(public: Mapping[str, bytes]) -> TrustedKeys:
+    """Return the keys in PEM files, by any names. Raises BackupError when there is none."""
     with tempfile.TemporaryDirectory() as folder:
         for number, pem in enumerate(public.values()):
             (Path(folder) / f"{number}.pem").write_bytes(pem)

@@ -33,12 +33,14 @@ _POLL_SECONDS: Final = 0.1
 @dataclass(frozen=True, slots=True)
 class Source:
     """What is backed up. `config` is the file that the settings come from; `open_control` opens the control store,
-    None where there is none. With `node_only` the stores are left to another node's backup.
+    None where there is none. `public` is a folder or file with the public keys of all nodes, which go with their
+    records. With `node_only` the stores are left to another node's backup.
     """
 
     settings: Settings
     config: Path | None
     open_control: Callable[[], KeyValueStore] | None
+    public: Path | None = None
     tls: bool = False
     node_only: bool = False
 
@@ -147,7 +149,7 @@ class _Making:
 
     def _write_files(self, writer: SealedWriter) -> None:
         source = self._source
-        for file in node_files.collect(source.settings, source.config, tls=source.tls):
+        for file in node_files.collect(source.settings, source.config, source.public, tls=source.tls):
             writer.write(entries.described(entries.FILE, {"name": file.name}, file.data))
             self._counts["files"] += 1
 

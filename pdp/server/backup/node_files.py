@@ -16,7 +16,8 @@ DATA: Final = "data"
 CONFIGURATION: Final = "configuration"
 RESTORED: Final = "restored"
 """Below the restored data folder: the configuration, to be looked at and put where it belongs."""
-_KEYS: Final = "keys"
+KEYS: Final = "keys"
+"""In the data folder the node's keys, in the configuration the public keys of the other nodes."""
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _MOST_FILES: Final = 10_000
 _NOT_KEPT: Final = frozenset({STATE_NAME, FLOOR_NAME})
@@ -30,21 +31,25 @@ class NodeFile(NamedTuple):
     data: bytes
 
 
-def collect(settings: Settings, config: Path | None, *, tls: bool) -> Iterator[NodeFile]:
-    """Yield the files of a node. Passwords that settings name by `{file: …}` are not among them, nor are TLS keys
-    and certificates unless `tls` says so. Raises BackupError for one that cannot be read.
+def collect(settings: Settings, config: Path | None, public: Path | None, *, tls: bool) -> Iterator[NodeFile]:
+    """Yield the files of a node; `public` is the folder or file of all nodes' public keys.
+
+    Passwords that settings name by `{file: …}` are not among them, nor are TLS keys and certificates unless `tls` says
+    so. Raises BackupError for a file that cannot be read.
     """
     folder = settings.data_folder
     yield from _found(folder / NODE_FILE, f"{DATA}/{NODE_FILE}", required=False)
-    keys = folder / _KEYS
+    keys = folder / KEYS
     for path in sorted(keys.rglob("*")) if keys.is_dir() else ():
         if path.is_file() and not path.name.startswith(".") and path.name not in _NOT_KEPT:
-            yield from _found(path, f"{DATA}/{_KEYS}/{path.relative_to(keys).as_posix()}", required=True)
+            yield from _found(path, f"{DATA}/{KEYS}/{path.relative_to(keys).as_posix()}", required=True)
     # Keys in places of their own go where a node without such settings looks for them, and beside the configuration.
     if settings.audit.resource_keys is not None:
         yield from _found(resource_keys(settings), f"{CONFIGURATION}/audit.resource_keys", required=True)
     named: dict[str, Path | None] = {
         "pdp.yaml": config, "callers": settings.callers, "grants": settings.grants, "policies": settings.policies,
+        KEYS: None if public is not None and public.is_file() else public,
+        f"{KEYS}/nodes.pem": public if public is not None and public.is_file() else None,
         "control.trust": settings.control.trust, "control.signing_key": settings.control.signing_key,
     }  # fmt: skip
     if tls:

@@ -16,6 +16,7 @@ BY: Final = "restore"
 """Who dropped what was dropped before the backup; the records of the drops tell who really did."""
 _BATCH: Final = 4_000
 _STATES: Final = 500
+_CHECKPOINTS: Final = 1_000
 
 
 class RecordTarget:
@@ -26,18 +27,21 @@ class RecordTarget:
         self._final = final
         self._now = now
         self._writer = open_writer(url)
+        self._keeper = open_keeper(url)
         self._states: dict[StreamKey, StreamState] = {}
         self._records: list[SpooledRecord] = []
         self._after: dict[StreamKey, StreamState] = {}
+        self._checkpoints: list[tuple[str, int, bytes]] = []
 
     def close(self) -> None:
         """Let go of the store."""
         self._writer.close()
+        self._keeper.close()
 
     def must_be_empty(self) -> None:
         """Raise BackupError when the store holds anything."""
-        with closing(open_reader(self._url)) as reader, closing(open_keeper(self._url)) as keeper:
-            if reader.streams() or keeper.bundles() or next(iter(reader.checkpoints()), None) is not None:
+        with closing(open_reader(self._url)) as reader:
+            if reader.streams() or self._keeper.bundles() or next(iter(reader.checkpoints()), None) is not None:
                 raise BackupError("the store of records is not empty; name a new one by `--store`")
 
     def take(self, block: Sequence[SpooledRecord], index: Index) -> None:
@@ -73,7 +77,9 @@ class RecordTarget:
 
     def add_checkpoint(self, node: str, number: int, signed: bytes) -> None:
         """Add a checkpoint, when all records are there: it marks the streams that it closes."""
-        self._writer.add_checkpoint(node, number, signed)
+        self._checkpoints.append((node, number, signed))
+        if len(self._checkpoints) >= _CHECKPOINTS:
+            self._flush_checkpoints()
 
     def add_bundle(self, name: str, revision: int, signed: bytes) -> None:
         """Add a bundle."""
@@ -81,10 +87,10 @@ class RecordTarget:
 
     def end(self, holds: Sequence[Hold]) -> None:
         """Add what is left of streams whose time was over, and the holds."""
+        self._flush_checkpoints()
         dropped = [state for state in self._final.streams.values() if state.dropped]
-        with closing(open_keeper(self._url)) as keeper:
-            for at in range(0, len(dropped), _STATES):
-                keeper.add_dropped(dropped[at : at + _STATES], by=BY, at_nanos=self._now)
+        for at in range(0, len(dropped), _STATES):
+            self._keeper.add_dropped(dropped[at : at + _STATES], by=BY, at_nanos=self._now)
         with closing(open_maintainer(self._url)) as maintainer:
             for hold in holds:
                 maintainer.add_hold(hold)
@@ -94,6 +100,11 @@ class RecordTarget:
             self._writer.take(self._records, list(self._after.values()))
             self._states |= self._after
         self._records, self._after = [], {}
+
+    def _flush_checkpoints(self) -> None:
+        if self._checkpoints:
+            self._keeper.add_checkpoints(self._checkpoints)
+        self._checkpoints = []
 
     def _count(self, key: StreamKey) -> int:
         state = self._after.get(key) or self._states.get(key)

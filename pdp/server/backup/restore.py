@@ -102,6 +102,8 @@ class _Restoring:
         self._progress, self._clock = progress, clock
         self._last = chain.last
         self._files: dict[str, bytes] = {}
+        self._keys = target.data / node_files.KEYS
+        self._restored = target.data / node_files.RESTORED
 
     def run(self) -> Restored:
         begun = time.monotonic()
@@ -127,17 +129,17 @@ class _Restoring:
                 # Looked at first: two stores, and neither is touched unless both can take it.
                 asyncio.run(self._must_be_empty())
             self._restore_records(checked)
+        # INVARIANT: before the key. A node that has its key back and no floor signs numbers a second time.
+        checkpoint = self._write_floor()
         self._write_files(files)
         if not node_only:
             if checked.index.control is not None:
                 keys, revision, cases = asyncio.run(self._restore_control(checked.index.control))
             report = self._verify()
-        checkpoint = self._write_floor()
         self._record(revision)
-        configuration = target.data / node_files.RESTORED
         return Restored(
             self._last, len(files), keys, revision, cases, checkpoint, report, time.monotonic() - begun,
-            configuration if configuration.exists() else None,
+            self._restored if self._restored.exists() else None,
         )  # fmt: skip
 
     def _read_files(self) -> list[NodeFile]:
@@ -194,7 +196,7 @@ class _Restoring:
                 if kind == entries.KEY:
                     await writing.put(head["key"], data)
             keys = await writing.end()
-            trusted = self._trusted()
+            trusted = self._publishers()
             found = await renewal.try_head(store, trusted)
             if self._target.floor:
                 signing = self._signing_key()
@@ -208,29 +210,33 @@ class _Restoring:
         """Return the key that revisions are signed by: the one named, else the one that the restored node has."""
         places = (
             self._target.signing_key,
-            self._target.data / node_files.RESTORED / "control.signing_key",
-            self._target.data / "keys" / PRIVATE_NAME,
+            self._restored / "control.signing_key",
+            self._keys / "control" / PRIVATE_NAME,
         )
-        return NodeKey.load(next(place for place in places if place is not None and place.exists()))
+        found = next((place for place in places if place is not None and place.exists()), None)
+        if found is None:
+            raise BackupError("the backup holds no key that revisions are signed by; name it by `--signing-key`")
+        return NodeKey.load(found)
 
-    def _trusted(self) -> TrustedKeys:
-        """Return whose signatures count: those named, else those that the restored node itself trusts."""
+    def _publishers(self) -> TrustedKeys:
+        """Return by whom revisions may be signed: as the restored node itself will have it."""
+        found = _loaded(self._restored / "control.trust") or _loaded(self._keys / "control") or TrustedKeys({})
+        signing = self._restored / "control.signing_key"
+        return renewal.with_key(found, NodeKey.load(signing)) if signing.exists() else found
+
+    def _nodes(self) -> TrustedKeys:
+        """Return by whom checkpoints may be signed: those named, else those in the backup."""
         if self._target.trusted is not None:
             return self._target.trusted
-        found = TrustedKeys.load(self._target.data / "keys")
-        trust = self._target.data / node_files.RESTORED / "control.trust"
-        signing = self._target.data / node_files.RESTORED / "control.signing_key"
-        if trust.exists():
-            found = TrustedKeys({**found.keys, **TrustedKeys.load(trust).keys})
-        return renewal.with_key(found, NodeKey.load(signing)) if signing.exists() else found
+        public = {name: data for name, data in self._files.items() if check.is_checkpoint_key(name)}
+        return check.public_keys(public)
 
     def _verify(self) -> Report:
         def show(told: VerifyProgress) -> None:
             self._progress("verifying", told.records, told.total)
 
         with closing(open_reader(self._target.store_url)) as reader:
-            trusted = self._target.trusted or TrustedKeys.load(self._target.data / "keys")
-            return verify(reader, trusted, progress=show)
+            return verify(reader, self._nodes(), progress=show)
 
     def _write_floor(self) -> int:
         """Say from which number on the node signs: above all that it may have signed since the backup."""
@@ -244,8 +250,8 @@ class _Restoring:
         floor = self._target.checkpoint_floor or (number + max(_LEAST_SKIP, seconds * _MOST_CHECKPOINTS_A_SECOND))
         if floor <= number:
             raise BackupError(f"the store has checkpoint {number} of node `{self._last.node}`; choose a higher floor")
-        (self._target.data / "keys").mkdir(mode=0o700, exist_ok=True)
-        write_new(self._target.data / "keys" / FLOOR_NAME, b"%d\n" % floor)
+        self._keys.mkdir(mode=0o700, exist_ok=True)
+        write_new(self._keys / FLOOR_NAME, b"%d\n" % floor)
         return floor
 
     def _record(self, revision: int) -> None:
@@ -261,3 +267,7 @@ class _Restoring:
             spool.append([("long", record.SerializeToString())], last=True)
         finally:
             spool.close()
+
+
+def _loaded(place: Path) -> TrustedKeys | None:
+    return TrustedKeys.load(place) if place.exists() else None

@@ -44,9 +44,11 @@ def control_problems(control: Control, *, follows: bool) -> Iterator[tuple[str, 
     if is_etcd(control):
         yield from _etcd_problems(control, follows=follows)
         return
-    for name in ("ca", "certificate", "key"):
+    # Judged for another machine, the store is not known; then nothing is said about it.
+    for name in ("ca", "certificate", "key") if control.store is not None else ():
         if getattr(control, name) is not None:
-            yield f"control.{name}", f"`control.{name}` is for a store in etcd; set `control.store`, or leave it out"
+            words = f"`control.{name}` is for a store in etcd, and `control.store` is SQLite; leave it out"
+            yield f"control.{name}", words
     if follows and control.trust is not None and control.signing_key is None:
         yield (
             "control.trust",

@@ -228,14 +228,17 @@ class Text(_Textual):
 
 @dataclass(frozen=True, slots=True)
 class File(_Textual):
-    """The path of a file or, with `folder`, of a folder; with `exists` it must be there."""
+    """The path of a file, with `folder` of a folder, with `either` of any; with `exists` it must be there."""
 
     folder: bool = False
     exists: bool = True
+    either: bool = False
 
     @property
     def forms(self) -> tuple[str, str]:
         """What may be written."""
+        if self.either:
+            return "文件或文件夹路径", "the path of a file or folder"
         return ("文件夹路径", "the path of a folder") if self.folder else ("文件路径", "the path of a file")
 
     def parse(self, text: str) -> Path:
@@ -248,8 +251,10 @@ class File(_Textual):
         """Return what keeps a path from being used, or an empty text."""
         if not self.exists:
             return ""
-        noun = "folder" if self.folder else "file"
+        noun = "file or folder" if self.either else "folder" if self.folder else "file"
         try:
+            if self.either and path.exists():
+                return ""
             if path.is_dir() if self.folder else path.exists() and not path.is_dir():
                 return ""
             return f"`{path}` is not a {noun}" if path.exists() else f"there is no {noun} `{path}`"

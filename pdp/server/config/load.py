@@ -31,7 +31,6 @@ _SHAPES = {g: Shape(f"`{g}` section", optional=" ".join(o.key for o in OPTIONS i
 # What Kubernetes sets for every container when a Service is called `pdp`.
 _KUBERNETES = re.compile(r"PDP_(?:SERVICE_.*|PORT(?:_.*)?)")
 _MAX_SECRET = 64 * 1024
-_UNREAD = frozenset({"unreadable", "not-utf8", "yaml-syntax", "control-character", "too-deep", "too-large"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +83,7 @@ def load(
 ) -> Loaded:
     """Return the settings in force; `flags` are values by the settings' names.
 
-    With `elsewhere` the settings are judged for another machine: no path is looked at, no secret is read, and
-    `policies` may be missing.
+    With `elsewhere` the settings are judged for another machine: no path is looked at and no secret is read.
     """
     diagnostics = Diagnostics()
     values = {option.name: Value(option, option.default, _origin("default", "default")) for option in OPTIONS}
@@ -172,8 +170,6 @@ def _verbless(error: ValueFormatError) -> str:
 
 def _judge(values: dict[str, Value], environ: Mapping[str, str], diagnostics: Diagnostics) -> None:
     """Report paths that are not there, and put secrets in the place of where they are to be found."""
-    # It may well stand in the part of the file that could not be read.
-    unread = any(item.code in _UNREAD for item in diagnostics.items)
     for name, value in values.items():
         kind, place = value.option.meta.kind, value.origin.span
         if isinstance(value.value, SecretPlace):
@@ -183,9 +179,6 @@ def _judge(values: dict[str, Value], environ: Mapping[str, str], diagnostics: Di
             problem = kind.problem(value.value)
             if problem:
                 diagnostics.error("no-file", f"`{name}`: {problem}", place, _relative(value))
-        elif value.option.required and value.value is None and not unread:
-            hint = f"write it in the file, set {value.option.variable} or pass `{value.option.flag}`"
-            diagnostics.error("missing-key", f"`{name}` is not set: {value.option.meta.en}", whole("settings"), hint)
 
 
 def _relative(value: Value) -> str:
@@ -220,7 +213,6 @@ def _assemble(values: Mapping[str, Value], diagnostics: Diagnostics, *, elsewher
     given = {name: value.value for name, value in values.items() if value.origin.source != "default"}
     if elsewhere:
         given = {name: None if isinstance(value, SecretPlace) else value for name, value in given.items()}
-        given.setdefault("policies", Path("policies"))
     try:
         return assemble(given)
     except ConfigError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, get_args, get_type_hints
 
@@ -22,7 +22,6 @@ class Option:
     meta: Meta
     default: Any
     variable: str
-    required: bool = False
 
     @property
     def section(self) -> str:
@@ -51,8 +50,7 @@ def _options(made: type, prefix: str = "", path: str = "") -> Iterator[Option]:
         assert isinstance(about, Meta)  # noqa: S101 - the definition is ours
         name = prefix + (about.key or found.name)
         variable = "" if about.flag_only else PREFIX + name.upper().replace(".", "_")
-        default = None if found.default is MISSING else found.default
-        yield Option(name, attribute, about, default, variable, required=found.default is MISSING)
+        yield Option(name, attribute, about, found.default, variable)
 
 
 def _groups() -> Iterator[tuple[str, Group]]:

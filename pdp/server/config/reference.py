@@ -13,7 +13,6 @@ from pdp.server.config.show import as_text
 class _Words:
     columns: tuple[str, ...]
     main: str
-    required: str
     flag: str
     only_flag: str
     units: dict[str, str]
@@ -22,7 +21,6 @@ class _Words:
 _EN = _Words(
     columns=("setting", "value", "default", "meaning"),
     main="Main settings",
-    required="required",
     flag="flag",
     only_flag="flag only",
     units={"seconds": "seconds", "bytes": "bytes"},
@@ -30,7 +28,6 @@ _EN = _Words(
 _ZH = _Words(
     columns=("设置", "取值", "默认", "含义"),
     main="主要设置",
-    required="必填",
     flag="选项",
     only_flag="仅选项",
     units={"seconds": "秒", "bytes": "字节"},
@@ -68,7 +65,7 @@ def _row(option: Option, language: str, words: _Words) -> str:
     if unit:
         form += f"（{unit}）" if chinese else f", in {unit}"
     value = as_text(meta.kind.plain(option.default))
-    default = words.required if option.required else f"`{value}`" if value else ""
+    default = f"`{value}`" if value else ""
     meaning = meta.zh if chinese else meta.en
     if meta.flag_only:
         meaning += f"（{words.only_flag}）" if chinese else f" ({words.only_flag})"

@@ -344,7 +344,7 @@ class Control:
     trust: Annotated[
         Path | None,
         Meta(
-            File(),
+            File(either=True),
             "可签署修订版的公钥：一个 PEM 文件，或装有 `.pub`、`.pem` 文件的文件夹；缺省为本节点自己的密钥",
             "the public keys by which revisions may be signed: a PEM file, or a folder of `.pub` and `.pem` files; "
             "this node's own by default",

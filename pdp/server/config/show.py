@@ -64,5 +64,5 @@ def _setting(option: Option, indent: str) -> Iterator[str]:
     yield f"{indent}# {option.meta.en}{unit} [{option.variable}]"
     yield f"{indent}# {option.meta.zh}"
     value = option.meta.sample or as_text(option.meta.kind.plain(option.default))
-    yield f"{indent}{'' if option.required else '# '}{option.key}: {value}"
+    yield f"{indent}# {option.key}: {value}"
     yield ""

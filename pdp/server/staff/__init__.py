@@ -9,21 +9,18 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pdp.server.address import Address
-from pdp.server.staff import policies, snapshots
+from pdp.server.staff import cluster, impact, policies, snapshots
 from pdp.server.staff.calls import Calls
+from pdp.server.staff.control_host import ControlHost
 from pdp.server.staff.server import Service, StaffServer
 from pdp.server.tls import TlsFiles
 from pdp.snapshot.query import Asking, Tokens
 from pdp.snapshot.store.base import Reader
-from pdp.v1 import policy_service_pb2_grpc, snapshot_pb2, snapshot_service_pb2_grpc
+from pdp.v1 import cluster_service_pb2_grpc, policy_service_pb2_grpc, snapshot_pb2, snapshot_service_pb2_grpc
 
-if TYPE_CHECKING:
-    from pdp.server.staff.control_host import ControlHost
-
-__all__ = ["SnapshotHost", "StaffServer", "make_staff_server"]
+__all__ = ["ControlHost", "SnapshotHost", "StaffServer", "make_staff_server"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ def make_staff_server(
     actor: Callable[[str], str] | None = None,
 ) -> StaffServer:
     """Return a staff server that does not listen yet: with the snapshot service where there is a store of records, and
-    with the policy service where there is a control store.
+    with the policy and the cluster service where there is a control store.
 
     `tokens` are the pages' of the policy service: the nodes' own in common, or good for this server alone. `actor`
     tells who asks from a peer's name, for the records; the user of the socket's file by default. Raises ConfigError for
@@ -63,6 +60,7 @@ def make_staff_server(
         services.append(_snapshot_service(calls, records))
     if control is not None:
         services.append(_policy_service(calls, control, records, tokens or Tokens(secrets.token_bytes(32))))
+        services.append(_cluster_service(calls, control))
     return StaffServer(address, services, calls, tls=tls, insecure=insecure, reflection=reflection)
 
 
@@ -73,7 +71,13 @@ def _snapshot_service(calls: Calls, host: SnapshotHost) -> Service:
 
 
 def _policy_service(calls: Calls, host: ControlHost, records: SnapshotHost | None, tokens: Tokens) -> Service:
-    del records
-    servicer = policies.PolicyServicer(calls, host, None, tokens)
+    analysis = None if records is None else impact.ImpactAnalysis(records.reader, records.asking)
+    servicer = policies.PolicyServicer(calls, host, analysis, tokens)
     add = policy_service_pb2_grpc.add_PolicyServiceServicer_to_server
     return Service(policies.SERVICE, lambda server: add(servicer, server), policies.LARGE)  # type: ignore[no-untyped-call]
+
+
+def _cluster_service(calls: Calls, host: ControlHost) -> Service:
+    servicer = cluster.ClusterServicer(calls, host)
+    add = cluster_service_pb2_grpc.add_ClusterServiceServicer_to_server
+    return Service(cluster.SERVICE, lambda server: add(servicer, server))  # type: ignore[no-untyped-call]

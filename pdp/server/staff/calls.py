@@ -6,7 +6,7 @@ import getpass
 import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from typing import Final, TypeVar
 
 import grpc
@@ -67,7 +67,7 @@ class Calls:
         context: grpc.ServicerContext,
         method: str,
         kind: str,
-        reader: Reader,
+        reader: Reader | None,
         act: Callable[[threading.Event], Generator[T, None, None]],
     ) -> Iterator[T]:
         """Return the answers of `act`, which gets an event that is set when the call ends or the server stops.
@@ -151,7 +151,7 @@ class _Answers(Iterator[T]):
     def __init__(
         self,
         answers: Generator[T, None, None],
-        reader: Reader,
+        reader: Reader | None,
         failing: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._answers = answers
@@ -162,7 +162,7 @@ class _Answers(Iterator[T]):
         self._interrupted = False
 
     def __next__(self) -> T:
-        with self._lock, self._failing(), self._reader.interruptible() as stop:
+        with self._lock, self._failing(), _interruptible(self._reader) as stop:
             self._stop = stop
             if self._interrupted:
                 stop()
@@ -175,6 +175,14 @@ class _Answers(Iterator[T]):
             self._stop()
         with self._lock:
             self._answers.close()
+
+
+def _interruptible(reader: Reader | None) -> AbstractContextManager[Callable[[], None]]:
+    return nullcontext(_nothing) if reader is None else reader.interruptible()
+
+
+def _nothing() -> None:
+    """Stop nothing."""
 
 
 def _owner(peer: str) -> str:

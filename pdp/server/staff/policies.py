@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 import grpc
 
@@ -16,13 +16,11 @@ from pdp.control.revisions import Who
 from pdp.errors import NotFoundError, PdpError, RequestError, SourcesError, SpoolError, Violation, WrongStateError
 from pdp.server.judge import PolicyJudge
 from pdp.server.staff.calls import Calls
+from pdp.server.staff.control_host import ControlHost
 from pdp.server.staff.texts import check_number, problems, resolve
 from pdp.snapshot.query import Tokens
 from pdp.snapshot.store.base import Reader
 from pdp.v1 import control_pb2, policy_service_pb2, policy_service_pb2_grpc, snapshot_pb2
-
-if TYPE_CHECKING:
-    from pdp.server.staff.control_host import ControlHost
 
 SERVICE: str = policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"].full_name
 LARGE: Final = ("CheckPolicies", "SaveDraft", "ComparePolicies", "AnalyseImpact")

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pdp.engine.exact import Evaluator
 from pdp.engine.rules import CompiledRule
-from pdp.lang.expr import And, Call, Conditional, Expr, Or, VariableRef, attributes_of
+from pdp.lang.expr import And, Call, Comprehension, Conditional, Expr, Or, VariableRef, attributes_of, children
 from pdp.snapshot.replay.evidence import Evidence, Print
 from pdp.snapshot.replay.known import Interval
 from pdp.snapshot.replay.uses import comparison
@@ -20,7 +20,8 @@ Outcomes = frozenset[bool | None]
 ANYTHING: Final[Outcomes] = frozenset({True, False, None})
 _EITHER: Final[Outcomes] = frozenset({True, False})
 _TRUE: Final[Outcomes] = frozenset({True})
-_FALSE: Final[Outcomes] = frozenset({False})
+REFUTED: Final[Outcomes] = frozenset({False})
+_FALSE: Final = REFUTED
 
 Attributes = Callable[[Expr, Mapping[str, Expr]], frozenset[str]]
 
@@ -120,6 +121,15 @@ class Doubt:
         if may_equal:
             return _EITHER
         return _TRUE if function == "not_equals" else _FALSE
+
+
+def is_compound(expr: Expr, variables: Mapping[str, Expr]) -> bool:
+    """Whether an expression may have a value although a part of it is undecided."""
+    if isinstance(expr, VariableRef):
+        return is_compound(variables[expr.name], variables)
+    if isinstance(expr, And | Or | Conditional | Comprehension):
+        return True
+    return any(is_compound(child, variables) for child in children(expr))
 
 
 def _against(constant: Any, above: Any, below: Any) -> Outcomes:

@@ -87,7 +87,13 @@ def _shape(expr: Expr, variables: Mapping[str, Expr]) -> Hashable:
 
 
 class Evidence:
-    """What the verdicts of a record tell, by print. This one tells nothing."""
+    """What the verdicts of a record tell, by print. This one tells nothing.
+
+    `settled` is for whoever asks, to remember what was made of it.
+    """
+
+    def __init__(self) -> None:
+        self.settled: dict[Hashable, _Outcomes] = {}
 
     def holds(self, condition: Print) -> bool:
         """Whether a condition is known to have held."""
@@ -138,6 +144,7 @@ class Testimony(Evidence):
     """What the verdicts of requests without grants tell; worked out for what is asked, which mostly is nothing."""
 
     def __init__(self, witness: Witness, verdicts: Sequence[snapshot_pb2.RecordedVerdict]) -> None:
+        super().__init__()
         self._witness = witness
         self._verdicts = verdicts
         self._rules: dict[Print, _Outcomes | None] = {}

@@ -44,6 +44,7 @@ class Known:
     piece: bytes
     unknown: frozenset[str]
     intervals: Mapping[str, Interval]
+    lacks_roles: bool
 
 
 def known_of(
@@ -92,7 +93,7 @@ def known_of(
             # No default stands in for a value of another type.
             wrong = types_pb2.Value(string_value="") if types[name] is AttributeType.BOOL else _TRUE
             _place(request, name).CopyFrom(wrong)
-    return Known(request.SerializeToString(), frozenset(unknown), intervals)
+    return Known(request.SerializeToString(), frozenset(unknown), intervals, "subject.roles" in unknown)
 
 
 _TRUE: Final = types_pb2.Value(bool_value=True)

@@ -40,11 +40,19 @@ class Origin:
             a.name == "resource.id" and a.record == bundle_pb2.RECORD_MODE_FULL for a in bundle.attributes
         )
         self.witness = Witness(bundle)
+        self._masks: dict[tuple[str, str, int, str], Mask] = {}
         self._fields = {field.id: field for field in bundle.fields}
         self._rules = {f"{policy.id}/{rule.id}": rule for policy in bundle.policies for rule in policy.rules}
 
     def mask(self, field: str, verdict: snapshot_pb2.RecordedVerdict) -> Mask:
         """Return the mask of a recorded verdict; without its parameters (`wire` empty) where the bundle lacks it."""
+        key = field, verdict.rule, verdict.kind, verdict.mask
+        known = self._masks.get(key)
+        if known is None:
+            known = self._masks[key] = self._mask(field, verdict)
+        return known
+
+    def _mask(self, field: str, verdict: snapshot_pb2.RecordedVerdict) -> Mask:
         found: types_pb2.Mask | None = None
         rule = self._rules.get(verdict.rule)
         definition = self._fields.get(field)

@@ -90,7 +90,7 @@ class Verdicts:
             if shown and verdict.grant_id:
                 self._shown_under.setdefault(verdict.grant_id, set()).update(verdict.fields)
         self.fields = frozenset(self.before)
-        self._results: dict[Sifted, Result] = {}
+        self.results: dict[Sifted, Result] = {}
 
     def grants(self, grants: Sequence[bytes]) -> list[Held]:
         """Return the grants of a record, with the fields that were shown under each: it covered these."""
@@ -104,11 +104,9 @@ class Verdicts:
         ]
 
     def result(self, sifted: Sifted, judge: Candidate) -> Result:
-        """Return what becomes of a record without grants."""
-        found = self._results.get(sifted)
-        if found is None:
-            hits, may = judge.hits(sifted)
-            found = self._results[sifted] = self.compare(lambda name: judge.field(name, hits, may))
+        """Return what becomes of a record without grants, and remember it in `results`."""
+        hits, may = judge.hits(sifted)
+        found = self.results[sifted] = self.compare(lambda name: judge.field(name, hits, may))
         return found
 
     def compare(self, after: Callable[[str], After | frozenset[str]]) -> Result:

@@ -7,7 +7,7 @@ verdicts, what was kept of which attributes) is looked up by its bytes, also whe
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
@@ -19,10 +19,9 @@ from pdp.snapshot.replay.recorded import POLICY_HASH, Result, Verdicts
 from pdp.snapshot.replay.wire import RecordPart, name_of
 from pdp.v1 import decision_service_pb2
 
-T = TypeVar("T")
-
-MAX_KEPT: Final = 20_000
-"""So much is remembered of each kind before it is begun anew."""
+MAX_KEPT: Final = 50_000
+"""So many records are remembered, and then others: some 50 MB."""
+MAX_SHAPES: Final = 20_000
 UNREADABLE: Final = "record"
 """Stands among the attributes that lack for a record whose bytes are damaged."""
 
@@ -39,7 +38,17 @@ class Place(NamedTuple):
 _NOWHERE: Final = Place((), "", "", "")
 _NO_BUNDLE: Final = Result((), (), frozenset({POLICY_HASH}))
 _DAMAGED: Final = Result((), (), frozenset({UNREADABLE}))
-_Origin = Callable[[str], Origin | None]
+
+
+class _Shape:
+    """What records share that keep the same of the same attributes and have the same verdicts."""
+
+    __slots__ = ("alike", "known", "verdicts")
+
+    def __init__(self, known: Known, verdicts: Verdicts) -> None:
+        self.known = known
+        self.verdicts = verdicts
+        self.alike: dict[Hashable, tuple[Place, Result]] = {}
 
 
 class Replayer:
@@ -48,63 +57,76 @@ class Replayer:
     `remembers` is for measuring what it costs when no two records are alike.
     """
 
-    def __init__(self, candidate: Candidate, origin: _Origin, *, remembers: bool = True) -> None:
+    def __init__(self, candidate: Candidate, origin: Callable[[str], Origin | None], *, remembers: bool = True) -> None:
         self._candidate = candidate
         self._find_origin = origin
         self._remembers = remembers
         self._origins: dict[str, Origin | None] = {}
-        self._known: dict[Hashable, Known] = {}
-        self._verdicts: dict[Hashable, Verdicts] = {}
-        self._alike: dict[Hashable, tuple[Place, Result]] = {}
+        self._shapes: dict[Hashable, _Shape] = {}
+        self._remembered = 0
 
     def replay(self, body: bytes) -> tuple[Place, Result]:
         """Return where a decision was made and what becomes of it, given its serialized Record. Raises StoreError."""
         try:
-            part = RecordPart.FromString(body).snapshot
-            return self._replay(part)
+            return self._replay(RecordPart.FromString(body).snapshot)
         except (DecodeError, UnicodeDecodeError):
             return _NOWHERE, _DAMAGED
 
     def _replay(self, part: Any) -> tuple[Place, Result]:
         facts = b"".join(part.facts)
-        now, policy_hash, grants = part.time_nanos, part.policy_hash, part.grants
-        lost = (*map(name_of, part.hashes), *(name.decode() for name in part.withheld))
-        kept = (policy_hash, (*part.buckets,), lost, bool(part.resource_key))
-        said = (policy_hash, (*part.verdicts,))
-        clock = self._candidate.clock(now) if self._remembers and not grants else None
-        alike = None if clock is None else (facts, kept, said, clock)
-        if alike is not None:
-            found = self._alike.get(alike)
-            if found is not None:
-                return found
-        known, verdicts = self._known.get(kept), self._verdicts.get(said)
-        if known is None or verdicts is None:
-            origin = self._origin(policy_hash.decode())
-            request = decision_service_pb2.DecideRequest.FromString(facts)
-            if origin is None:
-                return _place(request), _NO_BUNDLE
-            candidate = self._candidate
-            known = known_of(origin, candidate.uses, candidate.types, kept[1], lost, has_key=kept[3])
-            _keep(self._known, kept, known)
-            verdicts = Verdicts(origin, said[1])
-            _keep(self._verdicts, said, verdicts)
+        now, hashes = part.time_nanos, part.hashes
+        # What follows the name in a hash's entry differs from record to record.
+        names = [entry[2 : 2 + entry[1]] for entry in hashes] if hashes else ()
+        key = (
+            part.policy_hash, (*part.verdicts,), (*part.buckets,), (*names,), (*part.withheld,),
+            bool(part.resource_key),
+        )  # fmt: skip
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = self._shape(key, part)
+            if shape is None:
+                return _place(decision_service_pb2.DecideRequest.FromString(facts)), _NO_BUNDLE
+        candidate, known, verdicts = self._candidate, shape.known, shape.verdicts
+        grants = part.grants
+        alike: Hashable = None
+        if self._remembers and not grants:
+            clock = candidate.clock(now)
+            if clock is not None:
+                alike = (facts, clock) if clock else facts
+                found = shape.alike.get(alike)
+                if found is not None:
+                    return found
         request = decision_service_pb2.DecideRequest.FromString(facts + known.piece)
-        parties = Parties(request.subject, request.action, request.resource, request.context, now)
         if grants:
-            result = self._granted(parties, known, verdicts, grants)
+            held = verdicts.grants(grants)
+            parties = Parties(request.subject, request.action, request.resource, request.context, now)
+            hits, may = candidate.sift_granted(parties, verdicts.fields, known, held)
+            result = verdicts.compare(lambda name: candidate.field(name, hits, may))
         else:
-            result = verdicts.result(
-                self._candidate.sift(parties, verdicts.fields, known, verdicts.evidence), self._candidate
-            )
+            sifted = candidate.sift(request, now, verdicts.fields, known, verdicts.evidence)
+            result = verdicts.results.get(sifted) or verdicts.result(sifted, candidate)
         answer = _place(request), result
         if alike is not None:
-            _keep(self._alike, alike, answer)
+            self._remembered += 1
+            if self._remembered > MAX_KEPT:
+                for other in self._shapes.values():
+                    other.alike.clear()
+                self._remembered = 0
+            shape.alike[alike] = answer
         return answer
 
-    def _granted(self, parties: Parties, known: Known, verdicts: Verdicts, grants: Any) -> Result:
-        held = verdicts.grants(grants)
-        hits, may = self._candidate.sift_granted(parties, verdicts.fields, known, held)
-        return verdicts.compare(lambda name: self._candidate.field(name, hits, may))
+    def _shape(self, key: Hashable, part: Any) -> _Shape | None:
+        origin = self._origin(part.policy_hash.decode())
+        if origin is None:
+            return None
+        lost = (*map(name_of, part.hashes), *(name.decode() for name in part.withheld))
+        candidate = self._candidate
+        has_key = bool(part.resource_key)
+        known = known_of(origin, candidate.uses, candidate.types, part.buckets, lost, has_key=has_key)
+        if len(self._shapes) >= MAX_SHAPES:
+            self._shapes.clear()
+        made = self._shapes[key] = _Shape(known, Verdicts(origin, part.verdicts))
+        return made
 
     def _origin(self, policy_hash: str) -> Origin | None:
         if policy_hash not in self._origins:
@@ -120,9 +142,3 @@ def _place(request: Any) -> Place:
         context["menu"].string_value,
         context["application"].string_value,
     )
-
-
-def _keep(kept: dict[Hashable, T], key: Hashable, value: T) -> None:
-    if len(kept) >= MAX_KEPT:
-        kept.clear()
-    kept[key] = value

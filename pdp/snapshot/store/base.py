@@ -201,6 +201,12 @@ class Keeper(Protocol):
     def bundles(self) -> list[tuple[str, int]]:
         """Return the (hash, revision) of every bundle, by hash. Raises StoreError."""
 
+    def add_checkpoints(self, found: Sequence[tuple[str, int, bytes]]) -> None:
+        """Keep (node, number, serialized SignedCheckpoint) in one transaction, as `Writer.add_checkpoint` does.
+
+        Raises StoreError, and WatermarkError for a number that is taken; then nothing has changed.
+        """
+
     def add_dropped(self, states: Sequence[StreamState], *, by: str, at_nanos: int) -> None:
         """Add streams of which only the states are left, in one transaction, marked as dropped by somebody at a time.
 

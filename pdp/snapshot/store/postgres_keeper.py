@@ -30,6 +30,20 @@ class PostgresKeeper:
         with self._lock, self._held.use() as connection:
             return connection.execute("SELECT hash, revision FROM jingxi.bundles ORDER BY hash").fetchall()
 
+    def add_checkpoints(self, found: Sequence[tuple[str, int, bytes]]) -> None:
+        rows = [(node, number, intake.checkpoint(signed).time_nanos, signed) for node, number, signed in found]
+        closing = [(number, *key, count) for node, number, signed in found
+                   for key, count in intake.closing(signed, node, number)]  # fmt: skip
+        with self._lock, self._held.transaction() as connection, connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO jingxi.checkpoints VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING", rows)
+            if cursor.rowcount != len(rows):
+                raise WatermarkError(f"there is one of the checkpoints of node `{rows[0][0]}` already")
+            cursor.executemany(
+                "UPDATE jingxi.streams SET checkpoint = %s WHERE node = %s AND boot = %s AND retention = %s "
+                "AND day = %s AND closed AND count = %s AND checkpoint IS NULL",
+                closing,
+            )
+
     def add_dropped(self, states: Sequence[StreamState], *, by: str, at_nanos: int) -> None:
         text = (
             "INSERT INTO jingxi.streams (node, boot, retention, day, count, chain, peaks, closed, dropped_at, "

@@ -19,6 +19,18 @@ class SqliteKeeper(SqliteStore):
         sql = "SELECT hash, revision FROM bundles ORDER BY hash"
         return self._run(lambda connection: connection.execute(sql).fetchall())
 
+    def add_checkpoints(self, found: Sequence[tuple[str, int, bytes]]) -> None:
+        with self._transaction() as connection:
+            for node, number, signed in found:
+                row = (node, number, intake.checkpoint(signed).time_nanos, signed)
+                if not connection.execute("INSERT OR IGNORE INTO checkpoints VALUES (?, ?, ?, ?)", row).rowcount:
+                    raise WatermarkError(f"there is a checkpoint {number} of node `{node}` already")
+                connection.executemany(
+                    "UPDATE streams SET checkpoint = ? WHERE node = ? AND boot = ? AND retention = ? AND day = ? "
+                    "AND closed AND count = ?",
+                    [(number, *key, count) for key, count in intake.closing(signed, node, number)],
+                )
+
     def add_dropped(self, states: Sequence[StreamState], *, by: str, at_nanos: int) -> None:
         with self._transaction() as connection:
             for state in states:
