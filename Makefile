@@ -83,6 +83,9 @@ bench-service: $(READY) ## measure the service against Cerbos under load; table,
 bench-snapshots: $(READY) debian ## measure spool, stores, queries and verification of snapshots; table and JSON
 	$(BIN)/python benchmarks/snapshots.py
 
+bench-replay: $(READY) ## measure how fast recorded decisions are made again by another policy set; table and JSON
+	$(BIN)/python benchmarks/replay.py
+
 proto: $(READY) ## regenerate the protobuf code of every language
 	$(BIN)/python proto/generate.py
 

@@ -133,7 +133,7 @@ def _ask(options: argparse.Namespace) -> int:
     failed = False
     for answer in ask(chosen, cluster.client_files(), POLICIES):
         failed |= bool(answer.problem)
-        _say(answer.node, answer.problem or f"revision {answer.revision}: {answer.name} {answer.mobile}")
+        _say(answer.node, answer.problem or f"revision {answer.revision}: {answer.name} {answer.landline}")
     return int(failed)
 
 
@@ -213,27 +213,47 @@ def _port(text: str) -> int:
 
 def _tell(cluster: Cluster) -> None:
     files = cluster.client_files()
-    this = _this(cluster.folder)
-    staff = cluster.nodes[0].staff
-    pdp = _short(Path(sys.executable).with_name("pdp"))
+    named = "" if cluster.folder == _state() else f" --state {shlex.quote(str(cluster.folder))}"
+    this = f"python -m deploy.cluster{named}"
+    path, staff = (shlex.quote(text) for text in (str(Path(sys.executable).parent), cluster.nodes[0].staff))
     print(f"""
 The cluster is up. Everything about it is in {cluster.folder}.
 
-  decision ports  {", ".join(node.address for node in cluster.nodes)}
-  as a client     --ca {files.ca}
-                  --certificate {files.certificate}
-                  --key {files.key}
-  staff ports     {", ".join(node.staff for node in cluster.nodes)}
-  metrics         {", ".join(f"http://{node.place.host}:{node.admin_port}/metrics" for node in cluster.nodes)}
+  decision ports  {"  ".join(node.address for node in cluster.nodes)}
+    by TLS with   {files.ca}, as authority
+                  {files.certificate}
+                  {files.key}
+  staff ports     {"  ".join(node.staff for node in cluster.nodes)}
+  metrics         {"  ".join(f"http://{node.place.host}:{node.admin_port}/metrics" for node in cluster.nodes)}
 
-Try:
+In another terminal:
 
-  {this} ask                     # each node decides, by the same revision
-  {pdp} node list --server {staff}
-  {this} kill etcd-1             # nothing changes; `start etcd-1` brings it back
-  {this} kill postgres-1         # decisions go on, records wait; then `failover`, then `start postgres-1`
-  {this} kill node-c             # clients ask the others
-  {this} status""")
+  cd {shlex.quote(str(ROOT))}
+  export PATH={path}:$PATH PDP_STAFF_LISTEN={staff}
+
+Each node decides, by the same revision:
+
+  {this} ask
+  pdp node list
+
+Publish a change, and ask again:
+
+  cp -r policies changed && sed -i 's/^    mask: landline$/    mask: same-length/' changed/dictionary.yaml
+  pdp policy draft landlines --from ./changed --reason "no area codes either"
+  pdp policy diff landlines
+  pdp policy submit landlines
+  pdp policy publish landlines --reason "no area codes either" --wait 30
+  {this} ask
+  pdp policy rollback --reason "as before"
+
+Break something:
+
+  {this} kill etcd-1        # nothing changes
+  {this} kill postgres-1    # decisions go on, their records wait on the nodes
+  {this} failover           # postgres-2 takes the records
+  {this} kill node-c        # the others decide
+  {this} status
+  {this} start etcd-1 postgres-1 node-c""")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class Answer:
     node: str
     revision: int = 0
     name: str = ""
-    mobile: str = ""
+    landline: str = ""
     problem: str = ""
 
 
@@ -47,4 +47,4 @@ def ask(nodes: list[PdpNode], files: Files, policies: Path, *, deadline: float =
             continue
         revision = max((part.decision.revision for part in masked.decisions if part.decision), default=0)
         customer = masked.message["customer"]
-        yield Answer(node.name, revision, customer["name"], customer["mobile"])
+        yield Answer(node.name, revision, customer["name"], customer["landline"])

@@ -114,7 +114,7 @@ class Cluster:
 
     def up(self, say: Say, *, policies: Path) -> None:
         """Start all parts, and publish the folder of policies when nothing is published yet. Raises ClusterError."""
-        self._check_programs()
+        self.check_programs()
         say("certificates", str(self.folder / "pki"))
         for member in self.etcd:
             member.start()
@@ -213,7 +213,8 @@ class Cluster:
         primary.require([standby])
         say(standby.name, f"{HOST}:{standby.port}, process {standby.pid}, synchronous standby")
 
-    def _check_programs(self) -> None:
+    def check_programs(self) -> None:
+        """See that all programs are there. Raises ClusterError."""
         pdp()
         find_program("etcd", "etcd-server")
         self.postgres[0].find_programs()

@@ -59,7 +59,9 @@ def _conflict(found: Mapping[str, str], lang: str) -> str:
 def reasoned(*, required: bool) -> Callable[[F], F]:
     """Add `--reason`."""
     words = "Why; it is kept for ever."
-    return click.option("--reason", required=required, default=None if required else "", metavar="TEXT", help=words)
+    if required:
+        return click.option("--reason", required=True, metavar="TEXT", help=words)
+    return click.option("--reason", default="", metavar="TEXT", help=words)
 
 
 def versioned(command: F) -> F:

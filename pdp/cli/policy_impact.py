@@ -55,7 +55,8 @@ _WORDS: Final = {
         "again": "重放了 {count} 个决策", "changed": "会改变", "more": "会显示原先脱敏的内容",
         "unchanged": "不会改变", "undecidable": "留存不足，无法判定",
         "lacks": "未留存", "group": {
-            "change": "变化类型", "field": "字段", "role": "角色", "branch": "机构", "menu": "菜单", "application": "应用",
+            "change": "变化类型", "field": "字段", "role": "角色", "branch": "机构", "menu": "菜单",
+            "application": "应用",
         },
         "decisions": "已判定", "shown": "更多明文", "rest": "另有 {count} 组会改变；--json 可查看全部",
         "examples": "示例", "clear": "明文", "default": "默认",
@@ -147,7 +148,7 @@ def _receive(call: grpc.Call) -> policy_service_pb2.AnalyseImpactResponse:
                 progress.update(task, completed=last.read, total=total, description=f"Δ {last.changed}")
         finally:
             # Also when Ctrl-C ends it: the server stops then.
-            call.cancel()
+            call.cancel()  # type: ignore[no-untyped-call]
     if not last.done:
         raise CommandError("the answer ended before the result came; try again")
     return last

@@ -8,8 +8,7 @@ from pdp.v1 import cluster_service_pb2, control_pb2
 
 WORDS: Final = {
     "en": {
-        "conflict": "{actor} changed it at {time}; look at version {version}, bring your change in, and add --version "
-        "{version}",
+        "conflict": "look at it by `pdp policy show NAME --changes`, bring your change in, and add --version {version}",
         "name": "draft",
         "state": "state",
         "base": "from revision",
@@ -66,7 +65,7 @@ WORDS: Final = {
         "nothing_in_force": "nothing is in force yet",
         "store_age": "the store was last seen {seconds} s ago",
         "waiting": "{reached} of {all} nodes decide by revision {revision}",
-        "converged": "all {all} nodes decide by revision {revision}, after {seconds} s",
+        "converged": "{all} of {all} nodes decide by revision {revision}, after {seconds} s",
         "not_converged": "after {seconds} s these nodes do not decide by revision {revision}:",
         "excused": "not waited for: {names}",
         "forgotten": "node {name} forgotten",

@@ -6,6 +6,7 @@ nobody can write over what they have not seen, not even when a draft was removed
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -70,7 +71,7 @@ class Drafts(Desk):
             raise RequestError(
                 Violation("name", "is a letter or digit and then letters, digits, `.`, `-` or `_`, at most 64")
             )
-        text = sources.normal(text)
+        text = await asyncio.to_thread(sources.normal, text)
         found = await self._find(name)
         self._may("save", who.actor, None if found is None else found.draft)
         if found is None and version:
@@ -89,7 +90,7 @@ class Drafts(Desk):
             base = found.draft.base
         else:
             base = (await self.in_force()).head.revision
-        kept = await keeping.keep(self._store, sources.serialize(text))
+        kept = await keeping.keep(self._store, await asyncio.to_thread(sources.serialize, text))
         draft = control_pb2.Draft(name=name, state=OPEN, base=base, sources=kept.digest)
         before = [] if found is None else found.draft.steps
         step = self._step(control_pb2.STEP_KIND_SAVED, who, kept.digest, base)

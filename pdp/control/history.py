@@ -34,11 +34,14 @@ class History(Desk):
         now = await self.in_force()
         top = min(below, now.next) if below else now.next
         found: list[control_pb2.Revision] = []
-        size = 0
+        size, width = 0, _CHUNK
         while top > 1:
-            low = max(1, top - _CHUNK)
-            rollouts = await self._rollouts(now, low - 1)
-            for revision in await self._between(low, top):
+            low = max(1, top - width)
+            chunk = await self._between(low, top)
+            # Numbers may have a gap as wide as somebody liked who restored a backup.
+            width = _CHUNK if chunk else 2 * width
+            rollouts = await self._rollouts(now, chunk)
+            for revision in chunk:
                 # A rollout's candidate stands before what it falls back to.
                 if _is_spare(revision, rollouts.get(revision.number - 1)):
                     continue
@@ -78,11 +81,25 @@ class History(Desk):
                 return found[::-1]
             after = page.items[-1].key
 
-    async def _rollouts(self, now: InForce, low: int) -> dict[int, control_pb2.Rollout]:
-        """Return the rollouts of candidates from `low` on, at most a chunk of those that have ended, and the last."""
-        page = await self._store.range(layout.ENDED, after=layout.ended_key(max(0, low - 1)), limit=_CHUNK + 1)
-        ended = [parse(control_pb2.Rollout, item.value, item.key) for item in page.items]
-        return {rollout.revision: rollout for rollout in (*ended, now.rollout)}
+    async def _rollouts(
+        self, now: InForce, revisions: Sequence[control_pb2.Revision]
+    ) -> dict[int, control_pb2.Rollout]:
+        """Return the rollouts of revisions, and of those before them, by their candidates."""
+        found = {now.rollout.revision: now.rollout}
+        if not revisions:
+            return found
+        # The oldest is last, and the candidate that it may have been the fallback of is one before it.
+        after = layout.ended_key(max(0, revisions[-1].number - 2))
+        while True:
+            page = await self._store.range(layout.ENDED, after=after, limit=_CHUNK)
+            for item in page.items:
+                if item.key > layout.ended_key(revisions[0].number):
+                    return found
+                rollout = parse(control_pb2.Rollout, item.value, item.key)
+                found.setdefault(rollout.revision, rollout)
+            if not page.more:
+                return found
+            after = page.items[-1].key
 
 
 def _is_spare(revision: control_pb2.Revision, rollout: control_pb2.Rollout | None) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pdp.control import layout
+from pdp.control import layout, tasks
 from pdp.control.applying import LASTING, Applier, Applying
 from pdp.control.kv.base import KeyValueStore
 from pdp.control.last_good import LastGood
@@ -245,9 +245,7 @@ class NodeAgent:
 
     async def stop(self) -> None:
         """Follow nothing more, and let the lease go."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(self._tasks)
         with contextlib.suppress(ControlStoreError, TimeoutError):
             async with asyncio.timeout(_LEAVE_SECONDS):
                 await self._presence.leave()
@@ -311,9 +309,8 @@ class NodeAgent:
         self._hint.set()
 
     async def _follow(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            # Jittered, so that the nodes of a cluster do not all ask at once.
-            await asyncio.wait_for(self._hint.wait(), self._pace.poll * random.uniform(0.75, 1.25))  # noqa: S311
+        # Jittered, so that the nodes of a cluster do not all ask at once.
+        await tasks.wait(self._hint, self._pace.poll * random.uniform(0.75, 1.25))  # noqa: S311
         self._hint.clear()
         with contextlib.suppress(ControlStoreError):  # told by its age
             await self.look()
@@ -334,8 +331,7 @@ class NodeAgent:
         every = self._pace.lease / 3
         if self._shadowing.runs:
             every = min(every, self._pace.poll)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._tell.wait(), every)
+        await tasks.wait(self._tell, every)
         self._tell.clear()
         try:
             await self._presence.tell(self.status())
@@ -360,8 +356,7 @@ class NodeAgent:
             words = f"the control store has been away for {age:.0f} s: {self._store_error or 'no answer'}"
             self._note("node.stale", words, {"seconds": f"{age:.0f}", "reason": self._store_error}, success=False)
         await self._applier.set_stale(age)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._back.wait(), _STALE_TICK)
+        await tasks.wait(self._back, _STALE_TICK)
 
     async def _forget(self) -> None:
         with contextlib.suppress(ControlStoreError):

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from pdp.control import layout
+from pdp.control import layout, tasks
 from pdp.control.kv.base import Delete, KeyValue, KeyValueStore, Unchanged
 from pdp.control.published import Published
 from pdp.control.wanted import is_concerned, wanted
@@ -94,9 +94,7 @@ class Nodes:
 
     async def stop(self) -> None:
         """Follow nothing more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(self._tasks)
 
     async def look(self) -> View:
         """Return how all nodes stand now. Raises ControlStoreError and BlobError."""
@@ -131,9 +129,7 @@ class Nodes:
         """
         end = self._monotonic() + within
         while self._view.number <= after and (left := end - self._monotonic()) > 0:
-            changed = self._changed
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), min(left, _POLL))
+            await tasks.wait(self._changed, min(left, _POLL))
         if self._view.number <= after:
             return await self.look()
         return self._view
@@ -179,10 +175,8 @@ class Nodes:
         now = self._monotonic()
         for name, item in live.items():
             heard = self._heard.get(name)
-            if heard is None:
-                # The first look: only its own clock tells when it spoke.
-                self._heard[name] = (item.modified, now - self._since(item))
-            elif heard[0] != item.modified:
+            # At the first look too: it lives, so it spoke within its lease, and its clock may be wrong.
+            if heard is None or heard[0] != item.modified:
                 self._heard[name] = (item.modified, now)
 
     def _since(self, item: KeyValue) -> float:
@@ -223,8 +217,7 @@ class Nodes:
 
     async def _follow(self) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hint.wait(), _POLL)
+            await tasks.wait(self._hint, _POLL)
             self._hint.clear()
             try:
                 await self.look()

@@ -5,6 +5,7 @@ Every change is one transaction of the store, which holds only if nothing that i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ class Revisions(Drafts, Rollouts, History):
         key, and WrongStateError while a rollout runs.
         """
         check_reason(who)
-        text = sources.normal(text)
+        text = await asyncio.to_thread(sources.normal, text)
         return await self._insist(lambda: self._publish(text, who))
 
     async def publish_draft(
@@ -86,12 +87,12 @@ class Revisions(Drafts, Rollouts, History):
         present = await self.published.revision(now.head.revision) if now.head.revision else None
         base = None if present is None else await self.published.sources(present.sources)
         judged = await self.judge(text, base)
-        digest = sources.digest(text)
+        digest = await asyncio.to_thread(sources.digest, text)
         if present is not None and (present.sources, present.bundle_hash) == (digest, judged.bundle.hash):
             return present
         self._may("publish", who.actor, None)
         _check_quiet(now)
-        kept = await keeping.keep(self._store, sources.serialize(text))
+        kept = await keeping.keep(self._store, await asyncio.to_thread(sources.serialize, text))
         made = await self._made(now, judged, who, control_pb2.STEP_KIND_PUBLISHED, kept.digest)
         await self._take_force(now, made.revision, [kept, *made.names])
         return made.revision
@@ -240,10 +241,16 @@ class Revisions(Drafts, Rollouts, History):
             min_compared=canary.min_compared or MIN_COMPARED, state=control_pb2.ROLLOUT_STATE_RUNNING, steps=[last],
         )  # fmt: skip
         put = _put(candidate)
+        if now.rollout_modified:
+            # It is there already, unless a restored backup ended the one before in its own way.
+            before = now.rollout.SerializeToString(deterministic=True)
+            kept = [Put(layout.ended_key(now.rollout.revision), before)]
+        else:
+            kept = []
         await keeping.commit(
             self._store,
             [*_unchanged(now), Unchanged(put.key, 0), Unchanged(layout.revision_key(fallback.number), 0), *conditions],
-            [put, _put(fallback), Put(layout.ROLLOUT, rollout.SerializeToString(deterministic=True)), *changes],
+            [put, _put(fallback), Put(layout.ROLLOUT, rollout.SerializeToString(deterministic=True)), *kept, *changes],
             names=made.names,
             witness=put,
         )

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pdp import __version__
+from pdp.control import tasks
 from pdp.control.kv import open_store
 from pdp.control.kv.base import KeyValueStore
 from pdp.control.kv.tls import EtcdTls
@@ -133,8 +134,7 @@ class ControlPlane:
     async def stop(self) -> None:
         """Follow nothing more, and let the lease go."""
         if self._meter is not None:
-            self._meter.cancel()
-            await asyncio.gather(self._meter, return_exceptions=True)
+            await tasks.end([self._meter])
         await self.nodes.stop()
         if self._agent is not None:
             await self._agent.stop()
@@ -149,7 +149,8 @@ class ControlPlane:
     async def _keep_measuring(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._measure(), _METER_SECONDS)
+                async with asyncio.timeout(_METER_SECONDS):
+                    await self._measure()
             await asyncio.sleep(min(_METER_SECONDS, self._settings.control.lease_seconds / 3))
 
     def _require(self) -> NodeAgent:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import shlex
 import shutil
 import signal
@@ -109,12 +110,25 @@ class Shell:
                 command, cwd=self.folder, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8"
             )
         self._services.append(service)
-        assert service.stdout is not None
-        line = service.stdout.readline()
+        line = self._begun(service)
+        if not line:
+            return ""
         assert line.startswith("ready "), (self.folder / "serve.log").read_text(encoding="utf-8")
         self._address = line.split()[1]
         self._admin = json.loads(ready.read_text(encoding="utf-8"))["admin"]
         return line.replace(self._address, ADDRESS)
+
+    def _begun(self, service: subprocess.Popen[str]) -> str:
+        """Return a service's line of readiness; nothing for one that waits until the page publishes something."""
+        assert service.stdout is not None
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            if select.select([service.stdout], [], [], 0.1)[0]:
+                return service.stdout.readline()
+            waits = '"server.waiting"' in (self.folder / "serve.log").read_text(encoding="utf-8")
+            if waits and (Path(self._data) / "staff.sock").exists():
+                return ""
+        raise AssertionError((self.folder / "serve.log").read_text(encoding="utf-8"))
 
     def stop(self) -> None:
         """Stop the services as Ctrl-C does."""

@@ -67,7 +67,7 @@ class Machine:
 
     @property
     def settings(self) -> Settings:
-        trust = self.data / "keys" / "node.pub" if self.control.startswith("etcd") else None
+        trust = self.data / "keys" / "control" if self.control.startswith("etcd") else None
         return Settings(
             data=self.data,
             audit=Audit(store=Secret(self.store, "test")),

@@ -30,6 +30,7 @@ from pdp.errors import (
     SourcesError,
     WrongStateError,
 )
+from pdp.server.backup.renewal import raise_head
 from pdp.server.judge import PolicyJudge
 from pdp.signing import TrustedKeys
 from pdp.v1 import control_pb2, policy_service_pb2
@@ -447,6 +448,24 @@ class RevisionsContract(ABC):
                 await desk.revisions.get_revision(6)
 
     @scenario
+    async def test_a_restored_store_goes_on_above_a_gap(self, open_store: Opener) -> None:
+        async with at_desk(open_store()) as desk:
+            revisions = desk.revisions
+            await revisions.publish(text(3), EVA)
+            await revisions.publish_draft("a", await desk.submitted("a", text(4)), MAX, CANARY)
+            await raise_head(desk.store, KEY, 100_000, desk.clock())
+            assert (await revisions.list_revisions(limit=1)).revisions[0].number == 100_001
+            assert [found.number for found in (await revisions.list_revisions(below=100_001)).revisions][-2:] == [2, 1]
+            made, _ = await revisions.publish_draft("b", await desk.submitted("b", text(5)), MAX, CANARY)
+            assert (made.number, made.previous) == (100_002, 100_001)
+            with pytest.raises(WrongStateError, match="runs"):
+                await revisions.roll_back(2, MAX)
+            await revisions.promote(100_002, MAX)
+            with pytest.raises(WrongStateError, match="before it took force"):
+                await revisions.roll_back(2, MAX)
+            assert kinds((await revisions.get_revision(2)).steps)[-1] == STOPPED
+
+    @scenario
     async def test_who_may_not_is_refused(self, open_store: Opener) -> None:
         asked: list[tuple[str, str, str]] = []
 
@@ -589,6 +608,30 @@ class RevisionsContract(ABC):
             with pytest.raises(ConflictError, match="try again"):
                 await desk.revisions.save_draft("a", 0, text(4), EVA)
             saved = await desk.revisions.save_draft("a", 0, text(4), EVA)
+            assert await desk.revisions.published.sources(saved.sources) == text(4)
+
+    @scenario
+    async def test_what_is_named_while_it_is_about_to_be_removed_stays(self, open_store: Opener) -> None:
+        async with at_desk(open_store()) as desk, at_desk(open_store()) as collector:
+            about, named = asyncio.Event(), asyncio.Event()
+            removals: list[asyncio.Task[Collected]] = []
+
+            async def wait_for_the_name() -> None:
+                about.set()
+                await named.wait()
+
+            async def collect() -> None:
+                await collector.revisions.collect_garbage()
+                collector.clock.now += HOUR
+                first = f"{layout.blob_prefix(sources.digest(text(4)))}0000"
+                collector.store.before[first] = wait_for_the_name
+                removals.append(asyncio.create_task(collector.revisions.collect_garbage()))
+                await about.wait()
+
+            desk.store.before[layout.draft_key("a")] = collect
+            saved = await desk.revisions.save_draft("a", 0, text(4), EVA)
+            named.set()
+            assert await removals[0] == Collected(kept=1, waiting=0, removed=0)
             assert await desk.revisions.published.sources(saved.sources) == text(4)
 
     @scenario

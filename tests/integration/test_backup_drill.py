@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import pytest
 
 from pdp.snapshot.store import install, open_reader
 from pdp.v1 import decision_service_pb2, decision_service_pb2_grpc, snapshot_pb2
+from tests.integration.clustered import Node, publish, text, write_key
+from tests.integration.etcd import Etcd, etcd
 from tests.integration.operated import PATIENCE, SENIOR, Operated, wait_for
-
-from tests.integration.etcd import etcd
-from tests.integration.postgres import postgres
+from tests.integration.postgres import Postgres, postgres
+from tests.integration.running import POLICY
 
 __all__ = ["etcd", "postgres"]
 
@@ -165,71 +165,79 @@ def test_one_machine_comes_back(operate: Callable[..., Operated], tmp_path: Path
     ]  # fmt: skip
 
 
-def test_a_cluster_comes_back(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    from tests.integration.clustered import Node, publish, text, write_key
-    from tests.integration.etcd import Etcd
-    from tests.integration.postgres import Postgres
+class Cluster:
+    """A control store in etcd and a store of records in PostgreSQL, and nodes on them."""
 
-    etcd: Etcd = request.getfixturevalue("etcd")
-    postgres: Postgres = request.getfixturevalue("postgres")
-    key, folder = tmp_path / "backup.key", tmp_path / "backups"
-    pdp("backup", "key", "--new", key)
-    members = ",".join(member.address for member in etcd.members)
-    url = postgres.url(postgres.create_database())
-    install(url)
-    write_key(tmp_path / "publish.key")
-    config = (
-        f"  signing_key: {tmp_path / 'publish.key'}\n  trust: {tmp_path / 'publish.pub'}\n"
-        "audit: {checkpoint_seconds: 0.2, store: {file: records-url}}\n"
-    )
+    def __init__(self, folder: Path, etcd: Etcd, postgres: Postgres) -> None:
+        self._folder, self._postgres = folder, postgres
+        self._members = ",".join(member.address for member in etcd.members)
+        write_key(folder / "publish.key")
 
-    def node(place: Path, control: str, store: str) -> Node:
+    def control(self, name: str) -> str:
+        """Return the URL of an empty control store."""
+        return f"etcd://{self._members}/drill-{self._folder.name}-{name}/"
+
+    def records(self) -> str:
+        """Return the URL of an empty store of records."""
+        return self._postgres.url(self._postgres.create_database())
+
+    def node(self, place: Path, control: str, records: str) -> Node:
+        """Start a node in a place."""
         (place / "n1").mkdir(parents=True, exist_ok=True)
-        (place / "n1" / "records-url").write_text(store)
+        (place / "n1" / "records-url").write_text(records)
         (place / "n1" / "records-url").chmod(0o600)
-        return Node(place, "n1", control, config)
+        keys = f"  signing_key: {self._folder / 'publish.key'}\n  trust: {self._folder / 'publish.pub'}\n"
+        audit = "audit: {checkpoint_seconds: 0.2, store: {file: records-url}}\n"
+        return Node(place, "n1", control, keys + audit)
 
-    first = node(tmp_path / "first", f"etcd://{members}/drill-{tmp_path.name}-a/", url)
+
+def back_up(cluster: Cluster, place: Path, folder: Path, key: Path) -> tuple[list[str], Any]:
+    """Let a cluster live, and end with all that it had; return what was acknowledged, and one of its answers."""
+    records = cluster.records()
+    install(records)
+    node = cluster.node(place, cluster.control("a"), records)
     try:
-        with first.staff() as channel:
+        with node.staff() as channel:
             publish(channel, text())
-        address = first.facts()["address"]
+        address = node.facts()["address"]
         answer = decided(address)
         with Load.on(address) as load:
             load.more(15)
-            before, made = backups(folder, key, first.folder / "pdp.yaml", load)
+            before, made = backups(folder, key, node.folder / "pdp.yaml", load)
     finally:
-        first.kill()
+        node.kill()
     check_backups(made, folder, key)
-    shutil.rmtree(tmp_path / "first")
+    shutil.rmtree(place)
+    return before, answer
 
-    place = tmp_path / "second"
-    control = f"etcd://{members}/drill-{tmp_path.name}-b/"
-    other = postgres.url(postgres.create_database())
+
+def test_a_cluster_comes_back(tmp_path: Path, etcd: Etcd, postgres: Postgres) -> None:
+    key, folder, place = tmp_path / "backup.key", tmp_path / "backups", tmp_path / "second"
+    pdp("backup", "key", "--new", key)
+    cluster = Cluster(tmp_path, etcd, postgres)
+    before, answer = back_up(cluster, tmp_path / "first", folder, key)
+    control, records = cluster.control("b"), cluster.records()
     (place / "n1").mkdir(parents=True)
     floor = answer.revision + 5
     restored = json.loads(pdp(
-        "restore", folder, "--data", place / "n1" / "data", "--key", key, "--control", control, "--store", other,
+        "restore", folder, "--data", place / "n1" / "data", "--key", key, "--control", control, "--store", records,
         "--revision-floor", floor, "--json",
     ))  # fmt: skip
     assert restored["complete"]
     assert restored["revision"] == floor + 1
-    assert decision_ids(other) >= set(before)
-    second = node(place, control, other)
+    assert decision_ids(records) >= set(before)
+    node = cluster.node(place, control, records)
     try:
-        again = decided(second.facts()["address"])
+        again = decided(node.facts()["address"])
         assert verdicts(again)[1:] == verdicts(answer)[1:]
         assert again.revision == floor + 1
-        wait_for(lambda: "backup.restored" in operation_kinds(other))
-        with second.staff() as channel:
-            from tests.integration.running import POLICY
-
+        wait_for(lambda: "backup.restored" in operation_kinds(records))
+        with node.staff() as channel:
             assert publish(channel, text(POLICY.replace(">= 3", ">= 4"))).number == floor + 2
     finally:
-        second.end()
-    told = json.loads(pdp(
-        "snapshot", "verify", "--store", other, "--keys", place / "n1" / "data" / "keys", "--json"
-    ))  # fmt: skip
+        node.end()
+    keys = place / "n1" / "data" / "keys"
+    told = json.loads(pdp("snapshot", "verify", "--store", records, "--keys", keys, "--json"))
     assert told["complete"], told["findings"]
 
     # The cluster's backup also makes one machine.

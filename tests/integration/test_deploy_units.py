@@ -142,10 +142,8 @@ def test_users_and_folders_of_systemd_are_sound(tmp_path: Path) -> None:
         program = _tool(tool, "on Debian: apt-get install systemd")
         (tmp_path / "etc").mkdir(exist_ok=True)
         more = [] if name == "sysusers" else ["--create"]
-        done = subprocess.run(
-            [program, *more, f"--root={tmp_path}", str(SYSTEMD / f"jingxi.{name}.conf")], capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
+        command = [program, *more, f"--root={tmp_path}", str(SYSTEMD / f"jingxi.{name}.conf")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     assert "jingxi:" in (tmp_path / "etc" / "passwd").read_text(encoding="utf-8")
     assert (tmp_path / "etc" / "jingxi" / "secrets").stat().st_mode & 0o777 == 0o700
@@ -283,8 +281,6 @@ def test_the_container_file_copies_what_is_there() -> None:
 
 
 def test_what_the_container_installs_is_what_the_package_needs() -> None:
-    pinned = {
-        line.partition("==")[0] for line in (ROOT / "requirements" / "cluster.txt").read_text(encoding="utf-8").splitlines()
-        if "==" in line and not line.startswith((" ", "#"))
-    }  # fmt: skip
+    lines = (ROOT / "requirements" / "cluster.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {line.partition("==")[0] for line in lines if "==" in line and not line.startswith((" ", "#"))}
     assert {"grpcio", "psycopg", "psycopg-binary", "aetcd", "cel-expr-python"} <= pinned

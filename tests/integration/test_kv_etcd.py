@@ -260,6 +260,49 @@ async def test_a_certificate_that_the_other_side_does_not_know_is_refused(etcd_t
                 await store.get("a")
 
 
+@scenario
+async def test_certificates_that_are_renewed_count_without_a_new_start(etcd_tls: Etcd, tmp_path: Path) -> None:
+    good, stranger = files(etcd_tls), Authority.make("stranger")
+    mine = EtcdTls(tmp_path / "ca.crt", tmp_path / "client.crt", tmp_path / "client.key")
+    stranger.issue("pdp").write(tmp_path, "client")
+    mine.ca.write_bytes(good.ca.read_bytes())
+    async with opener(lambda: EtcdStore(etcd_tls.urls, tls=mine, timeout=SECONDS))() as store:
+        with pytest.raises(ControlStoreError, match="certificate"):
+            await store.get("a")
+        # One file after the other, as a script renews them.
+        mine.key.write_bytes(good.key.read_bytes())
+        with pytest.raises(ControlStoreError):
+            await store.get("a")
+        mine.certificate.write_bytes(good.certificate.read_bytes())
+        await insist(store, "a", b"1")
+        # A certificate that is broken later changes nothing for connections that stand.
+        mine.certificate.write_bytes(b"")
+        assert (await store.get("a")) is not None
+
+
+@scenario
+async def test_a_watch_ends_as_one_that_failed_when_its_certificate_was_renewed(
+    etcd_tls: Etcd, tmp_path: Path
+) -> None:
+    """Not as one that was cancelled: whoever follows the store would end with it."""
+    good = files(etcd_tls)
+    mine = EtcdTls(good.ca, tmp_path / "client.crt", tmp_path / "client.key")
+    mine.certificate.write_bytes(good.certificate.read_bytes())
+    mine.key.write_bytes(good.key.read_bytes())
+    async with opener(lambda: EtcdStore(etcd_tls.urls, tls=mine, timeout=SECONDS))() as store:
+        head = await put(store, "a", b"1")
+        async with aclosing(store.watch("", head - 1)) as events:
+            assert await take(events, 1) == [Event(head, "a", b"1")]
+            following = asyncio.ensure_future(anext(events))
+            with etcd_tls.killed(*etcd_tls.members):
+                with pytest.raises(ControlStoreError):
+                    await following
+                mine.certificate.write_bytes(mine.certificate.read_bytes() + b"\n")
+                with pytest.raises(ControlStoreError):
+                    await store.get("a")
+        await insist(store, "a", b"2")
+
+
 def test_what_cannot_be_reached_is_a_wrong_setting(tmp_path: Path) -> None:
     tls = EtcdTls(tmp_path / "ca.crt", tmp_path / "client.crt", tmp_path / "client.key")
     for urls in (

@@ -15,8 +15,10 @@ from typing import Any
 import grpc
 import pytest
 
+from pdp.engine.program import Program
 from pdp.errors import WorkerRefusedError
 from pdp.server import shadow
+from pdp.server.grants import GrantTable
 from pdp.server.settings import Audit
 from pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
 from tests.conformance.asking import PATIENCE, Stub, batch, code_of, is_right, request, streamed
@@ -359,3 +361,13 @@ def test_a_huge_set_beside_and_a_change_of_the_live_one_hold_up_nobody(
             thread.join(PATIENCE)
     assert errors == []
     assert set(answers) == {2, 3}
+
+
+def test_a_share_of_nothing_leaves_the_program_alone() -> None:
+    live = Program.from_bundle(signed(2))
+    made = shadow.Shadow(GrantTable())
+    made.set(shadow.Beside(signed(1)), 0.0)
+    before = threading.active_count()
+    assert made.comparing(live) is None
+    assert threading.active_count() == before
+    assert made.facts() is not None

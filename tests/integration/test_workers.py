@@ -345,7 +345,7 @@ def test_a_version_that_every_worker_refuses_is_refused(
     assert server.app.supervisor.revision == 1
     put(policy, policy.read_text().replace("level >= 4", "level >= 5"))
     assert server.next_load().outcome is Outcome.ACCEPTED
-    assert [worker["revision"] for worker in server.app.supervisor.workers()] == [2, 2]
+    assert [worker["revision"] for worker in server.app.supervisor.workers()] == [3, 3]
 
 
 def test_workers_end_when_the_supervisor_is_killed(policy_folder: Path, tmp_path: Path) -> None:

@@ -238,6 +238,43 @@ def test_a_damaged_archive_is_refused(tmp_path: Path, damage: Callable[[bytes], 
         sources.read_tar(path)
 
 
+@pytest.mark.parametrize("place", [512 * 2 + 5, 512 * 2 + 150])
+def test_a_damaged_entry_is_not_the_end(tmp_path: Path, place: int) -> None:
+    path = tmp_path / "a.tar"
+    sources.write_tar(sources.of({"a.yaml": "x", "b.yaml": "y"}), path)
+    damaged = bytearray(path.read_bytes())
+    damaged[place] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(SourcesError, match="damaged"):
+        sources.read_tar(path)
+
+
+def test_an_archive_that_ends_too_early_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    sources.write_tar(sources.of({"a.yaml": "x", "b.yaml": "y"}), path)
+    path.write_bytes(path.read_bytes()[: 512 * 2])
+    with pytest.raises(SourcesError, match="damaged"):
+        sources.read_tar(path)
+
+
+@given(st.data())
+def test_no_damage_to_an_archive_goes_unanswered(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    folder = tmp_path_factory.mktemp("damaged")
+    path = folder / data.draw(st.sampled_from(["a.tar", "a.tar.gz"]))
+    made = sources.of({**SMALL, f"{'long/' * 40}客户.yaml": "x"})
+    sources.write_tar(made, path)
+    whole = bytearray(path.read_bytes())
+    for place, byte in data.draw(st.lists(st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 255)), max_size=8)):
+        whole[place] = byte
+    path.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
+    try:
+        found = sources.read_tar(path)
+    except SourcesError as error:
+        assert str(error)  # noqa: PT017 - either is right
+    else:
+        assert [file.path for file in found.files] == [file.path for file in made.files] or path.suffix == ".tar"
+
+
 def test_an_archive_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourcesError, match="cannot read"):
         sources.read_tar(tmp_path / "none.tar")

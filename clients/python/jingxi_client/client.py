@@ -223,6 +223,8 @@ class Client:
             raise ProtocolError(f"DecideBatch answered {len(reply.results)} of {len(items)} items")
         for result in reply.results:
             if result.HasField("decision"):
+                # What decided stands once, beside the items.
+                result.decision.revision, result.decision.policy_hash = reply.revision, reply.policy_hash
                 yield _Answer(reply.policy_hash, _replies.decision_of(result.decision, request.request_id))
             else:
                 yield _Answer(reply.policy_hash, None, result.error.message or "the item has no answer")

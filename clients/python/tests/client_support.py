@@ -87,7 +87,9 @@ class Service(decision_service_pb2_grpc.DecisionServiceServicer):
             if isinstance(answer, api.ItemError):
                 reply.results.add(error=answer)
             else:
-                answer.policy_hash = self.policy_hash
+                # As the service does: these stand once, beside the items.
+                answer.ClearField("revision")
+                answer.ClearField("policy_hash")
                 reply.results.add(decision=answer)
         return reply
 

@@ -418,6 +418,7 @@ class TestMask:
         )
         assert masked.message["accounts"] == [{"no": "100*****0400"}, {"no": "*"}]
         assert [part.place for part in masked.decisions] == ["$", "$.accounts[0]", "$.accounts[1]"]
+        assert {(d.decision.revision, d.decision.policy_hash) for d in masked.decisions if d.decision} == {(7, "h1")}
         assert (masked.request_id, masked.policy_hash, masked.problems) == ("r2", "h1", ())
 
     def test_long_lists_go_in_batches_the_service_accepts(

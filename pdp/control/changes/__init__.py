@@ -30,7 +30,7 @@ new clause; a clause that changed is both. Another mask, though weaker, still ma
 from __future__ import annotations
 
 from pdp.control.changes.lines import file_diffs
-from pdp.control.changes.meaning import meaning
+from pdp.control.changes.meaning import meaning_changes
 from pdp.v1 import bundle_pb2, control_pb2
 
 __all__ = ["compare"]
@@ -66,7 +66,7 @@ def compare(
     if bundle_after is None or wrong:
         incomplete.append(f"what the change means cannot be told, for the {' and the '.join(wrong)} text has errors")
     else:
-        found, bare, omitted = meaning(bundle_before, bundle_after)
+        found, bare, omitted = meaning_changes(bundle_before, bundle_after)
         changes.meaning.extend(found)
         if bare:
             incomplete.append(f"{bare} changes are told without their parts, for there are too many")

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from pdp.control.changes import words
 from pdp.control.changes.rules import concern, same_mask
 from pdp.control.changes.sides import Side, who
+from pdp.lang.loader.builtins import REQUEST, SUPPLIED
 from pdp.v1 import bundle_pb2, control_pb2, types_pb2
 
 _UNMASK = types_pb2.EFFECT_UNMASK
@@ -16,6 +17,7 @@ _ADDED, _REMOVED, _CHANGED = (
     control_pb2.CHANGE_KIND_REMOVED,
     control_pb2.CHANGE_KIND_CHANGED,
 )
+_BUILT_IN: Final = frozenset({*REQUEST, *SUPPLIED})
 _RESOURCE: Final = frozenset({"resource.type", "resource.id"})
 
 T = TypeVar("T")
@@ -51,6 +53,11 @@ class _Parts:
         if before != after:
             self.add(name, before, after)
 
+    def compare_both(self, name: str, tell: Callable[[Any], types_pb2.LocalizedText]) -> None:
+        """Add a part whose words are not the same on both sides; what stands on one side only is told otherwise."""
+        if self._old is not None and self._new is not None:
+            self.compare(name, tell)
+
     def add(self, name: str, before: types_pb2.LocalizedText, after: types_pb2.LocalizedText) -> None:
         """Add a part that is known to have changed."""
         self.found.append(words.part(name, before, after))
@@ -63,7 +70,7 @@ def field_changes(before: Side, after: Side) -> Iterator[control_pb2.MeaningChan
     """Yield what changed in fields of the dictionary."""
     for name, old, new in _pairs(before.fields, after.fields):
         parts = _Parts(old, new)
-        parts.compare("label", lambda field: field.label)
+        parts.compare_both("label", lambda field: field.label)
         parts.compare("level", lambda field: words.same(field.level))
         parts.compare("category", lambda field: words.same(field.category))
         parts.compare("tags", lambda field: words.same(", ".join(field.tags)))
@@ -73,7 +80,8 @@ def field_changes(before: Side, after: Side) -> Iterator[control_pb2.MeaningChan
         elif not same_mask(old.default_mask, new.default_mask):
             parts.add("mask", *words.masks(old.default_mask, new.default_mask))
         parts.compare("default", lambda field: words.effect(field.default_effect))
-        parts.compare("never_unmask", lambda field: words.yes(field.never_unmask))
+        if any(field is not None and field.never_unmask for field in (old, new)):
+            parts.compare("never_unmask", lambda field: words.yes(field.never_unmask))
         if not parts.found:
             continue  # only a mask that has a name changed, which is a change of its own
         granted = "level" in parts and any(_granted(side, name) for side in (before, after))
@@ -118,8 +126,10 @@ def _field_may_unmask(
 def attribute_changes(before: Side, after: Side) -> Iterator[control_pb2.MeaningChange]:
     """Yield what changed in attributes."""
     for name, old, new in _pairs(before.attributes, after.attributes):
+        if name in _BUILT_IN and (old is None or new is None):
+            continue  # every policy set has it
         parts = _Parts(old, new)
-        parts.compare("label", lambda attribute: attribute.label)
+        parts.compare_both("label", lambda attribute: attribute.label)
         parts.compare("type", lambda attribute: words.attribute_type(attribute.type))
         if old is None or new is None or old.default_value != new.default_value:
             parts.compare("default", lambda attribute: words.same(words.value(attribute.default_value)))
@@ -221,7 +231,7 @@ def message_map_changes(before: Side, after: Side) -> Iterator[control_pb2.Meani
         places, new_places = _places(old), _places(new)
         differing = {key for key in places.keys() | new_places.keys() if places.get(key) != new_places.get(key)}
         parts = _Parts(old, new)
-        parts.compare("label", lambda message: message.label)
+        parts.compare_both("label", lambda message: message.label)
         for part, kind in (("fields", "field"), ("attributes", "attribute"), ("resource", "resource")):
             keys = sorted(key for key in differing if key[0] == kind)
             if keys:

@@ -16,7 +16,7 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 """How long all changes of meaning together may be."""
 
 
-def meaning(
+def meaning_changes(
     before: bundle_pb2.Bundle | None, after: bundle_pb2.Bundle
 ) -> tuple[list[control_pb2.MeaningChange], int, int]:
     """Return what changed, by subject and id.

@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final, Self, cast
 
 from pdp.control.sources.text import MAX_FILES, SUFFIXES, check_path, check_size, normal, of
 from pdp.errors import SourcesError
@@ -34,7 +34,7 @@ def read_tar(archive: Path) -> control_pb2.Sources:
             packed = raw.peek(2)[:2] == _GZIP
             stream = cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if packed else raw
             bounded = _Bounded(stream, archive)
-            with tarfile.open(fileobj=bounded, mode="r|", encoding="utf-8", errors="surrogateescape") as members:
+            with tarfile.open(fileobj=bounded, mode="r|", tarinfo=_Member, encoding="utf-8") as members:
                 files = _files(members, archive)
             # Only at its very end does a packed stream tell whether it is whole.
             while bounded.read(_CHUNK):
@@ -107,6 +107,19 @@ def _files(members: tarfile.TarFile, archive: Path) -> dict[str, str]:
         except UnicodeDecodeError as error:
             raise SourcesError(f"`{path}` in `{archive}` is not UTF-8: save it as UTF-8", path) from error
     return found
+
+
+class _Member(tarfile.TarInfo):
+    """An entry. A damaged one, or an archive that ends too early, is no end: files would be missing in silence."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
 
 
 class _Bounded(io.RawIOBase):

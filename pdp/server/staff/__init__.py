@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pdp.server.address import Address
-from pdp.server.staff import cluster, impact, policies, snapshots
+from pdp.server.staff import cluster, policies, snapshots
 from pdp.server.staff.calls import Calls
 from pdp.server.staff.control_host import ControlHost
+from pdp.server.staff.impact import ImpactAnalysis
 from pdp.server.staff.server import Service, StaffServer
 from pdp.server.tls import TlsFiles
 from pdp.snapshot.query import Asking, Tokens
@@ -71,7 +72,7 @@ def _snapshot_service(calls: Calls, host: SnapshotHost) -> Service:
 
 
 def _policy_service(calls: Calls, host: ControlHost, records: SnapshotHost | None, tokens: Tokens) -> Service:
-    analysis = None if records is None else impact.ImpactAnalysis(records.reader, records.asking)
+    analysis = None if records is None else ImpactAnalysis(records.reader, records.asking)
     servicer = policies.PolicyServicer(calls, host, analysis, tokens)
     add = policy_service_pb2_grpc.add_PolicyServiceServicer_to_server
     return Service(policies.SERVICE, lambda server: add(servicer, server), policies.LARGE)  # type: ignore[no-untyped-call]

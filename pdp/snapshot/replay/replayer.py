@@ -63,6 +63,7 @@ class Replayer:
         self._remembers = remembers
         self._origins: dict[str, Origin | None] = {}
         self._shapes: dict[Hashable, _Shape] = {}
+        self._known: dict[Hashable, Known] = {}
         self._remembered = 0
 
     def replay(self, body: bytes) -> tuple[Place, Result]:
@@ -122,9 +123,14 @@ class Replayer:
         lost = (*map(name_of, part.hashes), *(name.decode() for name in part.withheld))
         candidate = self._candidate
         has_key = bool(part.resource_key)
-        known = known_of(origin, candidate.uses, candidate.types, part.buckets, lost, has_key=has_key)
+        kept = (part.policy_hash, (*part.buckets,), lost, has_key)
+        known = self._known.get(kept)
+        if known is None:
+            known = known_of(origin, candidate.uses, candidate.types, part.buckets, lost, has_key=has_key)
+            self._known[kept] = known
         if len(self._shapes) >= MAX_SHAPES:
             self._shapes.clear()
+            self._known.clear()
         made = self._shapes[key] = _Shape(known, Verdicts(origin, part.verdicts))
         return made
 
