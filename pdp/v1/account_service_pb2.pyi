@@ -1,0 +1,314 @@
+from pdp.v1 import account_pb2 as _account_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class CreateFirstAccountRequest(_message.Message):
+    __slots__ = ("token", "name", "owner", "password")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    name: str
+    owner: str
+    password: str
+    def __init__(self, token: _Optional[str] = ..., name: _Optional[str] = ..., owner: _Optional[str] = ..., password: _Optional[str] = ...) -> None: ...
+
+class CreateFirstAccountResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SignInRequest(_message.Message):
+    __slots__ = ("name", "password", "code", "device", "device_name")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    password: str
+    code: str
+    device: bytes
+    device_name: str
+    def __init__(self, name: _Optional[str] = ..., password: _Optional[str] = ..., code: _Optional[str] = ..., device: _Optional[bytes] = ..., device_name: _Optional[str] = ...) -> None: ...
+
+class SignInResponse(_message.Message):
+    __slots__ = ("token", "session", "account")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    session: _account_pb2.Session
+    account: _account_pb2.Account
+    def __init__(self, token: _Optional[str] = ..., session: _Optional[_Union[_account_pb2.Session, _Mapping]] = ..., account: _Optional[_Union[_account_pb2.Account, _Mapping]] = ...) -> None: ...
+
+class BeginOidcRequest(_message.Message):
+    __slots__ = ("redirect_uri", "code_challenge")
+    REDIRECT_URI_FIELD_NUMBER: _ClassVar[int]
+    CODE_CHALLENGE_FIELD_NUMBER: _ClassVar[int]
+    redirect_uri: str
+    code_challenge: str
+    def __init__(self, redirect_uri: _Optional[str] = ..., code_challenge: _Optional[str] = ...) -> None: ...
+
+class BeginOidcResponse(_message.Message):
+    __slots__ = ("authorization_url", "state")
+    AUTHORIZATION_URL_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    authorization_url: str
+    state: str
+    def __init__(self, authorization_url: _Optional[str] = ..., state: _Optional[str] = ...) -> None: ...
+
+class FinishOidcRequest(_message.Message):
+    __slots__ = ("state", "code", "code_verifier", "device", "device_name")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    CODE_VERIFIER_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_NAME_FIELD_NUMBER: _ClassVar[int]
+    state: str
+    code: str
+    code_verifier: str
+    device: bytes
+    device_name: str
+    def __init__(self, state: _Optional[str] = ..., code: _Optional[str] = ..., code_verifier: _Optional[str] = ..., device: _Optional[bytes] = ..., device_name: _Optional[str] = ...) -> None: ...
+
+class FinishOidcResponse(_message.Message):
+    __slots__ = ("signed_in",)
+    SIGNED_IN_FIELD_NUMBER: _ClassVar[int]
+    signed_in: SignInResponse
+    def __init__(self, signed_in: _Optional[_Union[SignInResponse, _Mapping]] = ...) -> None: ...
+
+class SignOutRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SignOutResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetSessionRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetSessionResponse(_message.Message):
+    __slots__ = ("session", "account", "rights")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    RIGHTS_FIELD_NUMBER: _ClassVar[int]
+    session: _account_pb2.Session
+    account: _account_pb2.Account
+    rights: _containers.RepeatedCompositeFieldContainer[_account_pb2.Right]
+    def __init__(self, session: _Optional[_Union[_account_pb2.Session, _Mapping]] = ..., account: _Optional[_Union[_account_pb2.Account, _Mapping]] = ..., rights: _Optional[_Iterable[_Union[_account_pb2.Right, _Mapping]]] = ...) -> None: ...
+
+class ChangePasswordRequest(_message.Message):
+    __slots__ = ("old_password", "new_password")
+    OLD_PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    NEW_PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    old_password: str
+    new_password: str
+    def __init__(self, old_password: _Optional[str] = ..., new_password: _Optional[str] = ...) -> None: ...
+
+class ChangePasswordResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class BeginTotpRequest(_message.Message):
+    __slots__ = ("password",)
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    password: str
+    def __init__(self, password: _Optional[str] = ...) -> None: ...
+
+class BeginTotpResponse(_message.Message):
+    __slots__ = ("uri",)
+    URI_FIELD_NUMBER: _ClassVar[int]
+    uri: str
+    def __init__(self, uri: _Optional[str] = ...) -> None: ...
+
+class ConfirmTotpRequest(_message.Message):
+    __slots__ = ("code",)
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    def __init__(self, code: _Optional[str] = ...) -> None: ...
+
+class ConfirmTotpResponse(_message.Message):
+    __slots__ = ("recovery_codes",)
+    RECOVERY_CODES_FIELD_NUMBER: _ClassVar[int]
+    recovery_codes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, recovery_codes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListSessionsRequest(_message.Message):
+    __slots__ = ("account", "all")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    ALL_FIELD_NUMBER: _ClassVar[int]
+    account: str
+    all: bool
+    def __init__(self, account: _Optional[str] = ..., all: _Optional[bool] = ...) -> None: ...
+
+class ListSessionsResponse(_message.Message):
+    __slots__ = ("sessions",)
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    sessions: _containers.RepeatedCompositeFieldContainer[_account_pb2.Session]
+    def __init__(self, sessions: _Optional[_Iterable[_Union[_account_pb2.Session, _Mapping]]] = ...) -> None: ...
+
+class RevokeSessionRequest(_message.Message):
+    __slots__ = ("id", "reason")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    reason: str
+    def __init__(self, id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RevokeSessionResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListAccountsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListAccountsResponse(_message.Message):
+    __slots__ = ("accounts", "next_page_token")
+    ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    accounts: _containers.RepeatedCompositeFieldContainer[_account_pb2.Account]
+    next_page_token: str
+    def __init__(self, accounts: _Optional[_Iterable[_Union[_account_pb2.Account, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class GetAccountRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class GetAccountResponse(_message.Message):
+    __slots__ = ("account", "rights")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    RIGHTS_FIELD_NUMBER: _ClassVar[int]
+    account: _account_pb2.Account
+    rights: _containers.RepeatedCompositeFieldContainer[_account_pb2.Right]
+    def __init__(self, account: _Optional[_Union[_account_pb2.Account, _Mapping]] = ..., rights: _Optional[_Iterable[_Union[_account_pb2.Right, _Mapping]]] = ...) -> None: ...
+
+class AskForRightsRequest(_message.Message):
+    __slots__ = ("kind", "wanted", "risk", "reason")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    WANTED_FIELD_NUMBER: _ClassVar[int]
+    RISK_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    kind: _account_pb2.RequestKind
+    wanted: _account_pb2.Account
+    risk: str
+    reason: str
+    def __init__(self, kind: _Optional[_Union[_account_pb2.RequestKind, str]] = ..., wanted: _Optional[_Union[_account_pb2.Account, _Mapping]] = ..., risk: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class AskForRightsResponse(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _account_pb2.RightsRequest
+    def __init__(self, request: _Optional[_Union[_account_pb2.RightsRequest, _Mapping]] = ...) -> None: ...
+
+class ReviewRequestRequest(_message.Message):
+    __slots__ = ("id", "reason")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    reason: str
+    def __init__(self, id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ReviewRequestResponse(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _account_pb2.RightsRequest
+    def __init__(self, request: _Optional[_Union[_account_pb2.RightsRequest, _Mapping]] = ...) -> None: ...
+
+class ApproveRequestRequest(_message.Message):
+    __slots__ = ("id", "reason")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    reason: str
+    def __init__(self, id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ApproveRequestResponse(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _account_pb2.RightsRequest
+    def __init__(self, request: _Optional[_Union[_account_pb2.RightsRequest, _Mapping]] = ...) -> None: ...
+
+class ExecuteRequestRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class ExecuteRequestResponse(_message.Message):
+    __slots__ = ("request", "password")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    request: _account_pb2.RightsRequest
+    password: str
+    def __init__(self, request: _Optional[_Union[_account_pb2.RightsRequest, _Mapping]] = ..., password: _Optional[str] = ...) -> None: ...
+
+class RefuseRequestRequest(_message.Message):
+    __slots__ = ("id", "reason")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    reason: str
+    def __init__(self, id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RefuseRequestResponse(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: _account_pb2.RightsRequest
+    def __init__(self, request: _Optional[_Union[_account_pb2.RightsRequest, _Mapping]] = ...) -> None: ...
+
+class ListRequestsRequest(_message.Message):
+    __slots__ = ("open", "page_size", "page_token")
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    open: bool
+    page_size: int
+    page_token: str
+    def __init__(self, open: _Optional[bool] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListRequestsResponse(_message.Message):
+    __slots__ = ("requests", "next_page_token")
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedCompositeFieldContainer[_account_pb2.RightsRequest]
+    next_page_token: str
+    def __init__(self, requests: _Optional[_Iterable[_Union[_account_pb2.RightsRequest, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class LockAccountRequest(_message.Message):
+    __slots__ = ("name", "reason")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    reason: str
+    def __init__(self, name: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class LockAccountResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class UnlockAccountRequest(_message.Message):
+    __slots__ = ("name", "reason")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    reason: str
+    def __init__(self, name: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class UnlockAccountResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
