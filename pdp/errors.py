@@ -8,11 +8,14 @@ PdpError                    code `internal`
 │   ├── UnknownMessageError code `unknown_message` no message map for the named message
 │   │   └── NoMessageMapError                      the same, when it is the map itself that was asked for
 │   └── StaleRevisionError  code `stale_revision`  the node's revision is below the request's `min_revision`
+│       └── StaleGrantsError                       the same for its grants and `min_grant_revision`
 ├── ValueFormatError        code `value`           a text or YAML value does not fit its declared type
 ├── GrantFileError          code `grants`          a grants file cannot be read
+├── GrantUseError           code `grant_use`       a grant of limited use, of which no use is at hand
 ├── NoPolicyError           code `no_policy`       the server has nothing to decide by yet
 ├── CallersFileError        code `callers`         a callers file cannot be read
 ├── UnauthenticatedError    code `unauthenticated` a caller that nobody knows, or whose token no longer holds
+│   └── SignInError         code `sign_in`         somebody who cannot sign in; `reason` is for the record alone
 ├── AccessDeniedError       code `access_denied`   a known caller that asks for what it may not have
 ├── RateLimitedError        code `rate_limited`    a caller that asks too often; `retry_seconds` says when it may again
 ├── LimitError              code `limit`           a request, a reply or calls in flight exceed a bound of the server
@@ -116,6 +119,16 @@ class StaleRevisionError(RequestError):
         self.wanted = wanted
 
 
+class StaleGrantsError(StaleRevisionError):
+    """A request that demands a newer state of grants, `wanted`, than the node has."""
+
+    def __init__(self, wanted: int, revision: int) -> None:
+        RequestError.__init__(
+            self, Violation("min_grant_revision", f"is {wanted}, this node knows the grants of {revision}")
+        )
+        self.wanted = wanted
+
+
 class ValueFormatError(PdpError):
     """A value that does not fit its declared type."""
 
@@ -126,6 +139,16 @@ class GrantFileError(PdpError):
     """A file of grants that cannot be read."""
 
     code = "grants"
+
+
+class GrantUseError(PdpError):
+    """A decision that would show something by grants of limited use, `grant_ids`, of which no use is at hand (yet)."""
+
+    code = "grant_use"
+
+    def __init__(self, grant_ids: Sequence[str]) -> None:
+        super().__init__(f"no use of the grants {', '.join(f'`{grant_id}`' for grant_id in grant_ids)} is at hand")
+        self.grant_ids = tuple(grant_ids)
 
 
 class NoPolicyError(PdpError):
@@ -144,6 +167,26 @@ class UnauthenticatedError(PdpError):
     """A call whose token or certificate names no caller that may call now. The message never quotes a token."""
 
     code = "unauthenticated"
+
+
+class SignInError(UnauthenticatedError):
+    """A failed attempt to sign in, or a session that is refused. Its message is the same whatever the `reason`.
+
+    `reason` is a stable word, `failures` how many there were in a row, `locked` whether this one locked the account,
+    `account` whose it is where that is known: all four are for the record alone.
+    """
+
+    code = "sign_in"
+
+    def __init__(
+        self, reason: str, *, failures: int = 0, locked: bool = False, account: str = "", message: str = ""
+    ) -> None:
+        usual = "this does not sign anybody in; look at the name, the password, the code and the device"
+        super().__init__(message or usual)
+        self.reason = reason
+        self.failures = failures
+        self.locked = locked
+        self.account = account
 
 
 class AccessDeniedError(PdpError):

@@ -29,6 +29,7 @@ COMMANDS: dict[str, Entry] = {
     "submit": Entry(_WRITE, "pdp.cli.policy_drafts:submit", "Hand a draft in for publication."),
     "return": Entry(_WRITE, "pdp.cli.policy_drafts:return_", "Hand a submitted draft back."),
     "delete": Entry(_WRITE, "pdp.cli.policy_drafts:delete", "Remove a draft."),
+    "approve": Entry(_PUBLISH, "pdp.cli.policy_publish:approve", "Approve the text of a submitted draft."),
     "publish": Entry(_PUBLISH, "pdp.cli.policy_publish:publish", "Put a submitted draft in force."),
     "rollback": Entry(_PUBLISH, "pdp.cli.policy_publish:rollback", "Put the text of an earlier revision in force."),
     "rollout": Entry(_PUBLISH, "pdp.cli.policy_rollout:rollout", "Look at, promote or stop a gradual rollout."),

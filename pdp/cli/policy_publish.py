@@ -27,6 +27,14 @@ from pdp.cli.staff_client import TIMEOUT_SECONDS, Target, asking
 from pdp.v1 import policy_service_pb2
 
 _ALL_AT_ONCE = 1_000
+_APPROVE_EPILOG = """\b
+Examples:
+  pdp policy approve night-shift --reason "as agreed in ticket 4711"
+
+Where people sign in, a draft is published only when somebody approved it who had no part in it.
+
+Exit codes: 0 approved, 1 not allowed, somebody else changed it, or the service does not answer, 2 wrong command line.
+"""
 _PUBLISH_EPILOG = """\b
 Examples:
   pdp policy publish night-shift --wait 30         fails when a healthy node does not follow in 30 seconds
@@ -69,6 +77,26 @@ def _label(_context: click.Context, _parameter: click.Parameter, values: tuple[s
     return found
 
 
+@click.command(epilog=_APPROVE_EPILOG)
+@click.argument("name")
+@versioned
+@reasoned(required=False)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@asking
+def approve(*, name: str, version: int | None, reason: str, as_json: bool, target: Target) -> ExitCode:
+    """Approve the text of the submitted draft NAME, which others wrote."""
+    with connected(target) as stub:
+        request = policy_service_pb2.ApproveDraftRequest(
+            name=name, version=version_of(stub, name, version), reason=reason
+        )
+        answer = stub.ApproveDraft(request, timeout=PUBLISH_SECONDS)
+    if as_json:
+        console.print_json(console.message_data(answer))
+    else:
+        click.echo(WORDS[target.language]["approved_now"].format(name=name))
+    return ExitCode.OK
+
+
 @click.command(epilog=_PUBLISH_EPILOG)
 @click.argument("name")
 @versioned
@@ -82,6 +110,7 @@ def _label(_context: click.Context, _parameter: click.Parameter, values: tuple[s
               "of compared decisions differs.  [default: never]")  # fmt: skip
 @click.option("--min-compared", type=click.IntRange(1), metavar="NUMBER", help="Not before so many were compared.  "
               "[default: 100]")  # fmt: skip
+@click.option("--emergency", is_flag=True, help="Without an approval; needs --reason, and raises an alarm.")
 @_WAIT
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @asking
@@ -94,6 +123,7 @@ def publish(
     sample: float | None,
     max_difference: float | None,
     min_compared: int | None,
+    emergency: bool,
     wait: float | None,
     as_json: bool,
     target: Target,
@@ -109,7 +139,11 @@ def publish(
         )
     with connected(target) as stub, showing_problems(stub, name):
         request = policy_service_pb2.PublishDraftRequest(
-            name=name, version=version_of(stub, name, version), reason=reason, canary=first
+            name=name,
+            version=version_of(stub, name, version),
+            reason=reason,
+            canary=first,
+            emergency=emergency,
         )
         answer = stub.PublishDraft(request, timeout=PUBLISH_SECONDS)
     number = answer.revision.number

@@ -46,10 +46,15 @@ def serve(*, config: Path | None, **flags: Any) -> ExitCode:
         logs.event(
             log, logging.WARNING, "config.warning", item.message, place=str(item.span.file), hint=item.hint
         )  # fmt: skip
-    app.serve(settings, _ready)
+    app.serve(settings, _ready, _first_token)
     return ExitCode.OK
 
 
 def _ready(running: app.App) -> None:
     workers = running.supervisor
     click.echo(f"ready {running.address} revision {workers.revision} {workers.hash}")
+
+
+def _first_token(token: str) -> None:
+    # Once, and here alone: the log is for many eyes.
+    click.echo(f"first account: pdp account first --token {token}  (good for one use, within a day)")

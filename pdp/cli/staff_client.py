@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import click
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
 from pdp.cli.exits import CommandError
+from pdp.cli.session_file import Known, SessionFile
 from pdp.errors import ConfigError
 from pdp.server.address import parse_address
 from pdp.server.settings import Settings
@@ -21,6 +22,7 @@ from pdp.server.settings import Settings
 F = TypeVar("F", bound=Callable[..., Any])
 
 TIMEOUT_SECONDS: Final = 60.0
+_SIGNING_IN = ("SessionService",)
 _MAX_ANSWER = 64 * 1024 * 1024
 
 
@@ -86,13 +88,63 @@ def channel_to(
         raise CommandError(
             f"there is no socket `{path}`; is `pdp serve` running, and this its data folder (`--data`, `--server`)?"
         )
-    options = (("grpc.max_receive_message_length", _MAX_ANSWER),)
-    with grpc.insecure_channel(target.address, options=options) as channel:
+    session = SessionFile()
+    port = session.known(target.address) or Known(tls=not parse_address(target.address).is_local)
+    with open_channel(target.address, port) as channel:
         try:
-            yield channel
+            yield grpc.intercept_channel(channel, _Showing(session.metadata(target.address)))
         except grpc.RpcError as error:
             known = explain(error) if isinstance(error, grpc.Call) else None
             raise (known or failure(error, target, service)) from error
+
+
+def open_channel(address: str, known: Known) -> grpc.Channel:
+    """Return a channel to a staff port. Raises CommandError for certificates that cannot be read."""
+    options = (("grpc.max_receive_message_length", _MAX_ANSWER),)
+    if not known.tls:
+        return grpc.insecure_channel(address, options=options)
+    credentials = grpc.ssl_channel_credentials(_pem(known.ca), _pem(known.key), _pem(known.certificate))
+    return grpc.secure_channel(address, credentials, options=options)
+
+
+def _pem(path: str) -> bytes | None:
+    if not path:
+        return None
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise CommandError(f"cannot read `{path}`: {(error.strerror or str(error)).lower()}") from error
+
+
+class _Details(NamedTuple):
+    method: str
+    timeout: float | None
+    metadata: Any
+    credentials: Any
+    wait_for_ready: bool | None
+    compression: Any
+
+
+class _Showing(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):  # type: ignore[type-arg]
+    """Shows the session with every call."""
+
+    def __init__(self, shown: Sequence[tuple[str, str]]) -> None:
+        self._shown = shown
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        """See grpc."""
+        return continuation(self._with(client_call_details), request)
+
+    def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        """See grpc."""
+        return continuation(self._with(client_call_details), request)
+
+    def _with(self, details: Any) -> _Details:
+        metadata = [*(details.metadata or ()), *self._shown]
+        return _Details(
+            details.method, details.timeout, metadata, details.credentials,
+            getattr(details, "wait_for_ready", None), getattr(details, "compression", None),
+        )  # fmt: skip
 
 
 def failure(error: grpc.RpcError, target: Target, service: str) -> CommandError:
@@ -105,6 +157,8 @@ def failure(error: grpc.RpcError, target: Target, service: str) -> CommandError:
         return CommandError(f"`{target.address}` has no {service}; is it the staff port?")
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         return CommandError(f"no answer from `{target.address}` in time; look whether it was done before trying again")
+    if error.code() is grpc.StatusCode.UNAUTHENTICATED and service not in _SIGNING_IN:
+        return CommandError(f"nobody is signed in at `{target.address}`, or the session has ended; run `pdp login`")
     return CommandError(error.details() or error.code().name.lower())
 
 

@@ -16,7 +16,7 @@ from pdp.control.keeping import Kept
 from pdp.control.kv.base import Committed, Delete, Put, Unchanged
 from pdp.control.published import parse
 from pdp.control.steps import Who, check_reason, last_steps, moment
-from pdp.errors import ConflictError, NotFoundError, RequestError, Violation, WrongStateError
+from pdp.errors import AccessDeniedError, ConflictError, NotFoundError, RequestError, Violation, WrongStateError
 from pdp.v1 import control_pb2
 
 OPEN = control_pb2.DRAFT_STATE_OPEN
@@ -143,6 +143,24 @@ class Drafts(Desk):
         changed = control_pb2.Draft(name=name, state=OPEN, base=draft.base, sources=draft.sources)
         return await self._replace(found, changed, [*draft.steps, step], [])
 
+    async def approve_draft(self, name: str, version: int, who: Who) -> control_pb2.Draft:
+        """Approve the text of a draft that was handed in.
+
+        Raises RequestError, NotFoundError, ConflictError, WrongStateError when it was not handed in, and
+        AccessDeniedError to whoever wrote or handed in any of it.
+        """
+        check_reason(who)
+        found = await self._draft(name, version)
+        draft = found.draft
+        if draft.state != SUBMITTED:
+            raise WrongStateError(f"the draft `{name}` was not handed in; submit it first")
+        self._may("approve", who.actor, draft)
+        if who.actor in authors(draft):
+            raise AccessDeniedError(f"`{who.actor}` worked on the draft `{name}`, and somebody else has to approve it")
+        step = self._step(control_pb2.STEP_KIND_APPROVED, who, draft.sources, draft.base)
+        changed = control_pb2.Draft(name=name, state=SUBMITTED, base=draft.base, sources=draft.sources)
+        return await self._replace(found, changed, [*draft.steps, step], [])
+
     async def _replace(
         self, found: Found | None, draft: control_pb2.Draft, steps: Sequence[control_pb2.Step], named: Sequence[Kept]
     ) -> control_pb2.Draft:
@@ -168,3 +186,21 @@ class Drafts(Desk):
         if found is None and version:
             return ConflictError(f"the draft `{name}` is gone: somebody deleted it at this moment")
         return ConflictError(f"what the draft `{name}` needs was removed from the store at this moment; try again")
+
+
+def authors(draft: control_pb2.Draft) -> frozenset[str]:
+    """Return who wrote a draft or handed it in."""
+    made = (control_pb2.STEP_KIND_SAVED, control_pb2.STEP_KIND_SUBMITTED)
+    return frozenset(step.actor for step in draft.steps if step.kind in made)
+
+
+def is_approved(draft: control_pb2.Draft) -> bool:
+    """Whether somebody who had no part in a draft approved its present text since it was handed in."""
+    approvals: list[control_pb2.Step] = []
+    for step in draft.steps:
+        if step.kind == control_pb2.STEP_KIND_SUBMITTED:
+            approvals = []
+        elif step.kind == control_pb2.STEP_KIND_APPROVED:
+            approvals.append(step)
+    mine = authors(draft)
+    return any(step.sources == draft.sources and step.actor not in mine for step in approvals)

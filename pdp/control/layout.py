@@ -11,6 +11,16 @@
 | garbage/HASH | since when a blob has had no name, in nanoseconds since 1970 as 8 bytes; see `garbage` |
 | nodes/NAME | `NodeStatus`, under the node's lease |
 | known/NAME | `NodeStatus` as it was when the node last began or changed its revision; stays when the node is gone |
+| accounts/NAME | `Account` |
+| accounting | how often accounts changed in what they may do, as 8 bytes; 0 or absent before the first account |
+| sessions/HASH | `Session` under the SHA-256 of its token, with a lease that ends when it does |
+| requests/ID | `RightsRequest`; in the order of keys the newest comes first |
+| first/HASH | until when the token with this SHA-256 makes the first account, in nanoseconds since 1970 as 8 bytes |
+| grants/ID | `GrantRecord`; in the order of keys the newest is first |
+| active/ID | `ActiveGrant` while it holds, under a lease that ends with it |
+| active/- | nothing; written with every change of `active/` but the end of a lease, so that its version counts them |
+| uses/ID | `GrantUses` of a grant that may be used a number of times only |
+| consents/HASH | the grant that a consent's id became, and the SHA-256 of its statement, for a day |
 """
 
 from __future__ import annotations
@@ -27,6 +37,16 @@ BLOBS: Final = "blobs/"
 GARBAGE: Final = "garbage/"
 NODES: Final = "nodes/"
 KNOWN: Final = "known/"
+ACCOUNTS: Final = "accounts/"
+ACCOUNTING: Final = "accounting"
+SESSIONS: Final = "sessions/"
+REQUESTS: Final = "requests/"
+FIRST: Final = "first/"
+GRANTS: Final = "grants/"
+ACTIVE: Final = "active/"
+GRANTED: Final = "active/-"
+USES: Final = "uses/"
+CONSENTS: Final = "consents/"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -64,6 +84,16 @@ def node_key(name: str) -> str:
 def known_key(name: str) -> str:
     """Return the key that tells that a node was there."""
     return KNOWN + name
+
+
+def active_key(grant_id: str) -> str:
+    """Return the key under which a grant stands while it holds."""
+    return ACTIVE + grant_id
+
+
+def uses_key(grant_id: str) -> str:
+    """Return the key that counts the uses of a grant."""
+    return USES + grant_id
 
 
 def is_name(text: str) -> bool:

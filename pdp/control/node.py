@@ -91,8 +91,8 @@ class Standing:
 class NodeAgent:
     """`recover` first, then `start`; all in one event loop.
 
-    `tidy` lets it forget the store's history, which is for a store that nobody else keeps in order. `monotonic` and
-    `now` are the clocks of ages and of what it says.
+    `grant_revision` tells the state of grants that it decides by. `tidy` lets it forget the store's history, which is
+    for a store that nobody else keeps in order. `monotonic` and `now` are the clocks of ages and of what it says.
     """
 
     def __init__(
@@ -106,6 +106,7 @@ class NodeAgent:
         *,
         pace: Pace | None = None,
         tidy: bool = False,
+        grant_revision: Callable[[], int] = lambda: 0,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -116,6 +117,7 @@ class NodeAgent:
         self._stop_rollout = stop_rollout
         self._pace = pace or Pace()
         self._tidy = tidy
+        self._grant_revision = grant_revision
         self._monotonic = monotonic
         self._now = now
         self._applying = Applying(self._published, trusted, last_good, applier)
@@ -164,6 +166,7 @@ class NodeAgent:
             node=identity.name, boot=identity.boot, address=identity.address, labels=identity.labels,
             version=identity.version, started_nanos=identity.started_nanos, told_nanos=self._now(),
             load=self._applier.load(), shadows=self._applier.shadows(), draining=self._draining,
+            grant_revision=self._grant_revision(),
         )  # fmt: skip
         if signed is not None:
             status.revision, status.bundle_hash = signed.revision, signed.hash
@@ -171,6 +174,15 @@ class NodeAgent:
             status.refused_revision, status.refused_code = refused.wanted.number, refused.code
             status.refused_error = refused.words
         return status
+
+    @property
+    def held_since(self) -> float:
+        """See `Presence.held_since`."""
+        return self._presence.held_since
+
+    def tell_soon(self) -> None:
+        """Say anew how the node is."""
+        self._tell.set()
 
     async def recover(self, *, decide: bool = True) -> None:
         """Decide by the last good revision on the disk; what cannot be used is told, and the store is waited for.

@@ -9,6 +9,7 @@ from typing import Final
 from google.protobuf.message import DecodeError
 
 from pdp.control import layout
+from pdp.control.grants.fence import uptime
 from pdp.control.kv.base import KeyValueStore, Put
 from pdp.errors import LeaseEndedError
 from pdp.v1 import control_pb2
@@ -40,9 +41,12 @@ class Presence:
         self._lost = False
         self._known: tuple[object, ...] = ()
         self.lease = 0
+        self.held_since = 0.0
+        """When it last began to renew the lease under which it stands there, as `fence.uptime` tells; 0 for none."""
 
     async def tell(self, status: control_pb2.NodeStatus) -> None:
         """Renew the lease, or get another, and write the status. Raises ControlStoreError."""
+        since = uptime()
         if self.lease and not await self._store.renew(self.lease):
             self.lease = 0
         await self._look_for_another(status.boot)
@@ -50,6 +54,7 @@ class Presence:
         data = status.SerializeToString()
         for last in range(_TRIES - 1, -1, -1):
             if not self.lease:
+                since = uptime()
                 self.lease = await self._store.grant(self._seconds)
             changes = [Put(layout.node_key(self._name), data, self.lease)]
             if known != self._known:
@@ -63,10 +68,12 @@ class Presence:
             else:
                 break
         self._told, self._known = True, known
+        self.held_since = since
 
     async def leave(self) -> None:
         """End the lease, so that all see at once that the node is gone. Raises ControlStoreError."""
         lease, self.lease = self.lease, 0
+        self.held_since = 0.0
         if lease:
             await self._store.revoke(lease)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pdp.control import garbage, keeping, layout, signatures, sources
 from pdp.control.desk import Desk, InForce, Judge, Judgement
-from pdp.control.drafts import SUBMITTED, DraftPage, Drafts, Submission
+from pdp.control.drafts import SUBMITTED, DraftPage, Drafts, Submission, is_approved
 from pdp.control.history import History
 from pdp.control.keeping import Kept
 from pdp.control.kv.base import Delete, Put, Unchanged
@@ -53,18 +53,25 @@ class Revisions(Drafts, Rollouts, History):
         return await self._insist(lambda: self._publish(text, who))
 
     async def publish_draft(
-        self, name: str, version: int, who: Who, canary: policy_service_pb2.Canary | None = None
+        self,
+        name: str,
+        version: int,
+        who: Who,
+        canary: policy_service_pb2.Canary | None = None,
+        *,
+        four_eyes: bool = False,
     ) -> Publication:
-        """Put a draft that was handed in in force, everywhere or first on the nodes with the labels of a `canary`.
+        """Put a draft that was handed in in force, everywhere or first on the nodes with the labels of a `canary`; with
+        `four_eyes` only when somebody who had no part in it approved its text.
 
         The draft is gone then: its steps are the revision's. Raises RequestError, NotFoundError, ConflictError,
-        WrongStateError when the draft was not handed in or not begun from the revision in force or a rollout runs,
+        WrongStateError when the draft was not handed in, not approved or not begun from the revision in force or a rollout runs,
         CannotSignError without a key, PolicyError and GoldenCaseError when this program makes nothing of its text.
         """
         check_reason(who)
         if canary is not None:
             check_canary(canary)
-        return await self._insist(lambda: self._publish_draft(name, version, who, canary))
+        return await self._insist(lambda: self._publish_draft(name, version, who, canary, four_eyes=four_eyes))
 
     async def roll_back(self, number: int, who: Who) -> control_pb2.Revision:
         """Put the text of an earlier revision in force again, as a new revision; with 0 that of the last one that was
@@ -98,7 +105,7 @@ class Revisions(Drafts, Rollouts, History):
         return made.revision
 
     async def _publish_draft(
-        self, name: str, version: int, who: Who, canary: policy_service_pb2.Canary | None
+        self, name: str, version: int, who: Who, canary: policy_service_pb2.Canary | None, *, four_eyes: bool
     ) -> Publication:
         found = await self._draft(name, version)
         draft = found.draft
@@ -106,6 +113,11 @@ class Revisions(Drafts, Rollouts, History):
         now = await self.in_force()
         if draft.state != SUBMITTED:
             raise WrongStateError(f"the draft `{name}` was not handed in; submit it first")
+        if four_eyes and not is_approved(draft):
+            raise WrongStateError(
+                f"nobody but its authors approved the draft `{name}` as it is; have it approved with "
+                "`pdp policy approve`, or publish in an emergency with `--emergency`"
+            )
         _check_quiet(now)
         if draft.base != now.head.revision:
             raise WrongStateError(

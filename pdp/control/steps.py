@@ -25,8 +25,8 @@ class Who:
 
 
 May = Callable[[str, str, control_pb2.Draft | None], None]
-"""Raises AccessDeniedError when an actor may not do an action (`save`, `delete`, `submit`, `return`, `publish`,
-`rollback`, `promote`, `stop`), to a draft where there is one."""
+"""Raises AccessDeniedError when an actor may not do an action (`save`, `delete`, `submit`, `return`, `approve`,
+`publish`, `rollback`, `promote`, `stop`), to a draft where there is one."""
 
 
 def anybody(action: str, actor: str, draft: control_pb2.Draft | None) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pdp.engine.recording import Noteworthy
 from pdp.engine.request import MAX_ITEMS, SMALL, check_parties, check_resource, decode
 from pdp.engine.wire import length_delimited
-from pdp.errors import RequestError, Violation
+from pdp.errors import GrantUseError, RequestError, StaleGrantsError, Violation
 from pdp.v1 import decision_service_pb2, types_pb2
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def decide(
     check_parties(request, size)
     if request.min_revision > program.revision:
         raise program.stale(request.min_revision)
+    if (wanted := request.min_grant_revision) and wanted > (known := program.ledger.revision):
+        raise StaleGrantsError(wanted, known)
     if not 1 <= len(request.items) <= MAX_ITEMS:
         raise RequestError(Violation("items", f"has {len(request.items)} entries, must have 1 to {MAX_ITEMS}"))
     response = decision_service_pb2.DecideBatchResponse(
@@ -64,6 +66,7 @@ def decide(
     )
     chunks = [response.SerializeToString()]
     items = _Items(program, request, size, now, notes, tail)
+    before = 0 if notes is None else len(notes.records)
     for position, item in enumerate(request.items):
         try:
             chunks += items.answer(position, item)
@@ -73,6 +76,14 @@ def decide(
             )
             failed = decision_service_pb2.BatchResult(error=failure).SerializeToString()
             chunks.append(length_delimited(b"\x22", failed))
+    if items.shown_by:
+        try:
+            # Once for the whole batch: it is one view.
+            program.ledger.spend(sorted(items.shown_by))
+        except GrantUseError:
+            if notes is not None:
+                del notes.records[before:]
+            raise
     return b"".join(chunks)
 
 
@@ -101,6 +112,7 @@ class _Items:
         asked = length_delimited(b"\x12", request.request_id.encode()) if request.request_id else b""
         self._asked = asked + program.trailer
         self._shared = b"" if self._recorder is None else self._recorder.shared(request, declared=self._declared)
+        self.shown_by: set[str] = set()
         self._listed: list[str] = []
         self._fields: tuple[str, ...] = ()
 
@@ -123,6 +135,8 @@ class _Items:
             self._fields,
             declared=self._declared and self._of_resource(resource.attributes),
         )
+        if noteworthy is not None and noteworthy.shown_by:
+            self.shown_by.update(noteworthy.shown_by)
         head = program.ids.head()
         if self._recorder is not None and self._notes is not None and outcome.record is not None:
             facts = self._recorder.item(self._shared, item)

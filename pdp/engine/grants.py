@@ -27,18 +27,35 @@ NO_GRANT = GrantFacts()
 
 
 class GrantSource(Protocol):
-    """Where grants come from: a file, a scenario, later the control plane."""
+    """Where grants come from: a file, a scenario, the control plane."""
 
     def get(self, grant_id: str) -> bundle_pb2.Grant | None:
         """Return a grant by id, or None when it does not exist (or no longer does)."""
 
 
-class _NoGrants:
+class GrantLedger:
+    """A GrantSource that is kept up to date, and where some grants may be used a number of times only."""
+
+    __slots__ = ()
+
+    @property
+    def revision(self) -> int:
+        """The control store's revision that it reflects; 0 for none."""
+        return 0
+
     def get(self, grant_id: str) -> bundle_pb2.Grant | None:
+        """Return a grant by id, or None when it does not exist or must not be honoured."""
         return None
 
+    def why(self, grant_id: str) -> str:
+        """Return why a grant that exists must not be honoured; empty when it does not exist."""
+        return ""
 
-NO_GRANTS: GrantSource = _NoGrants()
+    def spend(self, grant_ids: Iterable[str]) -> None:
+        """Count a use of each of these, or of none. Raises GrantUseError when there is none at hand for some."""
+
+
+NO_GRANTS: GrantSource = GrantLedger()
 
 
 def counting_grants(
@@ -54,7 +71,10 @@ def counting_grants(
     for grant_id in dict.fromkeys(ids):
         grant = source.get(grant_id)
         if grant is None:
-            ignore(grant_id, types_pb2.DIAGNOSTIC_CODE_GRANT_NOT_FOUND, "no such grant")
+            if words := source.why(grant_id) if isinstance(source, GrantLedger) else "":
+                ignore(grant_id, types_pb2.DIAGNOSTIC_CODE_GRANT_INACTIVE, words)
+            else:
+                ignore(grant_id, types_pb2.DIAGNOSTIC_CODE_GRANT_NOT_FOUND, "no such grant")
         elif not grant.not_before_nanos <= now < grant.expires_at_nanos:
             ignore(grant_id, types_pb2.DIAGNOSTIC_CODE_GRANT_INACTIVE, "the grant is not valid now")
         elif (

@@ -19,7 +19,7 @@ from pdp.engine.bundle import parse
 from pdp.engine.counts import Counts, Encoded, Tally
 from pdp.engine.decision_ids import DecisionIds
 from pdp.engine.evaluation import Evaluation, Undecided
-from pdp.engine.grants import NO_GRANTS, GrantSource, counting_grants
+from pdp.engine.grants import NO_GRANTS, GrantLedger, GrantSource, counting_grants
 from pdp.engine.outcome import Hit, Outcomes
 from pdp.engine.recording import MakeRecorder, Notes, Noteworthy, Recorded
 from pdp.engine.request import (
@@ -36,7 +36,7 @@ from pdp.engine.request import (
 from pdp.engine.rules import CompiledRule, read_rules
 from pdp.engine.view import Parties
 from pdp.engine.wire import length_delimited
-from pdp.errors import RequestError, StaleRevisionError, UnknownMessageError, Violation
+from pdp.errors import RequestError, StaleGrantsError, StaleRevisionError, UnknownMessageError, Violation
 from pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
 
 MAX_DIAGNOSTICS = 32
@@ -50,6 +50,7 @@ Check = Callable[[Any], None]
 
 _Request = decision_service_pb2.DecideRequest
 _Response = decision_service_pb2.DecideResponse
+_UNMASK = types_pb2.EFFECT_UNMASK
 # Attributes that are fields of their own in a request, so that a map holding them holds something undeclared.
 _OWN = {
     "subject": frozenset({"id", "roles"}),
@@ -73,6 +74,7 @@ class Program:
         self.revision = signed.revision
         self.hash = signed.hash
         self.grants = grants
+        self.ledger = grants if isinstance(grants, GrantLedger) else GrantLedger()
         self.rules: list[CompiledRule] = read_rules(bundle)
         types = {a.name: TYPES[a.type] for a in bundle.attributes}
         defaults = {
@@ -144,6 +146,8 @@ class Program:
             check_resource(request.resource, "resource")
         if request.min_revision > self.revision:
             raise self.stale(request.min_revision)
+        if (wanted := request.min_grant_revision) and wanted > (known := self.ledger.revision):
+            raise StaleGrantsError(wanted, known)
         head = self.ids.head()
         if request_id:
             head += length_delimited(b"\x12", request_id.encode())
@@ -160,6 +164,8 @@ class Program:
         outcome, noteworthy = self.outcome(
             subject, action, resource, context, now, grant_ids, fields, declared=declared
         )
+        if noteworthy is not None and noteworthy.shown_by:
+            self.ledger.spend(noteworthy.shown_by)
         if notes is not None and self.recorder is not None and outcome.record is not None:
             facts = self.recorder.facts(request, declared=declared)
             self.recorder.note(notes, head, facts, now, outcome.record, noteworthy)
@@ -287,7 +293,8 @@ class Program:
         outcome = self._encoding(response)
         self._count(outcome.tally)
         about_request = [*self._undeclared(parties), *about_grants]
-        return outcome, Noteworthy(self._diagnostics(fields, about_request, undecided), grants)
+        shown_by = {response.reasons[v.reason].grant_id for v in response.verdicts if v.effect == _UNMASK} - {""}
+        return outcome, Noteworthy(self._diagnostics(fields, about_request, undecided), grants, sorted(shown_by))
 
     def evaluate(
         self, parties: Parties, fields: Sequence[str], grant_ids: Sequence[str]

@@ -29,6 +29,7 @@ class Noteworthy(NamedTuple):
 
     diagnostics: Sequence[types_pb2.Diagnostic]
     grants: Sequence[bundle_pb2.Grant] = ()
+    shown_by: Sequence[str] = ()
 
     def serialized(self) -> bytes:
         """Return the diagnostics as they stand in a DecideResponse."""

@@ -17,12 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
+from pdp.errors import ControlStoreError
 from pdp.server import data_folder, logs
 from pdp.server.admin import AdminServer
 from pdp.server.audit import AuditTrail, KeepingSink
 from pdp.server.control_plane import ControlPlane
 from pdp.server.facts import Facts, Refusal
 from pdp.server.folder import Direct, FolderSource, InForce, Load, Outcome, refusal_details
+from pdp.server.grant_calls import GrantCalls
 from pdp.server.judge import PolicyJudge
 from pdp.server.launch import Launch, launch_process, launch_shipper
 from pdp.server.node_applier import NodeApplier
@@ -43,7 +45,7 @@ class App:
     unless nothing is kept at all.
 
     `observe` hears of every look at policies, grants and callers; `launch` starts a worker, `launch_shipping` the
-    shipper.
+    shipper. `tell_first_token` gets the token for the first account while there is none.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class App:
         observe: Callable[[Load], None] = lambda load: None,
         launch: Launch = launch_process,
         launch_shipping: Launch = launch_shipper,
+        tell_first_token: Callable[[str], None] = lambda token: None,
     ) -> None:
         """Raises ConfigError."""
         self.settings = settings
         self.supervisor = Supervisor(settings, launch=launch)
         self.audit = AuditTrail(settings, launch=launch_shipping)
         self._observe = observe
+        self._tell_first_token = tell_first_token
         self.stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self._unwatch = asyncio.Event()
@@ -159,12 +163,16 @@ class App:
         await self.audit.open()
         if data_folder.is_needed(settings):
             self.plane = ControlPlane(settings, self._judge, self._applier, self._collect)
+            if self.audit.operations is not None:
+                record = self.audit.operations.record
+                self.supervisor.serve(GrantCalls(self.plane.grants, self.plane.uses, record))
         # Likewise: who may call must be known before anybody can.
         await self._follow(settings.callers, self._source.load_callers)
         await asyncio.gather(self.supervisor.start(), self.audit.start())
         if self.plane is not None:
             self.plane.begin(str(self.address))
-            await self.audit.start_staff(self.plane.revisions, self.plane.nodes)
+            await self.audit.start_staff(self.plane.revisions, self.plane.nodes, self.plane.accounts, self.plane.grants)
+            await self._offer_first_account(self.plane)
         if self._admin is not None:
             await self._admin.start()
         await self._follow(settings.grants, self._source.load_grants)
@@ -181,6 +189,18 @@ class App:
             address=str(self.address),
         )  # fmt: skip
         self._announcing = asyncio.create_task(self._announce_later())
+
+    async def _offer_first_account(self, plane: ControlPlane) -> None:
+        if plane.accounts is None:
+            return
+        try:
+            token = await plane.accounts.make_first_token()
+        except ControlStoreError as error:
+            words = "the control store is away; start again when it is there, if the first account is still to be made"
+            logs.event(log, logging.WARNING, "account.no_token", words, reason=str(error))
+            return
+        if token is not None:
+            self._tell_first_token(token)
 
     async def _announce_later(self) -> None:
         assert self.plane is not None  # noqa: S101 - without one there is a folder
@@ -272,17 +292,18 @@ class App:
         await stopping
 
 
-def serve(settings: Settings, ready: Callable[[App], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `ready` is called once calls are answered.
+def serve(settings: Settings, ready: Callable[[App], None], first_token: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `ready` is called once calls are answered, `first_token` with the token for the
+    first account while there is none.
 
     Raises what making and entering an App raises.
     """
-    asyncio.run(_serve(settings, ready))
+    asyncio.run(_serve(settings, ready, first_token))
 
 
-async def _serve(settings: Settings, ready: Callable[[App], None]) -> None:
+async def _serve(settings: Settings, ready: Callable[[App], None], first_token: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
-    app = App(settings)
+    app = App(settings, tell_first_token=first_token)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.request_stop)
     async with app:

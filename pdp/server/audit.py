@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import cast
 
 from pdp import __version__
+from pdp.control.accounts import Accounts
+from pdp.control.grants.desk import GrantDesk
 from pdp.control.nodes import Nodes
 from pdp.control.revisions import Revisions
 from pdp.errors import PdpError, WorkerError
@@ -26,6 +28,7 @@ from pdp.server.launch import Launch, Launched, launch_shipper
 from pdp.server.operations import Operations
 from pdp.server.places import Place
 from pdp.server.settings import Settings
+from pdp.server.staff.account_host import AccountHost
 from pdp.server.staff.control_host import ControlHost, LoopRunner
 from pdp.server.staff_port import StaffPort
 from pdp.v1 import bundle_pb2
@@ -72,16 +75,19 @@ class AuditTrail:
         if self._folder is not None:
             await self._place.start()
 
-    async def start_staff(self, revisions: Revisions, nodes: Nodes) -> None:
-        """Open the staff port. Raises ConfigError."""
+    async def start_staff(
+        self, revisions: Revisions, nodes: Nodes, accounts: Accounts | None = None, grants: GrantDesk | None = None
+    ) -> None:
+        """Open the staff port, with `accounts` for those who are signed in. Raises ConfigError."""
         address = self._settings.staff_address
         if address is not None and self.operations is not None:
             follows = self._settings.policies
             host = ControlHost(
                 revisions, nodes, LoopRunner(asyncio.get_running_loop()), self.operations.record,
-                follows="" if follows is None else str(follows),
+                follows="" if follows is None else str(follows), grants=grants,
             )  # fmt: skip
-            self._staff = StaffPort(self._settings, address, host)
+            people = None if accounts is None else AccountHost(accounts, host.run, host.record)
+            self._staff = StaffPort(self._settings, address, host, people)
             self.staff_address = await self._staff.start()
 
     async def stop_staff(self, grace: float) -> None:

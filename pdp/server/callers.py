@@ -34,12 +34,18 @@ from pdp.v1.decision_service_pb2 import (
     ExplainRequest,
     GetMessageMapRequest,
 )
+from pdp.v1.grant_service_pb2 import AskForGrantRequest, GetGrantRequest, RecordConsentRequest, RevokeGrantRequest
 
 ANY = "*"
 # What each word of `calls` in a callers file stands for.
 CALLS: Mapping[str, frozenset[str]] = {
     "decide": frozenset({"Decide", "DecideBatch", "DecideStream", "GetMessageMap"}),
     "explain": frozenset({"Explain"}),
+}
+# Likewise for each word of `grants`.
+GRANT_CALLS: Mapping[str, frozenset[str]] = {
+    "ask": frozenset({"AskForGrant", "GetGrant", "RevokeGrant"}),
+    "consent": frozenset({"RecordConsent", "GetGrant", "RevokeGrant"}),
 }
 # Log entries of one kind a second and at once, for each caller.
 _LOGGED = (0.2, 5.0)
@@ -51,12 +57,16 @@ class Caller:
     """One system that may call: `admit` each call, then `check` its decoded request."""
 
     __slots__ = (
-        "_applications", "_bucket", "_denials_logged", "_exact", "_limits_logged", "_methods", "_prefixes", "name",
+        "_applications", "_bucket", "_denials_logged", "_exact", "_limits_logged", "_methods", "_prefixes",
+        "consent_key", "name",
     )  # fmt: skip
 
     def __init__(self, spec: CallerSpec, bucket: Bucket | None) -> None:
         self.name = spec.name
-        self._methods = frozenset().union(*(CALLS[call] for call in spec.calls))
+        self.consent_key = spec.consent_key
+        self._methods = frozenset().union(
+            *(CALLS[call] for call in spec.calls), *(GRANT_CALLS[word] for word in spec.grants)
+        )
         self._applications = None if ANY in spec.applications else frozenset(spec.applications)
         self._exact = frozenset(s for s in spec.subjects if not s.endswith("*"))
         self._prefixes = tuple(s[:-1] for s in spec.subjects if s.endswith("*"))
@@ -70,18 +80,20 @@ class Caller:
             self._log(self._limits_logged, "caller.limited", "a caller asks too often")
             raise RateLimitedError(f"the caller `{self.name}` asks too often; wait {wait:.3f} s", wait)
         if method not in self._methods:
-            message = f"the caller `{self.name}` may not call {method}; the callers file says which `calls` it may make"
+            message = (
+                f"the caller `{self.name}` may not call {method}; the callers file says so by `calls` and `grants`"
+            )
             raise self._denied("method", message)
 
     def check(self, request: Any) -> None:
         """Judge a decoded request of any method. Raises AccessDeniedError, which names the wrong place."""
         if isinstance(request, DecideRequest):
-            self._check_subject(request)
+            self._check_subject(request.subject.id, "subject.id")
             if self._applications is not None:
                 named = self._check_context(request, self._applications)
                 self._check_message(request, "", self._applications, named=named)
         elif isinstance(request, DecideBatchRequest):
-            self._check_subject(request)
+            self._check_subject(request.subject.id, "subject.id")
             if self._applications is not None:
                 named = self._check_context(request, self._applications)
                 for index, item in enumerate(request.items):
@@ -94,13 +106,19 @@ class Caller:
         elif isinstance(request, GetMessageMapRequest):
             if self._applications is not None and request.application not in self._applications:
                 raise self._outside("application", request.application)
+        elif isinstance(request, AskForGrantRequest | RecordConsentRequest):
+            self._check_subject(request.subject_id, "subject_id")
+            if self._applications is not None and request.application not in self._applications:
+                raise self._outside("application", request.application)
+        elif isinstance(request, GetGrantRequest | RevokeGrantRequest):
+            # Whose grant it is, is known where it is kept.
+            return
         else:
             raise TypeError(f"no rule for a {type(request).__name__}")  # a new method must not slip through
 
-    def _check_subject(self, request: Any) -> None:
-        subject = request.subject.id
+    def _check_subject(self, subject: str, place: str) -> None:
         if not subject.startswith(self._prefixes) and subject not in self._exact:
-            message = f"subject.id: the caller `{self.name}` may not ask for `{subject}`"
+            message = f"{place}: the caller `{self.name}` may not ask for `{subject}`"
             raise self._denied("subject", f"{message}; the callers file says which `subjects` it may")
 
     def _check_context(self, request: Any, applications: frozenset[str]) -> bool:
@@ -306,6 +324,8 @@ def _spec(data: Mapping[str, Any]) -> CallerSpec:
         calls=tuple(data["calls"]),
         rate=None if data["rate"] is None else RateSpec(**data["rate"]),
         disabled=data["disabled"],
+        grants=tuple(data["grants"]),
+        consent_key=data["consent_key"],
     )
 
 

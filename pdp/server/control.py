@@ -47,6 +47,12 @@ class Kind(enum.IntEnum):
     """Down: packed, the `sample` (a share, as JSON) and a `bundle_pb2.SignedBundle` to compare with; empty for none."""
     STALE = 10
     """Down: `heard`, the monotonic time in ns at which the control store was last heard, as JSON; empty when it is."""
+    ACTIVE = 11
+    """Down, packed: `revision`, `until`, `reset` and `gone` as JSON, and the `account_pb2.ActiveGrant` that changed."""
+    ASK = 50
+    """Up, packed: what a worker asks of the supervisor, as JSON, and its data."""
+    TOLD = 51
+    """Down, packed: the answer to ASK, as JSON, and its data; `error` in it says why there is none."""
     DONE = 100
     """Up: what was asked for is done."""
     REFUSED = 101
@@ -101,12 +107,24 @@ def unpack(data: bytes) -> list[bytes]:
     return parts
 
 
-class Link:
-    """The supervisor's end of the channel to one worker."""
+Serve = Callable[[Data, bytes], Awaitable[tuple[Data, bytes]]]
+"""Answers what a worker asks, words and data with words and data. Raises PdpError."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+
+async def _nobody(words: Data, data: bytes) -> tuple[Data, bytes]:
+    raise WorkerError(f"nobody answers {words.get('what')} here ({len(data)} bytes)")
+
+
+class Link:
+    """The supervisor's end of the channel to one worker. `serve` answers what the worker asks."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, serve: Serve | None = None
+    ) -> None:  # fmt: skip
         self._reader = reader
         self._writer = writer
+        self._serve = serve or _nobody
+        self._serving: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Data]] = {}
         self._gone = False
@@ -115,6 +133,11 @@ class Link:
         """Take in replies until the worker closes its end."""
         try:
             while (frame := await read_frame(self._reader)) is not None:
+                if frame.kind is Kind.ASK:
+                    task = asyncio.create_task(self._tell(frame))
+                    self._serving.add(task)
+                    task.add_done_callback(self._serving.discard)
+                    continue
                 waiting = self._waiting.pop(frame.number, None)
                 if waiting is None or waiting.done():
                     continue
@@ -125,10 +148,22 @@ class Link:
                     waiting.set_exception(WorkerRefusedError(data["error"], data["code"]))
         finally:
             self._gone = True
+            for task in self._serving:
+                task.cancel()
             for waiting in self._waiting.values():
                 if not waiting.done():
                     waiting.set_exception(WorkerError("the process is gone"))
             self._waiting.clear()
+
+    async def _tell(self, frame: Frame) -> None:
+        data = b""
+        try:
+            asked, body = unpack(frame.payload)
+            words, data = await self._serve(json.loads(asked), body)
+        except Exception as error:  # whatever a worker asks, the channel goes on
+            words = {"error": str(error) or type(error).__name__}
+        if not self._gone:
+            write_frame(self._writer, Kind.TOLD, frame.number, pack((json.dumps(words).encode(), data)))
 
     async def request(self, kind: Kind, payload: bytes = b"", *, within: float) -> Data:
         """Ask for something and return the reply.
@@ -157,10 +192,47 @@ class Link:
         self._writer.close()
 
 
+Told = Callable[[Data, bytes], None]
+"""Hears the supervisor's answer."""
+
+
+class Asking:
+    """A worker's own questions to its supervisor. `ask` may be called from any thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, writer: asyncio.StreamWriter) -> None:
+        self._loop = loop
+        self._writer = writer
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, Told] = {}
+
+    def ask(self, words: Data, data: bytes, told: Told) -> None:
+        """Ask; `told` hears the answer in the thread of the loop, or never when the supervisor is gone."""
+        number = next(self._numbers) & 0xFFFF_FFFF
+
+        def send() -> None:
+            self._waiting[number] = told
+            write_frame(self._writer, Kind.ASK, number, pack((json.dumps(words).encode(), data)))
+
+        self._loop.call_soon_threadsafe(send)
+
+    def hear(self, frame: Frame) -> None:
+        """Take an answer."""
+        told = self._waiting.pop(frame.number, None)
+        if told is not None:
+            words, data = unpack(frame.payload)
+            told(json.loads(words), data)
+
+
 async def answer(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Callable[[Frame], Awaitable[Data]]
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    handle: Callable[[Frame], Awaitable[Data]],
+    asking: Asking | None = None,
 ) -> None:
-    """Run a worker's end: handle requests, each beside the others, until the supervisor hangs up."""
+    """Run a worker's end: handle requests, each beside the others, until the supervisor hangs up.
+
+    `asking` hears the answers to what the worker itself asked.
+    """
     tasks: set[asyncio.Task[None]] = set()
 
     async def run(frame: Frame) -> None:
@@ -172,6 +244,10 @@ async def answer(
         write_frame(writer, kind, frame.number, json.dumps(data).encode())
 
     while (frame := await read_frame(reader)) is not None:
+        if frame.kind is Kind.TOLD:
+            if asking is not None:
+                asking.hear(frame)
+            continue
         task = asyncio.create_task(run(frame))
         tasks.add(task)
         task.add_done_callback(tasks.discard)

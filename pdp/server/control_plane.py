@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,10 @@ from typing import Final
 
 from pdp import __version__
 from pdp.control import tasks
+from pdp.control.accounts import Accounts
+from pdp.control.grants.desk import GrantDesk
+from pdp.control.grants.following import GrantFollower
+from pdp.control.grants.uses import Uses
 from pdp.control.kv import open_store
 from pdp.control.kv.base import KeyValueStore
 from pdp.control.kv.tls import EtcdTls
@@ -20,8 +25,9 @@ from pdp.control.node import NodeAgent, Pace, Standing
 from pdp.control.nodes import Nodes
 from pdp.control.presence import Identity
 from pdp.control.revisions import Revisions, Who
-from pdp.errors import ConfigError, ControlStoreError, EvidenceError
-from pdp.server import logs
+from pdp.errors import BlobError, CompactedError, ConfigError, ControlStoreError, EvidenceError
+from pdp.server import clock, logs
+from pdp.server.account_settings import make_accounts
 from pdp.server.config.control_problems import is_etcd, labels_of
 from pdp.server.facts import ControlFacts
 from pdp.server.folder import InForce
@@ -36,6 +42,9 @@ FOLDER: Final = "folder"
 """Who publishes what stands in the folder that the server follows."""
 _METER_SECONDS: Final = 2.0
 _FIRST_SECONDS: Final = 10.0
+_FORGET_SECONDS: Final = 3_600.0
+_KEPT_SECONDS: Final = 90 * 86_400
+"""How long after its making a grant that has ended stays in lists; records of decisions and operations stay longer."""
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +70,14 @@ class ControlPlane:
         self._store: KeyValueStore = open_store(settings.control_url, tls=tls)
         self.revisions = Revisions(self._store, judge, self._key)
         self.nodes = Nodes(self._store)
+        self.accounts: Accounts | None = make_accounts(settings, self._store) if settings.signs_in else None
+        tell = clock.machine_clock if settings.clock is None else clock.starting_at(settings.clock)
+        self.grants = GrantDesk(self._store, applier.dictionary, clock=tell)
+        self.uses = Uses(self._store, tell)
+        self._clock = tell
+        self._follower: GrantFollower | None = None
+        self._forgetting: asyncio.Task[None] | None = None
+        self._grants_trouble = ""
         self._agent: NodeAgent | None = None
         self._meter: asyncio.Task[None] | None = None
 
@@ -76,6 +93,12 @@ class ControlPlane:
             self._store, self._applier, self._trusted, LastGood(settings.data_folder / "applied"), identity,
             self._stop_rollout, tidy=not is_etcd(control),
             pace=Pace(control.poll_seconds, control.lease_seconds, control.stale_seconds),
+            grant_revision=lambda: 0 if self._follower is None else self._follower.revision,
+        )  # fmt: skip
+        agent = self._agent
+        self._follower = GrantFollower(
+            self._store, self._applier.active_grants, held_since=lambda: agent.held_since, tell=agent.tell_soon,
+            poll=control.poll_seconds, lease=control.lease_seconds, told=self._tell_of_grants,
         )  # fmt: skip
 
     async def recover(self) -> None:
@@ -99,6 +122,9 @@ class ControlPlane:
         """Follow the store from now on."""
         self._require().start()
         self.nodes.start()
+        if self._follower is not None:
+            self._follower.start()
+        self._forgetting = asyncio.create_task(self._forget_grants())
         self._meter = asyncio.create_task(self._keep_measuring())
 
     async def publish(self, text: control_pb2.Sources) -> InForce:
@@ -135,12 +161,19 @@ class ControlPlane:
         """Follow nothing more, and let the lease go."""
         if self._meter is not None:
             await tasks.end([self._meter])
+        if self._forgetting is not None:
+            await tasks.end([self._forgetting])
         await self.nodes.stop()
+        # Before the lease goes: who looks at leases must not believe that nobody honours anything.
+        if self._follower is not None:
+            await self._follower.stop()
         if self._agent is not None:
             await self._agent.stop()
 
     async def close(self) -> None:
         """Let go of the store."""
+        if self.accounts is not None:
+            self.accounts.hasher.close()
         await self._store.close()
 
     async def _stop_rollout(self, number: int, why: str) -> None:
@@ -152,6 +185,24 @@ class ControlPlane:
                 async with asyncio.timeout(_METER_SECONDS):
                     await self._measure()
             await asyncio.sleep(min(_METER_SECONDS, self._settings.control.lease_seconds / 3))
+
+    async def _forget_grants(self) -> None:
+        while True:
+            await asyncio.sleep(_FORGET_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - not all nodes at once
+            try:
+                await self.grants.forget(self._clock() - _KEPT_SECONDS * 10**9)
+            except (ControlStoreError, BlobError, CompactedError) as error:
+                logs.event(log, logging.WARNING, "grants.kept", "old grants cannot be forgotten now", reason=str(error))
+
+    def _tell_of_grants(self, trouble: str) -> None:
+        if bool(trouble) == bool(self._grants_trouble):
+            return
+        self._grants_trouble = trouble
+        if trouble:
+            words = "the control store is silent: grants do not count on this node until it is heard again"
+            self._applier.note("grants.fenced", words, {"reason": trouble}, success=False)
+        else:
+            self._applier.note("grants.honoured", "grants count again", {})
 
     def _require(self) -> NodeAgent:
         assert self._agent is not None, "begin comes first"  # noqa: S101 - the host's order

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from pdp.engine import recording
 from pdp.engine.program import Check
@@ -18,7 +18,7 @@ from pdp.errors import RequestError, Violation
 from pdp.server.clock import Clock, machine_clock
 from pdp.server.holder import Holder
 from pdp.server.status import Failure, first_field
-from pdp.v1 import decision_service_pb2
+from pdp.v1 import decision_service_pb2, grant_service_pb2
 
 Method = Callable[[bytes, Check | None, Notes | None], bytes]
 """Answers a request's bytes. The check sees the decoded request before it is answered and may raise; the notes take
@@ -26,6 +26,16 @@ the records of what was decided."""
 
 SERVICE: str = decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"].full_name
 STREAM = "DecideStream"
+GRANTS: str = grant_service_pb2.DESCRIPTOR.services_by_name["GrantService"].full_name
+GRANT_METHODS: Mapping[str, type[Message]] = MappingProxyType(
+    {
+        "AskForGrant": grant_service_pb2.AskForGrantRequest,
+        "RecordConsent": grant_service_pb2.RecordConsentRequest,
+        "GetGrant": grant_service_pb2.GetGrantRequest,
+        "RevokeGrant": grant_service_pb2.RevokeGrantRequest,
+    }
+)
+"""What known systems may call of GrantService, with the requests."""
 
 # Some eighty items: a millisecond.
 _SHORT_BATCH = 16_384
@@ -93,6 +103,14 @@ class DecisionCore:
         decision = decider.decide(wrapped.request.SerializeToString(), self._clock(), check, notes)
         # Field 1 of DecideStreamResponse holds the decision as it is.
         return length_delimited(b"\x0a", decision)
+
+
+def decode_grant_call(name: str, payload: bytes) -> Message:
+    """Return the request of a method in GRANT_METHODS. Raises RequestError."""
+    try:
+        return GRANT_METHODS[name].FromString(payload)
+    except DecodeError as error:
+        raise RequestError(Violation("request", f"is not a valid protobuf message: {error}")) from None
 
 
 def stream_error(failure: Failure) -> bytes:

@@ -4,7 +4,7 @@
 |---|---|
 | lock, shipping.lock | the process id of the server that has the folder; held by its shipper |
 | keys/ | `resource`, by which resource ids are hashed, and the key that signs checkpoints |
-| keys/control/ | the key that signs revisions, where the settings name none |
+| keys/control/ | the key that signs revisions, and `secret`, which seals what accounts keep, where none are named |
 | spool/ | records on their way to the store |
 | store/ | the embedded store |
 | bundles/ | bundles on their way to the store |

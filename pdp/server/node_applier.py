@@ -9,8 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from pdp.control.grants.rules import FieldFacts
+from pdp.engine import bundle
 from pdp.engine.program import Program
 from pdp.server import golden, logs
+from pdp.server.active_grants import ActiveGrants
 from pdp.server.facts import ShipperFacts, Snapshot
 from pdp.server.folder import Sink
 from pdp.server.grants import GrantTable
@@ -44,6 +47,23 @@ class NodeApplier:
         self._record = record
         self._follows_folder = follows_folder
         self.meter = LoadMeter()
+        self._signed: bundle_pb2.SignedBundle | None = None
+        self._dictionary: tuple[str, Mapping[str, FieldFacts]] | None = None
+
+    @property
+    def active_grants(self) -> ActiveGrants:
+        """Those who decide by grants."""
+        return self._supervisor.active_grants
+
+    def dictionary(self) -> Mapping[str, FieldFacts] | None:
+        """Return the fields of the dictionary in force here; a `rules.Dictionary`."""
+        signed = self._signed
+        if signed is None:
+            return None
+        if self._dictionary is None or self._dictionary[0] != signed.hash:
+            fields = bundle.parse(signed).fields
+            self._dictionary = signed.hash, {item.id: FieldFacts(item.level, item.never_unmask) for item in fields}
+        return self._dictionary[1]
 
     async def check(self, signed: bundle_pb2.SignedBundle) -> None:
         """Compile a bundle and decide its golden cases. Raises GoldenCaseError and BundleError."""
@@ -54,6 +74,7 @@ class NodeApplier:
     async def apply(self, signed: bundle_pb2.SignedBundle) -> None:
         """Let every worker decide by a bundle. Raises WorkerRefusedError when all of them refuse."""
         await self._sink.set_version(signed)
+        self._signed = signed
 
     async def set_shadow(self, signed: bundle_pb2.SignedBundle | None, sample: float) -> None:
         """Let workers decide a share of the requests by another bundle too."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from pdp.errors import ConfigError, WorkerError, WorkerRefusedError
 from pdp.server import logs
-from pdp.server.control import Kind, Link
+from pdp.server.control import Kind, Link, Serve
 from pdp.server.launch import Launched
 from pdp.server.status import frames
 
@@ -47,6 +47,7 @@ class Place:
     ) -> None:
         self.role = role
         self.link: Link | None = None
+        self.serve: Serve | None = None
         self.launched: Launched | None = None
         # One who brings a child up to date and one who sends it something new must not overtake each other.
         self.lock = asyncio.Lock()
@@ -149,7 +150,7 @@ class Place:
         except BaseException:
             writer.close()
             raise
-        link = Link(reader, writer)
+        link = Link(reader, writer, self.serve)
         listening = asyncio.create_task(link.run())
         beating = asyncio.create_task(self._beat(link, launched))
         self.launched = launched

@@ -28,19 +28,22 @@ from pdp.server.config.sections import (
     MAX_REPLY_BYTES,
     MAX_STREAMS,
     OFF,
+    ON,
     Admin,
     Audit,
     Control,
     Limits,
     Log,
-    Staff,
     Tls,
     Tracing,
 )
+from pdp.server.config.staff_problems import staff_problems
+from pdp.server.config.staff_sections import AccountSettings, Staff
 
 __all__ = [
     "MAX_CALLS", "MAX_METADATA_BYTES", "MAX_REPLY_BYTES", "MAX_REQUEST_BYTES", "MAX_STREAMS",
-    "Address", "Admin", "Audit", "Control", "Limits", "Log", "Settings", "Staff", "Tls", "Tracing", "parse_address",
+    "AccountSettings", "Address", "Admin", "Audit", "Control", "Limits", "Log", "Settings", "Staff", "Tls", "Tracing",
+    "parse_address",
 ]  # fmt: skip
 
 MAX_REQUEST_BYTES = MAX_MESSAGE
@@ -224,6 +227,10 @@ class Settings:
     staff: Annotated[Staff, Group("管理、测试、审计人员的端口", "The port of administrators, testers and auditors")] = (
         field(default_factory=Staff)
     )
+    accounts: Annotated[
+        AccountSettings,
+        Group("登录管理端口的账户", "The accounts of people who sign in at the staff port"),
+    ] = field(default_factory=AccountSettings)
     tls: Annotated[
         Tls,
         Group("裁决端口的加密；无证书则为明文", "Encryption of the decision port; plain text without a certificate"),
@@ -291,6 +298,12 @@ class Settings:
             return self.staff.address
         return None if self.staff.address == OFF else Address("", 0, str(self.data_folder / "staff.sock"))
 
+    @property
+    def signs_in(self) -> bool:
+        """Whether people sign in at the staff port."""
+        staff = self.staff_address
+        return staff is not None and (self.staff.accounts == ON or not staff.path)
+
     def __post_init__(self) -> None:
         problems = list(self._problems())
         if problems:
@@ -301,15 +314,7 @@ class Settings:
         yield from self._tls_problems()
         yield from self._proxy_problems()
         yield from control_problems(self.control, follows=self.policies is not None)
-        staff = self.staff_address
-        if staff is not None and not staff.is_local:
-            yield (
-                "staff.listen",
-                (
-                    f"the staff address `{staff}` can be reached from other machines; listen on a loopback address or "
-                    "a socket file"
-                ),
-            )
+        yield from staff_problems(self.staff, self.staff_address, self.control, signs_in=self.signs_in)
         if not self.address.is_local:
             yield from self._open_problems()
         admin = self.admin_address

@@ -151,7 +151,7 @@ class Comparison:
 
     def _compare(self, program: Program, sample: _Sample) -> None:
         request = _Request.FromString(sample.payload)
-        request.min_revision = 0  # it is the live one that must be new enough
+        request.min_revision = request.min_grant_revision = 0  # it is the live one that must be new enough
         live = None if sample.reply is None else _Response.FromString(sample.reply)
         try:
             other = _Response.FromString(program.answer(request, len(sample.payload), sample.now))
@@ -164,7 +164,7 @@ class Comparison:
         results = _BatchResponse.FromString(sample.reply or b"").results
         items = list(request.items)
         request.ClearField("items")
-        request.min_revision = 0
+        request.min_revision = request.min_grant_revision = 0
         for at in range(0, len(items), _STEP_ITEMS):
             part = _BatchRequest()
             part.CopyFrom(request)

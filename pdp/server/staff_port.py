@@ -11,9 +11,10 @@ from pdp.engine.request import TYPES
 from pdp.server import clock
 from pdp.server.address import Address
 from pdp.server.data_folder import resource_keys
-from pdp.server.settings import Settings
-from pdp.server.staff import SnapshotHost, make_staff_server
+from pdp.server.settings import Settings, Staff
+from pdp.server.staff import AccountHost, SnapshotHost, make_staff_server
 from pdp.server.staff.control_host import ControlHost
+from pdp.server.tls import TlsFiles
 from pdp.snapshot.filter import Schema
 from pdp.snapshot.query import Asking, Tokens
 from pdp.snapshot.resource_keys import ResourceKeys
@@ -28,7 +29,9 @@ _RESOURCE_TYPE = "resource.type"
 class StaffPort:
     """Listens from `start` to `stop`. Raises ConfigError for a store or keys that there are none of."""
 
-    def __init__(self, settings: Settings, address: Address, control: ControlHost) -> None:
+    def __init__(
+        self, settings: Settings, address: Address, control: ControlHost, people: AccountHost | None = None
+    ) -> None:
         self._keys = ResourceKeys.read(resource_keys(settings))
         self._tokens = Tokens(hmac.digest(self._keys.current[1], _TOKENS, "sha256"))
         self._clock = clock.machine_clock if settings.clock is None else clock.starting_at(settings.clock)
@@ -36,8 +39,9 @@ class StaffPort:
         self._reader = open_reader(settings.store_url)
         snapshots = SnapshotHost(self._reader, self._asking, control.record)
         self._server = make_staff_server(
-            address, snapshots, control=control, tokens=self._tokens, reflection=settings.reflection
-        )
+            address, snapshots, control=control, people=people, tokens=self._tokens, tls=_tls(settings.staff, address),
+            reflection=settings.reflection,
+        )  # fmt: skip
 
     async def start(self) -> Address:
         """Listen and return the address with its real port. Raises ConfigError."""
@@ -69,3 +73,12 @@ def schema_of(policies: bundle_pb2.Bundle, keys: ResourceKeys) -> Schema:
             if clause.attribute == _RESOURCE_TYPE:
                 types |= {value.string_value for value in clause.values}
     return Schema(attributes, keys.of_resource, tuple(sorted(types)))
+
+
+def _tls(staff: Staff, address: Address) -> TlsFiles | None:
+    # A socket file is guarded by its rights.
+    if address.path or staff.certificate is None or staff.key is None:
+        return None
+    return TlsFiles(
+        staff.certificate, staff.key, staff.client_ca, require_client_certificate=staff.client_ca is not None
+    )

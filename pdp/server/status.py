@@ -7,6 +7,7 @@
 | NoMessageMapError | NOT_FOUND | ERROR_REASON_UNKNOWN_MESSAGE |
 | UnknownMessageError | INVALID_ARGUMENT | ERROR_REASON_UNKNOWN_MESSAGE |
 | StaleRevisionError | FAILED_PRECONDITION | ERROR_REASON_REVISION_TOO_OLD |
+| GrantUseError | UNAVAILABLE | ERROR_REASON_CONTROL_STORE_UNAVAILABLE, with words of its own |
 | NoPolicyError | UNAVAILABLE | ERROR_REASON_NO_POLICY |
 | UnauthenticatedError | UNAUTHENTICATED | ERROR_REASON_UNAUTHENTICATED |
 | AccessDeniedError | PERMISSION_DENIED | ERROR_REASON_ACCESS_DENIED |
@@ -50,6 +51,7 @@ from pdp.errors import (
     EvidenceError,
     FilterError,
     GoldenCaseError,
+    GrantUseError,
     LimitError,
     NoMessageMapError,
     NoPolicyError,
@@ -105,6 +107,8 @@ def failure_of(error: BaseException, method: str) -> Failure:
             return _request_failure(error, code_pb2.INVALID_ARGUMENT, types_pb2.ERROR_REASON_INVALID_REQUEST)
         case SourcesError():
             return failure_of(RequestError(Violation("sources", str(error))), method)
+        case GrantUseError():
+            return _failure(code_pb2.UNAVAILABLE, str(error), [_info(types_pb2.ERROR_REASON_CONTROL_STORE_UNAVAILABLE)])
         case NoPolicyError():
             return _failure(code_pb2.UNAVAILABLE, str(error), [_info(types_pb2.ERROR_REASON_NO_POLICY)])
         case UnauthenticatedError():

@@ -15,9 +15,10 @@ from typing import Any
 
 from pdp.errors import ConfigError, WorkerError, WorkerRefusedError
 from pdp.server import control, logs
+from pdp.server.active_grants import ActiveGrants, Reached
 from pdp.server.address import Address
 from pdp.server.callers import Registry
-from pdp.server.control import Kind, Link
+from pdp.server.control import Kind, Link, Serve
 from pdp.server.facts import Snapshot, WorkerFacts
 from pdp.server.launch import Launch, Launched, launch_process
 from pdp.server.places import END_SECONDS, Place
@@ -41,12 +42,15 @@ class _Worker(Place):
     def __init__(self, number: int, supervisor: Supervisor) -> None:
         super().__init__("worker", supervisor.launch, partial(supervisor.prepare, self), worker=number)
         self.number = number
+        # Where it can be told of grants already while it is prepared.
+        self.joining: Link | None = None
         self.revision, self.hash = 0, ""
         self.address = ""
         self.refused: tuple[int, str] | None = None
 
     def left(self) -> None:
         super().left()
+        self.joining = None
         self.revision, self.hash, self.refused = 0, "", None
 
     def facts(self) -> WorkerFacts:
@@ -70,6 +74,7 @@ class Supervisor:
         self._launch = launch
         self._count = _count(settings)
         self._places = [_Worker(number, self) for number in range(self._count)]
+        self.active_grants = ActiveGrants(self._reached)
         self._begun = time.monotonic_ns()
         self._cells = Cells.create() if settings.callers is not None else None
         self._reservation: Reservation | None = None
@@ -89,6 +94,11 @@ class Supervisor:
     def hash(self) -> str:
         """The hash of that revision."""
         return "" if self._version is None else self._version.hash
+
+    def serve(self, answer: Serve) -> None:
+        """Answer what workers ask by this. Before `start`."""
+        for place in self._places:
+            place.serve = answer
 
     def workers(self) -> list[WorkerFacts]:
         """Return how each worker does."""
@@ -215,6 +225,9 @@ class Supervisor:
             self._accepted(place, data)
         if self._stale:
             await link.request(Kind.STALE, self._stale, within=_START_SECONDS)
+        # INVARIANT: what changes from here on is sent to it too, and what it is sent twice does no harm.
+        place.joining = link
+        await link.request(Kind.ACTIVE, self.active_grants.state(), within=_WORK_SECONDS)
         data = await link.request(Kind.LISTEN, within=_START_SECONDS)
         place.address = data["addresses"][1] if self._settings.worker_ports else ""
         facts = {"pid": place.pid, "addresses": data["addresses"]}
@@ -226,6 +239,13 @@ class Supervisor:
     def _listen(self, place: _Worker) -> tuple[Address, ...]:
         own = () if self._reservation is None else self._reservation.workers
         return (self.address, own[place.number]) if own else (self.address,)
+
+    def _reached(self) -> list[Reached]:
+        return [
+            Reached(place.number, link, place.launched)
+            for place in self._places
+            if (link := place.link or place.joining) is not None
+        ]
 
     def _links(self) -> list[Link]:
         return [place.link for place in self._places if place.link is not None]

@@ -26,8 +26,8 @@ from pdp.errors import ConfigError, WorkerError
 from pdp.server import clock, control, logs, spools
 from pdp.server.address import Address
 from pdp.server.callers import Registry
-from pdp.server.control import Data, Frame, Kind
-from pdp.server.core import SERVICE, STREAM, DecisionCore
+from pdp.server.control import Asking, Data, Frame, Kind
+from pdp.server.core import GRANT_METHODS, SERVICE, STREAM, DecisionCore
 from pdp.server.data_folder import resource_keys
 from pdp.server.failures import Failures
 from pdp.server.grants import GrantTable
@@ -47,7 +47,7 @@ from pdp.server.transports.calls import Calls
 from pdp.snapshot.recorder import recorder
 from pdp.snapshot.resource_keys import ResourceKeys
 from pdp.snapshot.spool import Spool
-from pdp.v1 import bundle_pb2
+from pdp.v1 import account_pb2, bundle_pb2
 
 # How long a call waits for its turn while a version is compiled or a long call runs.
 _SWITCH_SECONDS = 0.001
@@ -70,10 +70,11 @@ class WorkerConfig:
 
 
 class Worker:
-    """What a worker holds. `handle` does what the supervisor asks for."""
+    """What a worker holds. `handle` does what the supervisor asks for; by `asking` it asks something itself."""
 
-    def __init__(self, *, own_process: bool) -> None:
+    def __init__(self, *, own_process: bool, asking: Asking | None = None) -> None:
         self._own_process = own_process
+        self._asking = asking
         self._holder = Holder()
         self._table = GrantTable()
         # Kept over all versions, or two of them could give one name to two decisions.
@@ -105,6 +106,8 @@ class Worker:
             case Kind.GRANTS:
                 grants = map(bundle_pb2.Grant.FromString, control.unpack(frame.payload))
                 self._table.replace({grant.id: grant for grant in grants})
+            case Kind.ACTIVE:
+                self._change_grants(frame.payload)
             case Kind.VERSION:
                 return await self._load(frame.payload)
             case Kind.SHADOW:
@@ -136,7 +139,7 @@ class Worker:
             self._recorder = recorder(ResourceKeys.read(resource_keys(settings)))
             self._spool = spools.open_spool(settings)
             self._journal = Journal(self._spool, journal_rules(settings.audit))
-        self._metrics = WorkerMetrics([*core.methods, STREAM])
+        self._metrics = WorkerMetrics([*core.methods, STREAM, *GRANT_METHODS])
         self._calls = Calls(
             core,
             self._metrics,
@@ -146,6 +149,8 @@ class Worker:
             reply_bytes=settings.limits.reply_bytes,
             journal=self._journal,
             revision_wait=settings.limits.revision_wait,
+            grants=self._table,
+            asking=self._asking,
         )
         self._cells = None if config.cells_fd is None else Cells.attach(config.cells_fd)
         self._config = config
@@ -183,6 +188,16 @@ class Worker:
             raise WorkerError("not configured yet")
         workers = self._config.settings.worker_count
         self._calls.registry = Registry.deserialize(data, cells=self._cells, workers=workers, failures=self._failures)
+
+    def _change_grants(self, payload: bytes) -> None:
+        header, *changed = control.unpack(payload)
+        words = json.loads(header)
+        if changed or words["gone"] or words["reset"] or words["revision"] != self._table.revision:
+            put = map(account_pb2.ActiveGrant.FromString, changed)
+            self._table.change(put, words["gone"], words["revision"], reset=words["reset"])
+            if self._calls is not None:
+                self._calls.room.look()
+        self._table.honour_until(words["until"])
 
     async def _load(self, payload: bytes) -> Data:
         version = await asyncio.get_running_loop().run_in_executor(self._loader, self._compile, payload)
@@ -293,8 +308,9 @@ def make_transport(config: WorkerConfig, calls: Calls, health: Health) -> Transp
 async def work(channel: socket.socket, *, own_process: bool) -> None:
     """Do what comes over the channel until told to stop, or until the supervisor is gone."""
     reader, writer = await asyncio.open_unix_connection(sock=channel, limit=1 << 20)
-    worker = Worker(own_process=own_process)
-    answering = asyncio.create_task(control.answer(reader, writer, worker.handle))
+    asking = Asking(asyncio.get_running_loop(), writer)
+    worker = Worker(own_process=own_process, asking=asking)
+    answering = asyncio.create_task(control.answer(reader, writer, worker.handle, asking))
     stopping = asyncio.create_task(worker.stopped.wait())
     await asyncio.wait((answering, stopping), return_when=asyncio.FIRST_COMPLETED)
     if not worker.stopped.is_set():

@@ -168,6 +168,7 @@ class Recorder:
         request.ClearField("request_id")
         request.ClearField("fields")
         request.ClearField("min_revision")
+        request.ClearField("min_grant_revision")
         return length_delimited(_FACTS, request.SerializeToString()) + b"".join(pieces)
 
     def shared(self, request: Any, *, declared: bool) -> bytes:

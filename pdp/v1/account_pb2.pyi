@@ -191,7 +191,7 @@ class Failures(_message.Message):
     def __init__(self, count: _Optional[int] = ..., last_nanos: _Optional[int] = ..., until_nanos: _Optional[int] = ..., locks: _Optional[int] = ...) -> None: ...
 
 class Account(_message.Message):
-    __slots__ = ("name", "owner", "branch", "level", "rights", "state", "state_reason", "password", "password_history", "must_change_password", "totp", "recovery_hashes", "certificates", "oidc_subject", "devices", "windows", "networks", "failures", "created_nanos", "created_by", "last_sign_in_nanos", "authority_level")
+    __slots__ = ("name", "owner", "branch", "level", "rights", "state", "state_reason", "password", "password_history", "must_change_password", "totp", "recovery_hashes", "certificates", "oidc_subject", "devices", "windows", "networks", "failures", "created_nanos", "created_by", "last_sign_in_nanos", "authority_level", "epoch", "version", "pending_totp")
     NAME_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     BRANCH_FIELD_NUMBER: _ClassVar[int]
@@ -214,6 +214,9 @@ class Account(_message.Message):
     CREATED_BY_FIELD_NUMBER: _ClassVar[int]
     LAST_SIGN_IN_NANOS_FIELD_NUMBER: _ClassVar[int]
     AUTHORITY_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PENDING_TOTP_FIELD_NUMBER: _ClassVar[int]
     name: str
     owner: str
     branch: str
@@ -225,7 +228,7 @@ class Account(_message.Message):
     password_history: _containers.RepeatedCompositeFieldContainer[PasswordHash]
     must_change_password: bool
     totp: TotpFactor
-    recovery_hashes: _containers.RepeatedScalarFieldContainer[str]
+    recovery_hashes: _containers.RepeatedScalarFieldContainer[bytes]
     certificates: _containers.RepeatedScalarFieldContainer[str]
     oidc_subject: str
     devices: _containers.RepeatedCompositeFieldContainer[Device]
@@ -236,10 +239,13 @@ class Account(_message.Message):
     created_by: str
     last_sign_in_nanos: int
     authority_level: int
-    def __init__(self, name: _Optional[str] = ..., owner: _Optional[str] = ..., branch: _Optional[str] = ..., level: _Optional[_Union[AccountLevel, str]] = ..., rights: _Optional[_Iterable[_Union[Right, _Mapping]]] = ..., state: _Optional[_Union[AccountState, str]] = ..., state_reason: _Optional[str] = ..., password: _Optional[_Union[PasswordHash, _Mapping]] = ..., password_history: _Optional[_Iterable[_Union[PasswordHash, _Mapping]]] = ..., must_change_password: _Optional[bool] = ..., totp: _Optional[_Union[TotpFactor, _Mapping]] = ..., recovery_hashes: _Optional[_Iterable[str]] = ..., certificates: _Optional[_Iterable[str]] = ..., oidc_subject: _Optional[str] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., windows: _Optional[_Iterable[_Union[TimeWindow, _Mapping]]] = ..., networks: _Optional[_Iterable[str]] = ..., failures: _Optional[_Union[Failures, _Mapping]] = ..., created_nanos: _Optional[int] = ..., created_by: _Optional[str] = ..., last_sign_in_nanos: _Optional[int] = ..., authority_level: _Optional[int] = ...) -> None: ...
+    epoch: int
+    version: int
+    pending_totp: TotpFactor
+    def __init__(self, name: _Optional[str] = ..., owner: _Optional[str] = ..., branch: _Optional[str] = ..., level: _Optional[_Union[AccountLevel, str]] = ..., rights: _Optional[_Iterable[_Union[Right, _Mapping]]] = ..., state: _Optional[_Union[AccountState, str]] = ..., state_reason: _Optional[str] = ..., password: _Optional[_Union[PasswordHash, _Mapping]] = ..., password_history: _Optional[_Iterable[_Union[PasswordHash, _Mapping]]] = ..., must_change_password: _Optional[bool] = ..., totp: _Optional[_Union[TotpFactor, _Mapping]] = ..., recovery_hashes: _Optional[_Iterable[bytes]] = ..., certificates: _Optional[_Iterable[str]] = ..., oidc_subject: _Optional[str] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., windows: _Optional[_Iterable[_Union[TimeWindow, _Mapping]]] = ..., networks: _Optional[_Iterable[str]] = ..., failures: _Optional[_Union[Failures, _Mapping]] = ..., created_nanos: _Optional[int] = ..., created_by: _Optional[str] = ..., last_sign_in_nanos: _Optional[int] = ..., authority_level: _Optional[int] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., pending_totp: _Optional[_Union[TotpFactor, _Mapping]] = ...) -> None: ...
 
 class Session(_message.Message):
-    __slots__ = ("id", "account", "device_hash", "began_nanos", "used_nanos", "ends_nanos", "address", "factors", "limited")
+    __slots__ = ("id", "account", "device_hash", "began_nanos", "used_nanos", "ends_nanos", "address", "factors", "limited", "epoch")
     ID_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     DEVICE_HASH_FIELD_NUMBER: _ClassVar[int]
@@ -249,6 +255,7 @@ class Session(_message.Message):
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     FACTORS_FIELD_NUMBER: _ClassVar[int]
     LIMITED_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
     id: str
     account: str
     device_hash: bytes
@@ -258,51 +265,78 @@ class Session(_message.Message):
     address: str
     factors: _containers.RepeatedScalarFieldContainer[str]
     limited: bool
-    def __init__(self, id: _Optional[str] = ..., account: _Optional[str] = ..., device_hash: _Optional[bytes] = ..., began_nanos: _Optional[int] = ..., used_nanos: _Optional[int] = ..., ends_nanos: _Optional[int] = ..., address: _Optional[str] = ..., factors: _Optional[_Iterable[str]] = ..., limited: _Optional[bool] = ...) -> None: ...
+    epoch: int
+    def __init__(self, id: _Optional[str] = ..., account: _Optional[str] = ..., device_hash: _Optional[bytes] = ..., began_nanos: _Optional[int] = ..., used_nanos: _Optional[int] = ..., ends_nanos: _Optional[int] = ..., address: _Optional[str] = ..., factors: _Optional[_Iterable[str]] = ..., limited: _Optional[bool] = ..., epoch: _Optional[int] = ...) -> None: ...
 
 class RequestStep(_message.Message):
-    __slots__ = ("state", "actor", "time_nanos", "reason")
+    __slots__ = ("state", "actor", "time_nanos", "reason", "content_hash", "alone")
     STATE_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     TIME_NANOS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_HASH_FIELD_NUMBER: _ClassVar[int]
+    ALONE_FIELD_NUMBER: _ClassVar[int]
     state: RequestState
     actor: str
     time_nanos: int
     reason: str
-    def __init__(self, state: _Optional[_Union[RequestState, str]] = ..., actor: _Optional[str] = ..., time_nanos: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+    content_hash: bytes
+    alone: bool
+    def __init__(self, state: _Optional[_Union[RequestState, str]] = ..., actor: _Optional[str] = ..., time_nanos: _Optional[int] = ..., reason: _Optional[str] = ..., content_hash: _Optional[bytes] = ..., alone: _Optional[bool] = ...) -> None: ...
 
 class RightsRequest(_message.Message):
-    __slots__ = ("id", "kind", "wanted", "state", "risk", "steps")
+    __slots__ = ("id", "kind", "wanted", "state", "risk", "steps", "account_version")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     WANTED_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     RISK_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_VERSION_FIELD_NUMBER: _ClassVar[int]
     id: str
     kind: RequestKind
     wanted: Account
     state: RequestState
     risk: str
     steps: _containers.RepeatedCompositeFieldContainer[RequestStep]
-    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[RequestKind, str]] = ..., wanted: _Optional[_Union[Account, _Mapping]] = ..., state: _Optional[_Union[RequestState, str]] = ..., risk: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[RequestStep, _Mapping]]] = ...) -> None: ...
+    account_version: int
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[RequestKind, str]] = ..., wanted: _Optional[_Union[Account, _Mapping]] = ..., state: _Optional[_Union[RequestState, str]] = ..., risk: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[RequestStep, _Mapping]]] = ..., account_version: _Optional[int] = ...) -> None: ...
 
 class GrantRecord(_message.Message):
-    __slots__ = ("grant", "state", "max_uses", "application", "branch", "steps")
+    __slots__ = ("grant", "state", "max_uses", "application", "branch", "steps", "uses", "validity_nanos", "consent_id")
     GRANT_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     MAX_USES_FIELD_NUMBER: _ClassVar[int]
     APPLICATION_FIELD_NUMBER: _ClassVar[int]
     BRANCH_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    USES_FIELD_NUMBER: _ClassVar[int]
+    VALIDITY_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CONSENT_ID_FIELD_NUMBER: _ClassVar[int]
     grant: _bundle_pb2.Grant
     state: GrantState
     max_uses: int
     application: str
     branch: str
     steps: _containers.RepeatedCompositeFieldContainer[GrantStep]
-    def __init__(self, grant: _Optional[_Union[_bundle_pb2.Grant, _Mapping]] = ..., state: _Optional[_Union[GrantState, str]] = ..., max_uses: _Optional[int] = ..., application: _Optional[str] = ..., branch: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[GrantStep, _Mapping]]] = ...) -> None: ...
+    uses: int
+    validity_nanos: int
+    consent_id: str
+    def __init__(self, grant: _Optional[_Union[_bundle_pb2.Grant, _Mapping]] = ..., state: _Optional[_Union[GrantState, str]] = ..., max_uses: _Optional[int] = ..., application: _Optional[str] = ..., branch: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[GrantStep, _Mapping]]] = ..., uses: _Optional[int] = ..., validity_nanos: _Optional[int] = ..., consent_id: _Optional[str] = ...) -> None: ...
+
+class ActiveGrant(_message.Message):
+    __slots__ = ("grant", "max_uses")
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    MAX_USES_FIELD_NUMBER: _ClassVar[int]
+    grant: _bundle_pb2.Grant
+    max_uses: int
+    def __init__(self, grant: _Optional[_Union[_bundle_pb2.Grant, _Mapping]] = ..., max_uses: _Optional[int] = ...) -> None: ...
+
+class GrantUses(_message.Message):
+    __slots__ = ("count",)
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    def __init__(self, count: _Optional[int] = ...) -> None: ...
 
 class GrantStep(_message.Message):
     __slots__ = ("state", "actor", "time_nanos", "reason")

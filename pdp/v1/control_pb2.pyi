@@ -219,7 +219,7 @@ class NodeLoad(_message.Message):
     def __init__(self, decisions_per_second: _Optional[float] = ..., cpu_cores: _Optional[float] = ..., rss_bytes: _Optional[int] = ..., in_flight: _Optional[int] = ..., spooled: _Optional[int] = ...) -> None: ...
 
 class NodeStatus(_message.Message):
-    __slots__ = ("node", "boot", "address", "labels", "version", "started_nanos", "told_nanos", "revision", "bundle_hash", "refused_revision", "refused_code", "refused_error", "load", "shadows", "draining")
+    __slots__ = ("node", "boot", "address", "labels", "version", "started_nanos", "told_nanos", "revision", "bundle_hash", "refused_revision", "refused_code", "refused_error", "load", "shadows", "draining", "grant_revision")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -242,6 +242,7 @@ class NodeStatus(_message.Message):
     LOAD_FIELD_NUMBER: _ClassVar[int]
     SHADOWS_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
+    GRANT_REVISION_FIELD_NUMBER: _ClassVar[int]
     node: str
     boot: str
     address: str
@@ -257,7 +258,8 @@ class NodeStatus(_message.Message):
     load: NodeLoad
     shadows: _containers.RepeatedCompositeFieldContainer[ShadowCount]
     draining: bool
-    def __init__(self, node: _Optional[str] = ..., boot: _Optional[str] = ..., address: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., version: _Optional[str] = ..., started_nanos: _Optional[int] = ..., told_nanos: _Optional[int] = ..., revision: _Optional[int] = ..., bundle_hash: _Optional[str] = ..., refused_revision: _Optional[int] = ..., refused_code: _Optional[str] = ..., refused_error: _Optional[str] = ..., load: _Optional[_Union[NodeLoad, _Mapping]] = ..., shadows: _Optional[_Iterable[_Union[ShadowCount, _Mapping]]] = ..., draining: _Optional[bool] = ...) -> None: ...
+    grant_revision: int
+    def __init__(self, node: _Optional[str] = ..., boot: _Optional[str] = ..., address: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., version: _Optional[str] = ..., started_nanos: _Optional[int] = ..., told_nanos: _Optional[int] = ..., revision: _Optional[int] = ..., bundle_hash: _Optional[str] = ..., refused_revision: _Optional[int] = ..., refused_code: _Optional[str] = ..., refused_error: _Optional[str] = ..., load: _Optional[_Union[NodeLoad, _Mapping]] = ..., shadows: _Optional[_Iterable[_Union[ShadowCount, _Mapping]]] = ..., draining: _Optional[bool] = ..., grant_revision: _Optional[int] = ...) -> None: ...
 
 class ChangedPart(_message.Message):
     __slots__ = ("part", "before", "after")

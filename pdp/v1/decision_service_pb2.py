@@ -27,7 +27,7 @@ from pdp.v1 import bundle_pb2 as pdp_dot_v1_dot_bundle__pb2
 from pdp.v1 import types_pb2 as pdp_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpdp/v1/decision_service.proto\x12\x06pdp.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13pdp/v1/bundle.proto\x1a\x12pdp/v1/types.proto\"\xdb\x02\n\rDecideRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12 \n\x07subject\x18\x02 \x01(\x0b\x32\x0f.pdp.v1.Subject\x12\x1e\n\x06\x61\x63tion\x18\x03 \x01(\x0b\x32\x0e.pdp.v1.Action\x12\"\n\x08resource\x18\x04 \x01(\x0b\x32\x10.pdp.v1.Resource\x12\x33\n\x07\x63ontext\x18\x05 \x03(\x0b\x32\".pdp.v1.DecideRequest.ContextEntry\x12\x0e\n\x06\x66ields\x18\x06 \x03(\t\x12#\n\x07message\x18\x07 \x01(\x0b\x32\x12.pdp.v1.MessageRef\x12\x11\n\tgrant_ids\x18\x08 \x03(\t\x12\x14\n\x0cmin_revision\x18\t \x01(\x03\x1a=\n\x0c\x43ontextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1c\n\x05value\x18\x02 \x01(\x0b\x32\r.pdp.v1.Value:\x02\x38\x01\"\x93\x02\n\x0e\x44\x65\x63ideResponse\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x13\n\x0bpolicy_hash\x18\x04 \x01(\t\x12!\n\x08verdicts\x18\x05 \x03(\x0b\x32\x0f.pdp.v1.Verdict\x12\x1b\n\x05masks\x18\x06 \x03(\x0b\x32\x0c.pdp.v1.Mask\x12\x1f\n\x07reasons\x18\x07 \x03(\x0b\x32\x0e.pdp.v1.Reason\x12\'\n\x0bobligations\x18\x08 \x03(\x0b\x32\x12.pdp.v1.Obligation\x12\'\n\x0b\x64iagnostics\x18\t \x03(\x0b\x32\x12.pdp.v1.Diagnostic\"d\n\tBatchItem\x12\"\n\x08resource\x18\x01 \x01(\x0b\x32\x10.pdp.v1.Resource\x12\x0e\n\x06\x66ields\x18\x02 \x03(\t\x12#\n\x07message\x18\x03 \x01(\x0b\x32\x12.pdp.v1.MessageRef\"\xae\x02\n\x12\x44\x65\x63ideBatchRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12 \n\x07subject\x18\x02 \x01(\x0b\x32\x0f.pdp.v1.Subject\x12\x1e\n\x06\x61\x63tion\x18\x03 \x01(\x0b\x32\x0e.pdp.v1.Action\x12\x38\n\x07\x63ontext\x18\x04 \x03(\x0b\x32\'.pdp.v1.DecideBatchRequest.ContextEntry\x12 \n\x05items\x18\x05 \x03(\x0b\x32\x11.pdp.v1.BatchItem\x12\x11\n\tgrant_ids\x18\x06 \x03(\t\x12\x14\n\x0cmin_revision\x18\x07 \x01(\x03\x1a=\n\x0c\x43ontextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1c\n\x05value\x18\x02 \x01(\x0b\x32\r.pdp.v1.Value:\x02\x38\x01\"9\n\tItemError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t\"g\n\x0b\x42\x61tchResult\x12*\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.pdp.v1.DecideResponseH\x00\x12\"\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x11.pdp.v1.ItemErrorH\x00\x42\x08\n\x06result\"v\n\x13\x44\x65\x63ideBatchResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x13\n\x0bpolicy_hash\x18\x03 \x01(\t\x12$\n\x07results\x18\x04 \x03(\x0b\x32\x13.pdp.v1.BatchResult\"=\n\x13\x44\x65\x63ideStreamRequest\x12&\n\x07request\x18\x01 \x01(\x0b\x32\x15.pdp.v1.DecideRequest\"p\n\x14\x44\x65\x63ideStreamResponse\x12*\n\x08response\x18\x01 \x01(\x0b\x32\x16.pdp.v1.DecideResponseH\x00\x12\"\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x11.pdp.v1.ItemErrorH\x00\x42\x08\n\x06result\"p\n\x0e\x45xplainRequest\x12&\n\x07request\x18\x01 \x01(\x0b\x32\x15.pdp.v1.DecideRequest\x12\'\n\x03now\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x66ield\x18\x03 \x01(\t\"\xf8\x01\n\x0b\x43lauseTrace\x12\x12\n\nexpression\x18\x01 \x01(\t\x12&\n\x07outcome\x18\x02 \x01(\x0e\x32\x15.pdp.v1.ClauseOutcome\x12\x12\n\nattributes\x18\x03 \x03(\t\x12\x10\n\x08location\x18\x04 \x01(\t\x12\'\n\x08sentence\x18\x05 \x01(\x0b\x32\x15.pdp.v1.LocalizedText\x12/\n\x06values\x18\x06 \x03(\x0b\x32\x1f.pdp.v1.ClauseTrace.ValuesEntry\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x88\x02\n\tRuleTrace\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12$\n\x05title\x18\x02 \x01(\x0b\x32\x15.pdp.v1.LocalizedText\x12$\n\x07outcome\x18\x03 \x01(\x0e\x32\x13.pdp.v1.RuleOutcome\x12$\n\x07\x63lauses\x18\x04 \x03(\x0b\x32\x13.pdp.v1.ClauseTrace\x12\x0e\n\x06\x66ields\x18\x05 \x03(\t\x12\x0c\n\x04wins\x18\x06 \x03(\t\x12\x10\n\x08priority\x18\x07 \x01(\x05\x12\'\n\x08sentence\x18\x08 \x01(\x0b\x32\x15.pdp.v1.LocalizedText\x12\x10\n\x08location\x18\t \x01(\t\x12\x10\n\x08grant_id\x18\n \x01(\t\"\x8a\x02\n\x0f\x45xplainResponse\x12(\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.pdp.v1.DecideResponse\x12 \n\x05rules\x18\x02 \x03(\x0b\x32\x11.pdp.v1.RuleTrace\x12\'\n\x03now\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x39\n\tsentences\x18\x04 \x03(\x0b\x32&.pdp.v1.ExplainResponse.SentencesEntry\x1aG\n\x0eSentencesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.pdp.v1.LocalizedText:\x02\x38\x01\"9\n\x14GetMessageMapRequest\x12\x13\n\x0b\x61pplication\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x81\x02\n\x15GetMessageMapResponse\x12\'\n\x0bmessage_map\x18\x01 \x01(\x0b\x32\x12.pdp.v1.MessageMap\x12J\n\x0f\x61ttribute_types\x18\x02 \x03(\x0b\x32\x31.pdp.v1.GetMessageMapResponse.AttributeTypesEntry\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x13\n\x0bpolicy_hash\x18\x04 \x01(\t\x1aL\n\x13\x41ttributeTypesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0e\x32\x15.pdp.v1.AttributeType:\x02\x38\x01*\x7f\n\x0bRuleOutcome\x12\x1c\n\x18RULE_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n\x14RULE_OUTCOME_MATCHED\x10\x01\x12\x1c\n\x18RULE_OUTCOME_NOT_MATCHED\x10\x02\x12\x1a\n\x16RULE_OUTCOME_UNDECIDED\x10\x03*\x80\x01\n\rClauseOutcome\x12\x1e\n\x1a\x43LAUSE_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43LAUSE_OUTCOME_TRUE\x10\x01\x12\x18\n\x14\x43LAUSE_OUTCOME_FALSE\x10\x02\x12\x1c\n\x18\x43LAUSE_OUTCOME_UNDECIDED\x10\x03\x32\xf5\x02\n\x0f\x44\x65\x63isionService\x12\x39\n\x06\x44\x65\x63ide\x12\x15.pdp.v1.DecideRequest\x1a\x16.pdp.v1.DecideResponse\"\x00\x12H\n\x0b\x44\x65\x63ideBatch\x12\x1a.pdp.v1.DecideBatchRequest\x1a\x1b.pdp.v1.DecideBatchResponse\"\x00\x12O\n\x0c\x44\x65\x63ideStream\x12\x1b.pdp.v1.DecideStreamRequest\x1a\x1c.pdp.v1.DecideStreamResponse\"\x00(\x01\x30\x01\x12<\n\x07\x45xplain\x12\x16.pdp.v1.ExplainRequest\x1a\x17.pdp.v1.ExplainResponse\"\x00\x12N\n\rGetMessageMap\x12\x1c.pdp.v1.GetMessageMapRequest\x1a\x1d.pdp.v1.GetMessageMapResponse\"\x00\x42.\n\x11\x64\x65v.jingxi.pdp.v1P\x01Z\x17jingxi.dev/pdp/v1;pdpv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpdp/v1/decision_service.proto\x12\x06pdp.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13pdp/v1/bundle.proto\x1a\x12pdp/v1/types.proto\"\xf7\x02\n\rDecideRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12 \n\x07subject\x18\x02 \x01(\x0b\x32\x0f.pdp.v1.Subject\x12\x1e\n\x06\x61\x63tion\x18\x03 \x01(\x0b\x32\x0e.pdp.v1.Action\x12\"\n\x08resource\x18\x04 \x01(\x0b\x32\x10.pdp.v1.Resource\x12\x33\n\x07\x63ontext\x18\x05 \x03(\x0b\x32\".pdp.v1.DecideRequest.ContextEntry\x12\x0e\n\x06\x66ields\x18\x06 \x03(\t\x12#\n\x07message\x18\x07 \x01(\x0b\x32\x12.pdp.v1.MessageRef\x12\x11\n\tgrant_ids\x18\x08 \x03(\t\x12\x14\n\x0cmin_revision\x18\t \x01(\x03\x12\x1a\n\x12min_grant_revision\x18\n \x01(\x03\x1a=\n\x0c\x43ontextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1c\n\x05value\x18\x02 \x01(\x0b\x32\r.pdp.v1.Value:\x02\x38\x01\"\x93\x02\n\x0e\x44\x65\x63ideResponse\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x13\n\x0bpolicy_hash\x18\x04 \x01(\t\x12!\n\x08verdicts\x18\x05 \x03(\x0b\x32\x0f.pdp.v1.Verdict\x12\x1b\n\x05masks\x18\x06 \x03(\x0b\x32\x0c.pdp.v1.Mask\x12\x1f\n\x07reasons\x18\x07 \x03(\x0b\x32\x0e.pdp.v1.Reason\x12\'\n\x0bobligations\x18\x08 \x03(\x0b\x32\x12.pdp.v1.Obligation\x12\'\n\x0b\x64iagnostics\x18\t \x03(\x0b\x32\x12.pdp.v1.Diagnostic\"d\n\tBatchItem\x12\"\n\x08resource\x18\x01 \x01(\x0b\x32\x10.pdp.v1.Resource\x12\x0e\n\x06\x66ields\x18\x02 \x03(\t\x12#\n\x07message\x18\x03 \x01(\x0b\x32\x12.pdp.v1.MessageRef\"\xca\x02\n\x12\x44\x65\x63ideBatchRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12 \n\x07subject\x18\x02 \x01(\x0b\x32\x0f.pdp.v1.Subject\x12\x1e\n\x06\x61\x63tion\x18\x03 \x01(\x0b\x32\x0e.pdp.v1.Action\x12\x38\n\x07\x63ontext\x18\x04 \x03(\x0b\x32\'.pdp.v1.DecideBatchRequest.ContextEntry\x12 \n\x05items\x18\x05 \x03(\x0b\x32\x11.pdp.v1.BatchItem\x12\x11\n\tgrant_ids\x18\x06 \x03(\t\x12\x14\n\x0cmin_revision\x18\x07 \x01(\x03\x12\x1a\n\x12min_grant_revision\x18\x08 \x01(\x03\x1a=\n\x0c\x43ontextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1c\n\x05value\x18\x02 \x01(\x0b\x32\r.pdp.v1.Value:\x02\x38\x01\"9\n\tItemError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t\"g\n\x0b\x42\x61tchResult\x12*\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.pdp.v1.DecideResponseH\x00\x12\"\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x11.pdp.v1.ItemErrorH\x00\x42\x08\n\x06result\"v\n\x13\x44\x65\x63ideBatchResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12\x13\n\x0bpolicy_hash\x18\x03 \x01(\t\x12$\n\x07results\x18\x04 \x03(\x0b\x32\x13.pdp.v1.BatchResult\"=\n\x13\x44\x65\x63ideStreamRequest\x12&\n\x07request\x18\x01 \x01(\x0b\x32\x15.pdp.v1.DecideRequest\"p\n\x14\x44\x65\x63ideStreamResponse\x12*\n\x08response\x18\x01 \x01(\x0b\x32\x16.pdp.v1.DecideResponseH\x00\x12\"\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x11.pdp.v1.ItemErrorH\x00\x42\x08\n\x06result\"p\n\x0e\x45xplainRequest\x12&\n\x07request\x18\x01 \x01(\x0b\x32\x15.pdp.v1.DecideRequest\x12\'\n\x03now\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x66ield\x18\x03 \x01(\t\"\xf8\x01\n\x0b\x43lauseTrace\x12\x12\n\nexpression\x18\x01 \x01(\t\x12&\n\x07outcome\x18\x02 \x01(\x0e\x32\x15.pdp.v1.ClauseOutcome\x12\x12\n\nattributes\x18\x03 \x03(\t\x12\x10\n\x08location\x18\x04 \x01(\t\x12\'\n\x08sentence\x18\x05 \x01(\x0b\x32\x15.pdp.v1.LocalizedText\x12/\n\x06values\x18\x06 \x03(\x0b\x32\x1f.pdp.v1.ClauseTrace.ValuesEntry\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x88\x02\n\tRuleTrace\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12$\n\x05title\x18\x02 \x01(\x0b\x32\x15.pdp.v1.LocalizedText\x12$\n\x07outcome\x18\x03 \x01(\x0e\x32\x13.pdp.v1.RuleOutcome\x12$\n\x07\x63lauses\x18\x04 \x03(\x0b\x32\x13.pdp.v1.ClauseTrace\x12\x0e\n\x06\x66ields\x18\x05 \x03(\t\x12\x0c\n\x04wins\x18\x06 \x03(\t\x12\x10\n\x08priority\x18\x07 \x01(\x05\x12\'\n\x08sentence\x18\x08 \x01(\x0b\x32\x15.pdp.v1.LocalizedText\x12\x10\n\x08location\x18\t \x01(\t\x12\x10\n\x08grant_id\x18\n \x01(\t\"\x8a\x02\n\x0f\x45xplainResponse\x12(\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.pdp.v1.DecideResponse\x12 \n\x05rules\x18\x02 \x03(\x0b\x32\x11.pdp.v1.RuleTrace\x12\'\n\x03now\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x39\n\tsentences\x18\x04 \x03(\x0b\x32&.pdp.v1.ExplainResponse.SentencesEntry\x1aG\n\x0eSentencesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.pdp.v1.LocalizedText:\x02\x38\x01\"9\n\x14GetMessageMapRequest\x12\x13\n\x0b\x61pplication\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x81\x02\n\x15GetMessageMapResponse\x12\'\n\x0bmessage_map\x18\x01 \x01(\x0b\x32\x12.pdp.v1.MessageMap\x12J\n\x0f\x61ttribute_types\x18\x02 \x03(\x0b\x32\x31.pdp.v1.GetMessageMapResponse.AttributeTypesEntry\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x13\n\x0bpolicy_hash\x18\x04 \x01(\t\x1aL\n\x13\x41ttributeTypesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0e\x32\x15.pdp.v1.AttributeType:\x02\x38\x01*\x7f\n\x0bRuleOutcome\x12\x1c\n\x18RULE_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n\x14RULE_OUTCOME_MATCHED\x10\x01\x12\x1c\n\x18RULE_OUTCOME_NOT_MATCHED\x10\x02\x12\x1a\n\x16RULE_OUTCOME_UNDECIDED\x10\x03*\x80\x01\n\rClauseOutcome\x12\x1e\n\x1a\x43LAUSE_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43LAUSE_OUTCOME_TRUE\x10\x01\x12\x18\n\x14\x43LAUSE_OUTCOME_FALSE\x10\x02\x12\x1c\n\x18\x43LAUSE_OUTCOME_UNDECIDED\x10\x03\x32\xf5\x02\n\x0f\x44\x65\x63isionService\x12\x39\n\x06\x44\x65\x63ide\x12\x15.pdp.v1.DecideRequest\x1a\x16.pdp.v1.DecideResponse\"\x00\x12H\n\x0b\x44\x65\x63ideBatch\x12\x1a.pdp.v1.DecideBatchRequest\x1a\x1b.pdp.v1.DecideBatchResponse\"\x00\x12O\n\x0c\x44\x65\x63ideStream\x12\x1b.pdp.v1.DecideStreamRequest\x1a\x1c.pdp.v1.DecideStreamResponse\"\x00(\x01\x30\x01\x12<\n\x07\x45xplain\x12\x16.pdp.v1.ExplainRequest\x1a\x17.pdp.v1.ExplainResponse\"\x00\x12N\n\rGetMessageMap\x12\x1c.pdp.v1.GetMessageMapRequest\x1a\x1d.pdp.v1.GetMessageMapResponse\"\x00\x42.\n\x11\x64\x65v.jingxi.pdp.v1P\x01Z\x17jingxi.dev/pdp/v1;pdpv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,50 +45,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPLAINRESPONSE_SENTENCESENTRY']._serialized_options = b'8\001'
   _globals['_GETMESSAGEMAPRESPONSE_ATTRIBUTETYPESENTRY']._loaded_options = None
   _globals['_GETMESSAGEMAPRESPONSE_ATTRIBUTETYPESENTRY']._serialized_options = b'8\001'
-  _globals['_RULEOUTCOME']._serialized_start=2831
-  _globals['_RULEOUTCOME']._serialized_end=2958
-  _globals['_CLAUSEOUTCOME']._serialized_start=2961
-  _globals['_CLAUSEOUTCOME']._serialized_end=3089
+  _globals['_RULEOUTCOME']._serialized_start=2887
+  _globals['_RULEOUTCOME']._serialized_end=3014
+  _globals['_CLAUSEOUTCOME']._serialized_start=3017
+  _globals['_CLAUSEOUTCOME']._serialized_end=3145
   _globals['_DECIDEREQUEST']._serialized_start=116
-  _globals['_DECIDEREQUEST']._serialized_end=463
-  _globals['_DECIDEREQUEST_CONTEXTENTRY']._serialized_start=402
-  _globals['_DECIDEREQUEST_CONTEXTENTRY']._serialized_end=463
-  _globals['_DECIDERESPONSE']._serialized_start=466
-  _globals['_DECIDERESPONSE']._serialized_end=741
-  _globals['_BATCHITEM']._serialized_start=743
-  _globals['_BATCHITEM']._serialized_end=843
-  _globals['_DECIDEBATCHREQUEST']._serialized_start=846
-  _globals['_DECIDEBATCHREQUEST']._serialized_end=1148
-  _globals['_DECIDEBATCHREQUEST_CONTEXTENTRY']._serialized_start=402
-  _globals['_DECIDEBATCHREQUEST_CONTEXTENTRY']._serialized_end=463
-  _globals['_ITEMERROR']._serialized_start=1150
-  _globals['_ITEMERROR']._serialized_end=1207
-  _globals['_BATCHRESULT']._serialized_start=1209
-  _globals['_BATCHRESULT']._serialized_end=1312
-  _globals['_DECIDEBATCHRESPONSE']._serialized_start=1314
-  _globals['_DECIDEBATCHRESPONSE']._serialized_end=1432
-  _globals['_DECIDESTREAMREQUEST']._serialized_start=1434
-  _globals['_DECIDESTREAMREQUEST']._serialized_end=1495
-  _globals['_DECIDESTREAMRESPONSE']._serialized_start=1497
-  _globals['_DECIDESTREAMRESPONSE']._serialized_end=1609
-  _globals['_EXPLAINREQUEST']._serialized_start=1611
-  _globals['_EXPLAINREQUEST']._serialized_end=1723
-  _globals['_CLAUSETRACE']._serialized_start=1726
-  _globals['_CLAUSETRACE']._serialized_end=1974
-  _globals['_CLAUSETRACE_VALUESENTRY']._serialized_start=1929
-  _globals['_CLAUSETRACE_VALUESENTRY']._serialized_end=1974
-  _globals['_RULETRACE']._serialized_start=1977
-  _globals['_RULETRACE']._serialized_end=2241
-  _globals['_EXPLAINRESPONSE']._serialized_start=2244
-  _globals['_EXPLAINRESPONSE']._serialized_end=2510
-  _globals['_EXPLAINRESPONSE_SENTENCESENTRY']._serialized_start=2439
-  _globals['_EXPLAINRESPONSE_SENTENCESENTRY']._serialized_end=2510
-  _globals['_GETMESSAGEMAPREQUEST']._serialized_start=2512
-  _globals['_GETMESSAGEMAPREQUEST']._serialized_end=2569
-  _globals['_GETMESSAGEMAPRESPONSE']._serialized_start=2572
-  _globals['_GETMESSAGEMAPRESPONSE']._serialized_end=2829
-  _globals['_GETMESSAGEMAPRESPONSE_ATTRIBUTETYPESENTRY']._serialized_start=2753
-  _globals['_GETMESSAGEMAPRESPONSE_ATTRIBUTETYPESENTRY']._serialized_end=2829
-  _globals['_DECISIONSERVICE']._serialized_start=3092
-  _globals['_DECISIONSERVICE']._serialized_end=3465
+  _globals['_DECIDEREQUEST']._serialized_end=491
+  _globals['_DECIDEREQUEST_CONTEXTENTRY']._serialized_start=430
+  _globals['_DECIDEREQUEST_CONTEXTENTRY']._serialized_end=491
+  _globals['_DECIDERESPONSE']._serialized_start=494
+  _globals['_DECIDERESPONSE']._serialized_end=769
+  _globals['_BATCHITEM']._serialized_start=771
+  _globals['_BATCHITEM']._serialized_end=871
+  _globals['_DECIDEBATCHREQUEST']._serialized_start=874
+  _globals['_DECIDEBATCHREQUEST']._serialized_end=1204
+  _globals['_DECIDEBATCHREQUEST_CONTEXTENTRY']._serialized_start=430
+  _globals['_DECIDEBATCHREQUEST_CONTEXTENTRY']._serialized_end=491
+  _globals['_ITEMERROR']._serialized_start=1206
+  _globals['_ITEMERROR']._serialized_end=1263
+  _globals['_BATCHRESULT']._serialized_start=1265
+  _globals['_BATCHRESULT']._serialized_end=1368
+  _globals['_DECIDEBATCHRESPONSE']._serialized_start=1370
+  _globals['_DECIDEBATCHRESPONSE']._serialized_end=1488
+  _globals['_DECIDESTREAMREQUEST']._serialized_start=1490
+  _globals['_DECIDESTREAMREQUEST']._serialized_end=1551
+  _globals['_DECIDESTREAMRESPONSE']._serialized_start=1553
+  _globals['_DECIDESTREAMRESPONSE']._serialized_end=1665
+  _globals['_EXPLAINREQUEST']._serialized_start=1667
+  _globals['_EXPLAINREQUEST']._serialized_end=1779
+  _globals['_CLAUSETRACE']._serialized_start=1782
+  _globals['_CLAUSETRACE']._serialized_end=2030
+  _globals['_CLAUSETRACE_VALUESENTRY']._serialized_start=1985
+  _globals['_CLAUSETRACE_VALUESENTRY']._serialized_end=2030
+  _globals['_RULETRACE']._serialized_start=2033
+  _globals['_RULETRACE']._serialized_end=2297
+  _globals['_EXPLAINRESPONSE']._serialized_start=2300
+  _globals['_EXPLAINRESPONSE']._serialized_end=2566
+  _globals['_EXPLAINRESPONSE_SENTENCESENTRY']._serialized_start=2495
+  _globals['_EXPLAINRESPONSE_SENTENCESENTRY']._serialized_end=2566
+  _globals['_GETMESSAGEMAPREQUEST']._serialized_start=2568
+  _globals['_GETMESSAGEMAPREQUEST']._serialized_end=2625
+  _globals['_GETMESSAGEMAPRESPONSE']._serialized_start=2628
+  _globals['_GETMESSAGEMAPRESPONSE']._serialized_end=2885
+  _globals['_GETMESSAGEMAPRESPONSE_ATTRIBUTETYPESENTRY']._serialized_start=2809
+  _globals['_GETMESSAGEMAPRESPONSE_ATTRIBUTETYPESENTRY']._serialized_end=2885
+  _globals['_DECISIONSERVICE']._serialized_start=3148
+  _globals['_DECISIONSERVICE']._serialized_end=3521
 # @@protoc_insertion_point(module_scope)

@@ -11,7 +11,7 @@ import pytest
 from pdp.cli.main import cli
 from tests.docs.pages import ROOT
 
-GROUPS = ("caller", "config", "node", "policy", "snapshot")
+GROUPS = ("account", "caller", "config", "node", "policy", "session", "session", "snapshot")
 GUIDES = ("cli.md", "cli.zh-CN.md")
 
 

@@ -283,8 +283,9 @@ def _sample(name: str, folder: Path) -> tuple[str, Any]:
             return "127.0.0.1:1234", Address("127.0.0.1", 1234)
         case SecretText():
             return "a=b" * 16, Secret("a=b" * 16, "environment")
-        case Whole(low=low):
-            return str(max(low, 7)), max(low, 7)
+        case Whole(low=low, high=high):
+            number = min(max(low, 7), high - 1)
+            return str(number), number
         case Choice(words=words):
             other = next(word for word in words if word != option.default)
             return other, other
@@ -304,7 +305,10 @@ def test_every_setting_can_stand_in_the_file_and_the_environment(
 ) -> None:
     (tmp_path / "file").touch()
     option, (text, value) = BY_NAME[name], _sample(name, tmp_path)
-    partner = {"tls.certificate": "tls.key", "tls.key": "tls.certificate"}.get(name)
+    partner = {
+        "tls.certificate": "tls.key", "tls.key": "tls.certificate",
+        "staff.certificate": "staff.key", "staff.key": "staff.certificate",
+    }.get(name)  # fmt: skip
     flags: dict[str, Any] = {"policies": tmp_path} if name != "policies" else {}
     if partner:
         flags[partner] = tmp_path / "file"
@@ -315,6 +319,8 @@ def test_every_setting_can_stand_in_the_file_and_the_environment(
             "tls.client_ca": tmp_path / "file",
         }
         flags.pop(name, None)
+    if name == "staff.client_ca":
+        flags |= {"staff.certificate": tmp_path / "file", "staff.key": tmp_path / "file"}
     if name == "trusted_proxy":
         flags["callers"] = tmp_path / "file"
     if name == "control.trust":

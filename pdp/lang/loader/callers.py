@@ -15,7 +15,9 @@ MAX_CALLERS = 4_096
 MAX_RATE = 1_000_000
 
 _DOCUMENT = Shape("Callers document", "kind callers")
-_CALLER = Shape("caller", "name applications subjects", "title certificates tokens calls rate disabled")
+_CALLER = Shape(
+    "caller", "name applications subjects", "title certificates tokens calls grants consent_key rate disabled"
+)
 _TOKEN = Shape("token", "id sha256", "expires_at disabled")
 _RATE = Shape("rate", "per_second", "burst")
 
@@ -25,6 +27,7 @@ _CALLS = {call: call for call in ("decide", "explain")}
 # What every token begins with, so that people and secret scanners know one when they see it.
 TOKEN_PREFIX = "jx_"  # noqa: S105 - not a token
 _MISPLACED = "if a token itself stands here, it is no secret any more: make another with `pdp caller token`"
+_GRANTS = {word: word for word in ("ask", "consent")}
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CERTIFICATE = re.compile(r"(?:dns|uri|cn):[^\s*](?:[^*\x00-\x1f\x7f]*[^\s*])?")
 
@@ -52,7 +55,8 @@ class CallerSpec:
     """A system that may ask.
 
     `certificates` are names with their kind, such as `dns:counter.bank.example`; `applications` and `subjects` hold
-    what stands in the file, `*` for all, and a subject may end in `*`.
+    what stands in the file, `*` for all, and a subject may end in `*`. `grants` holds `ask` and `consent`, and
+    `consent_key` the Ed25519 key, in hexadecimal, by which the caller signs what customers consented to.
     """
 
     name: str
@@ -63,6 +67,8 @@ class CallerSpec:
     calls: tuple[str, ...] = ("decide",)
     rate: RateSpec | None = None
     disabled: bool = False
+    grants: tuple[str, ...] = ()
+    consent_key: str = ""
 
 
 class CallersReader:
@@ -112,6 +118,8 @@ class CallersReader:
             calls=self._calls(record),
             rate=self._rate(record),
             disabled=record.flag("disabled"),
+            grants=self._grants(record),
+            consent_key=self._consent_key(record),
         )
 
     def _certificate(self, node: Node) -> str | None:
@@ -198,6 +206,23 @@ class CallersReader:
             return ("decide",)
         found = (self._reader.choice(item, "an item of `calls`", _CALLS) for item in record.items("calls"))
         return tuple(dict.fromkeys(call for call in found if call is not None))
+
+    def _grants(self, record: Record) -> tuple[str, ...]:
+        found = (self._reader.choice(item, "an item of `grants`", _GRANTS) for item in record.items("grants"))
+        words = tuple(dict.fromkeys(word for word in found if word is not None))
+        if "consent" in words and record.get("consent_key") is None:
+            hint = 'add `consent_key: "…"`, the 64 hexadecimal digits of the key by which this caller signs consents'
+            self._reader.error("missing-key", "who records consents must sign them", record.span("grants"), hint)
+        return words
+
+    def _consent_key(self, record: Record) -> str:
+        node = record.get("consent_key")
+        text = node.value if isinstance(node, Scalar) else ""
+        if node is not None and not _HASH.fullmatch(text):
+            message = "`consent_key` must be the 32 bytes of an Ed25519 public key, 64 lower-case hexadecimal digits"
+            self._reader.error("bad-value", message, node, "the raw public key, in quotes; never the private one")
+            return ""
+        return text
 
     def _rate(self, record: Record) -> RateSpec | None:
         node = record.get("rate")

@@ -51,12 +51,15 @@ def collect(settings: Settings, config: Path | None, public: Path | None, *, tls
         KEYS: None if public is not None and public.is_file() else public,
         f"{KEYS}/nodes.pem": public if public is not None and public.is_file() else None,
         "control.trust": settings.control.trust, "control.signing_key": settings.control.signing_key,
+        "control.secret_key": settings.control.secret_key,
     }  # fmt: skip
     if tls:
         named |= {
             "tls.certificate": settings.tls.certificate, "tls.key": settings.tls.key,
             "tls.client_ca": settings.tls.client_ca, "control.ca": settings.control.ca,
             "control.certificate": settings.control.certificate, "control.key": settings.control.key,
+            "staff.certificate": settings.staff.certificate, "staff.key": settings.staff.key,
+            "staff.client_ca": settings.staff.client_ca,
         }  # fmt: skip
     for name, place in named.items():
         if place is not None:

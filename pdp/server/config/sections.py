@@ -10,7 +10,7 @@ from pdp.server.address import Address
 from pdp.server.config.kinds import Choice, File, Flag, Listen, Number, Secret, SecretText, Text, Whole
 from pdp.server.config.meta import Meta
 
-AUTO, OFF = "auto", "off"
+AUTO, OFF, ON = "auto", "off", "on"
 
 MAX_REPLY_BYTES = 4 * 1024 * 1024
 """What a gRPC client accepts unless told otherwise."""
@@ -361,6 +361,16 @@ class Control:
             sample="secrets/publish.key",
         ),
     ] = None
+    secret_key: Annotated[
+        Path | None,
+        Meta(
+            File(),
+            "封存一次性口令密钥的钥匙：64 个十六进制数字，各节点相同；SQLite 缺省时自动生成于数据文件夹",
+            "the key that seals the secrets of one-time codes, 64 hexadecimal digits, the same on all nodes; made in "
+            "the data folder by default when the store is SQLite",
+            sample="secrets/control-key",
+        ),
+    ] = None
     labels: Annotated[
         str | None,
         Meta(
@@ -397,20 +407,3 @@ class Control:
             unit="seconds",
         ),
     ] = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Staff:
-    """The port of administrators, testers and auditors."""
-
-    address: Annotated[
-        Address | str,
-        Meta(
-            Listen((AUTO, OFF)),
-            "监听地址；`auto` 为数据文件夹中的套接字文件，只有同一用户可用；`off` 不开启",
-            "where it listens; `auto` is a socket file in the data folder, "
-            "which only the same user can use; `off` opens none",
-            key="listen",
-            flag="--staff",
-        ),
-    ] = AUTO

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import threading
+import weakref
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
@@ -11,7 +12,9 @@ from typing import Final, TypeVar
 
 import grpc
 
-from pdp.errors import LimitError, StoppingError
+from pdp.control.accounts import Signed
+from pdp.control.accounts.permissions import Permission, allows, permission_word
+from pdp.errors import AccessDeniedError, LimitError, StoppingError
 from pdp.server.status import failure_of
 from pdp.snapshot.store.base import Reader
 
@@ -20,8 +23,11 @@ T = TypeVar("T")
 MAX_WATCHES: Final = 16
 MAX_EXPORTS: Final = 2
 MAX_ANALYSES: Final = 2
-THREADS: Final = MAX_WATCHES + MAX_EXPORTS + MAX_ANALYSES + 8
-"""Watches, exports and analyses hold a thread each; the rest is for what is answered at once."""
+MAX_SIGN_INS: Final = 4
+THREADS: Final = MAX_WATCHES + MAX_EXPORTS + MAX_ANALYSES + MAX_SIGN_INS + 8
+"""Watches, exports, analyses and sign-ins hold a thread each; the rest is for what is answered at once, whoever else
+tries to sign in.
+"""
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -31,16 +37,41 @@ class Calls:
 
     def __init__(self, actor: Callable[[str], str] | None = None) -> None:
         self._actor = actor or _owner
-        places = {"watch": MAX_WATCHES, "export": MAX_EXPORTS, "impact": MAX_ANALYSES}
+        places = {"watch": MAX_WATCHES, "export": MAX_EXPORTS, "impact": MAX_ANALYSES, "sign_in": MAX_SIGN_INS}
         self._places = {kind: threading.Semaphore(count) for kind, count in places.items()}
         self._stopping = threading.Event()
         self._ends: set[threading.Event] = set()
         self._lock = threading.Lock()
         self._closers = ThreadPoolExecutor(2, thread_name_prefix="staff-end")
+        self._signed: weakref.WeakKeyDictionary[grpc.ServicerContext, Signed] = weakref.WeakKeyDictionary()
+
+    def identify(self, context: grpc.ServicerContext, signed: Signed) -> None:
+        """Remember whose call this is."""
+        with self._lock:
+            self._signed[context] = signed
+
+    def signed(self, context: grpc.ServicerContext) -> Signed | None:
+        """Return who is signed in; None where the port has no accounts."""
+        with self._lock:
+            return self._signed.get(context)
+
+    def require(
+        self, context: grpc.ServicerContext, permission: Permission, *, application: str | None, branch: str | None
+    ) -> None:
+        """See that who asks may do something in an application and a branch, None for all; without accounts everybody
+        may. Raises AccessDeniedError.
+        """
+        signed = self.signed(context)
+        if signed is not None and not allows(signed.account, permission, application, branch):
+            raise AccessDeniedError(
+                f"`{signed.account.name}` has not the right `{permission_word(permission)}` for this application and "
+                "branch"
+            )
 
     def actor(self, context: grpc.ServicerContext) -> str:
-        """Return who asks."""
-        return self._actor(context.peer())
+        """Return who asks: an account, or the user whose socket file it is."""
+        signed = self.signed(context)
+        return self._actor(context.peer()) if signed is None else signed.account.name
 
     def address(self, context: grpc.ServicerContext) -> str:
         """Return where from; empty for this machine's socket file."""
@@ -50,9 +81,9 @@ class Calls:
     def answer(self, context: grpc.ServicerContext, method: str, reader: Reader | None, act: Callable[[], T]) -> T:
         """Return what `act` does; what it asks the store of records, if any, ends when the caller goes away."""
         if reader is None:
-            with self._failing(context, method):
+            with self.failing(context, method):
                 return act()
-        with self._failing(context, method), reader.interruptible() as stop:
+        with self.failing(context, method), reader.interruptible() as stop:
 
             def end() -> None:
                 # Stopping waits for the store, which grpc's own thread must not.
@@ -77,7 +108,7 @@ class Calls:
         ended = threading.Event()
 
         def guarded() -> Generator[T, None, None]:
-            with self._place(kind), self._known(ended), closing(act(ended)) as made:
+            with self.place(kind), self._known(ended), closing(act(ended)) as made:
                 for answer in made:
                     yield answer
                     if ended.is_set():
@@ -85,7 +116,7 @@ class Calls:
             if self._stopping.is_set():
                 raise StoppingError("the server stops; another node answers")
 
-        answers = _Answers(guarded(), reader, lambda: self._failing(context, method))
+        answers = _Answers(guarded(), reader, lambda: self.failing(context, method))
 
         def end() -> None:
             ended.set()
@@ -108,7 +139,8 @@ class Calls:
                 ended.set()
 
     @contextmanager
-    def _place(self, kind: str) -> Iterator[None]:
+    def place(self, kind: str) -> Iterator[None]:
+        """Take one of the places for calls of a kind. Raises LimitError when there is none."""
         places = self._places[kind]
         if not places.acquire(blocking=False):
             raise LimitError(f"there are as many calls of the kind `{kind}` as the server allows; end one first")
@@ -130,7 +162,8 @@ class Calls:
                 self._ends.discard(ended)
 
     @contextmanager
-    def _failing(self, context: grpc.ServicerContext, method: str) -> Iterator[None]:
+    def failing(self, context: grpc.ServicerContext, method: str) -> Iterator[None]:
+        """Tell the caller of whatever fails within."""
         try:
             yield
         except StopIteration:

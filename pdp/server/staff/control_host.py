@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
+from pdp.control.grants.desk import GrantDesk
 from pdp.control.nodes import Nodes
 from pdp.control.revisions import Revisions
 from pdp.errors import ControlStoreError, StoppingError
@@ -40,6 +41,7 @@ class ControlHost:
     run: Run
     record: Callable[[snapshot_pb2.Operation], None]
     follows: str = ""
+    grants: GrantDesk | None = None
 
 
 class LoopRunner:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
@@ -13,14 +14,16 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 import grpc
 
 from pdp.control.revisions import Who
+from pdp.control.steps import check_reason
 from pdp.errors import NotFoundError, PdpError, RequestError, SourcesError, SpoolError, Violation, WrongStateError
+from pdp.server import logs
 from pdp.server.judge import PolicyJudge
 from pdp.server.staff.calls import Calls
 from pdp.server.staff.control_host import ControlHost
 from pdp.server.staff.texts import check_number, problems, resolve
 from pdp.snapshot.query import Tokens
 from pdp.snapshot.store.base import Reader
-from pdp.v1 import control_pb2, policy_service_pb2, policy_service_pb2_grpc, snapshot_pb2
+from pdp.v1 import account_pb2, control_pb2, policy_service_pb2, policy_service_pb2_grpc, snapshot_pb2
 
 SERVICE: str = policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"].full_name
 LARGE: Final = ("CheckPolicies", "SaveDraft", "ComparePolicies", "AnalyseImpact")
@@ -28,6 +31,8 @@ LARGE: Final = ("CheckPolicies", "SaveDraft", "ComparePolicies", "AnalyseImpact"
 MAX_PAGE: Final = 1_000
 _DRAFTS = 100
 _REVISIONS = 50
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -210,20 +215,35 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
 
         return self._change(context, "ReturnDraft", "policy.return", request.reason, {"draft": request.name}, change)
 
+    def ApproveDraft(
+        self, request: policy_service_pb2.ApproveDraftRequest, context: grpc.ServicerContext
+    ) -> policy_service_pb2.ApproveDraftResponse:
+        async def change(who: Who) -> Done[policy_service_pb2.ApproveDraftResponse]:
+            draft = await self._revisions.approve_draft(request.name, request.version, who)
+            return Done(policy_service_pb2.ApproveDraftResponse(draft=draft), {"hash": draft.sources})
+
+        return self._change(context, "ApproveDraft", "policy.approve", request.reason, {"draft": request.name}, change)
+
     def PublishDraft(
         self, request: policy_service_pb2.PublishDraftRequest, context: grpc.ServicerContext
     ) -> policy_service_pb2.PublishDraftResponse:
         async def change(who: Who) -> Done[policy_service_pb2.PublishDraftResponse]:
             self._check_not_following("publish")
             canary = request.canary if request.HasField("canary") else None
-            made = await self._revisions.publish_draft(request.name, request.version, who, canary)
+            signed = self._calls.signed(context)
+            if request.emergency:
+                self._check_emergency(context, who)
+            made = await self._revisions.publish_draft(
+                request.name, request.version, who, canary, four_eyes=signed is not None and not request.emergency
+            )
             answer = policy_service_pb2.PublishDraftResponse(revision=made.revision, rollout=made.rollout)
             first = (
                 "" if canary is None else ",".join(f"{name}={canary.labels[name]}" for name in sorted(canary.labels))
             )
             return Done(answer, _about(made.revision) | ({"first": first} if first else {}))
 
-        return self._change(context, "PublishDraft", "policy.publish", request.reason, {"draft": request.name}, change)
+        kind = "policy.emergency" if request.emergency else "policy.publish"
+        return self._change(context, "PublishDraft", kind, request.reason, {"draft": request.name}, change)
 
     def RollBack(
         self, request: policy_service_pb2.RollBackRequest, context: grpc.ServicerContext
@@ -256,6 +276,15 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
 
         about = {"revision": str(request.revision)}
         return self._change(context, "StopRollout", "policy.stop", request.reason, about, change)
+
+    def _check_emergency(self, context: grpc.ServicerContext, who: Who) -> None:
+        """See that somebody may publish alone, and says why; it is an alarm in any case."""
+        self._calls.require(context, account_pb2.PERMISSION_POLICY_EMERGENCY, application=None, branch=None)
+        check_reason(who, required=True)
+        logs.event(
+            log, logging.WARNING, "policy.emergency", "somebody publishes without an approval; look into it",
+            actor=who.actor, reason=who.reason,
+        )  # fmt: skip
 
     def _check_not_following(self, action: str) -> None:
         if self._host.follows:

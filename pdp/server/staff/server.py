@@ -68,6 +68,7 @@ class StaffServer:
         tls: TlsFiles | None = None,
         insecure: bool = False,
         reflection: bool = True,
+        guard: grpc.ServerInterceptor | None = None,  # type: ignore[type-arg]
     ) -> None:
         if not address.is_local and tls is None and not insecure:
             raise ConfigError(
@@ -81,8 +82,12 @@ class StaffServer:
         self._threads = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="staff")
         self._names = [service.name for service in services]
         bounds = Bounds([f"/{service.name}/{method}" for service in services for method in service.large])
+        # The guard first: who may not call is told so before anything is read of the request.
         self._server = grpc.server(
-            self._threads, interceptors=[bounds], options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS
+            self._threads,
+            interceptors=[bounds] if guard is None else [guard, bounds],
+            options=_OPTIONS,
+            maximum_concurrent_rpcs=MAX_CALLS,
         )
         for service in services:
             service.add(self._server)

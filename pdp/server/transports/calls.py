@@ -8,16 +8,26 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NoReturn
 
 from google.rpc import code_pb2
 
 from pdp.engine.recording import Notes
 from pdp.engine.request import MAX_MESSAGE
-from pdp.errors import LimitError, SpoolError, StaleRevisionError
+from pdp.errors import (
+    AccessDeniedError,
+    GrantUseError,
+    LimitError,
+    SpoolError,
+    StaleGrantsError,
+    StaleRevisionError,
+)
 from pdp.server import logs
-from pdp.server.callers import OPEN, Registry
-from pdp.server.core import SERVICE, STREAM, DecisionCore, Method
+from pdp.server.callers import OPEN, Caller, Registry
+from pdp.server.control import Asking, Data
+from pdp.server.core import GRANT_METHODS, GRANTS, SERVICE, STREAM, DecisionCore, Method, decode_grant_call
+from pdp.server.grants import GrantTable
 from pdp.server.journal import Journal, Note
 from pdp.server.metrics import Recorder, WorkerMetrics
 from pdp.server.peers import Peer, PeerReader
@@ -30,6 +40,10 @@ Metadata = Iterable[tuple[str, str | bytes]]
 
 # Calls that wait for the thread of long ones, and the bytes of their requests.
 MAX_WAITING, MAX_WAITING_BYTES = 1_024, 64 * 1024 * 1024
+_BARRED_SECONDS = 1.0
+"""A grant whose use cannot be counted is left alone for so long, so that not every call waits for it."""
+_MOST_TRIES = 10
+_EARLY_SECONDS = 0.01
 # A caller whose deadline is short is to hear why it was not answered, before the deadline tells it nothing.
 _SHARE_OF_DEADLINE = 0.9
 
@@ -38,14 +52,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One method of the decision service."""
+    """One method of a service; one without a `method` is answered by the supervisor."""
 
     name: str
-    method: Method
+    method: Method | None
+    service: str = SERVICE
     path: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", f"/{SERVICE}/{self.name}")
+        object.__setattr__(self, "path", f"/{self.service}/{self.name}")
 
 
 class Calls:
@@ -62,20 +77,29 @@ class Calls:
         reply_bytes: int,
         journal: Journal | None = None,
         revision_wait: float = 0.0,
+        grants: GrantTable | None = None,
+        asking: Asking | None = None,
     ) -> None:
         self.core = core
+        self.grants = grants or GrantTable()
+        self.asking = asking
         self.journal = journal
         self.metrics = metrics
         self.registry: Registry = OPEN
         self.reader = reader or PeerReader()
         self.tracer = tracer
         self.reply_bytes = reply_bytes
-        self.unary: Mapping[str, Served] = {name: Served(name, method) for name, method in core.methods.items()}
+        self.unary: Mapping[str, Served] = {
+            **{name: Served(name, method) for name, method in core.methods.items()},
+            **{name: Served(name, None, GRANTS) for name in (GRANT_METHODS if asking is not None else ())},
+        }
         self.stream = Served(STREAM, core.decide_streamed)
         self.long = LongCalls(min(MAX_WAITING, max_calls))
         # They may not take all the places of calls.
-        self.room = WaitingRoom(revision_wait, min(MAX_PLACES, max(1, max_calls // 4)), lambda: core.revision)
+        self.room = WaitingRoom(revision_wait, min(MAX_PLACES, max(1, max_calls // 4)))
         self.late = self.lane()
+        # In the thread of the control channel.
+        self.errands = self.lane()
 
     @property
     def is_guarded(self) -> bool:
@@ -85,6 +109,29 @@ class Calls:
     def lane(self) -> Lane:
         """Return what one more thread answers calls with."""
         return Lane(self, self.metrics.recorder())
+
+    def awaited(self, error: Exception) -> Callable[[], bool] | None:
+        """Return what tells that a call which failed so may be answered; None when waiting does not help."""
+        match error:
+            case StaleGrantsError(wanted=wanted):
+                return lambda: self.grants.revision >= wanted
+            case StaleRevisionError(wanted=wanted):
+                return lambda: self.core.revision >= wanted
+            case GrantUseError(grant_ids=grant_ids) if self.asking is not None:
+                for grant_id in grant_ids:
+                    self.asking.ask({"what": "use", "grant": grant_id}, b"", partial(self._taken, grant_id))
+                return lambda: self.grants.has_uses(grant_ids)
+        return None
+
+    def _taken(self, grant_id: str, words: Data, _data: bytes) -> None:
+        """Hear what became of the wish for a use."""
+        if words.get("taken"):
+            self.grants.add_uses(grant_id, words["taken"])
+        elif "error" in words:
+            self.grants.bar(grant_id, "its use cannot be counted now", _BARRED_SECONDS)
+        else:
+            self.grants.bar(grant_id, "it was used as often as it may be")
+        self.room.look()
 
     def close(self) -> None:
         """Let go of threads, keep the last records and send the last spans."""
@@ -113,7 +160,7 @@ class Lane:
     ) -> bytes | Failure | Behind:
         """Answer one call. `peer` may be None while `is_guarded` is false; `start` is when it came, now when None.
 
-        A call that demands a newer revision is not answered yet: `Behind.wait` or `resume` does it.
+        A call that demands what is still to come is not answered yet: `Behind.wait` or `resume` does it.
         """
         calls = self._calls
         begun = time.perf_counter() if start is None else start
@@ -126,35 +173,80 @@ class Lane:
         try:
             if len(payload) > MAX_MESSAGE:
                 _too_large("request", payload, MAX_MESSAGE)
+            method = served.method
             if registry is OPEN:
-                reply = served.method(payload, None, notes)
+                if method is None:
+                    _only_known(served)
+                reply = method(payload, None, notes)
             else:
                 known = registry.identify(peer or Peer())
                 notes.caller = caller = known.name
                 known.admit(served.name)
-                reply = served.method(payload, known.check, notes)
+                if method is None:
+                    known.check(decode_grant_call(served.name, payload))
+                    return Errand(calls, served, payload, known, begun, span)
+                reply = method(payload, known.check, notes)
             if len(reply) > calls.reply_bytes:
                 _too_large("reply", reply, calls.reply_bytes)
         except Exception as error:  # nothing that a client sends may stop the process
-            if isinstance(error, StaleRevisionError) and calls.room.is_open:
-                return Behind(calls, served, payload, error.wanted, begun, caller, span)
-            reply = failure_of(error, served.path)
-        return self._count(served, reply, begun, caller, span)
+            if calls.room.is_open and (ready := calls.awaited(error)) is not None:
+                return Behind(calls, served, payload, ready, begun, caller, span)
+            reply = self._settle(served, payload, error)
+        return self.count(served, reply, begun, caller, span)
 
     def resume(self, behind: Behind) -> bytes | Failure:
-        """Answer a call that waited. INVARIANT: nothing is asked of its caller again, for that would count it twice."""
-        served, notes = behind.served, self.notes
-        notes.begun, notes.caller = behind.begun, behind.caller
-        reply: bytes | Failure
-        try:
-            reply = served.method(behind.payload, None, notes)
-            if len(reply) > self._calls.reply_bytes:
-                _too_large("reply", reply, self._calls.reply_bytes)
-        except Exception as error:  # as for any call
-            reply = failure_of(error, served.path)
-        return self._count(served, reply, behind.begun, behind.caller, behind.span)
+        """Answer a call that waited, be it for nothing."""
+        found = self._again(behind)
+        reply = self._settle(behind.served, behind.payload, found) if isinstance(found, Exception) else found
+        return self.count(behind.served, reply, behind.begun, behind.caller, behind.span)
 
-    def _count(
+    def come(self, behind: Behind) -> bytes | Failure | None:
+        """Answer a call for which something came; None when it must wait for something else."""
+        found = self._again(behind)
+        reply: bytes | Failure
+        if isinstance(found, Exception):
+            calls = self._calls
+            # As the room does, which ends those together whose time is nearly up.
+            early = behind.until - _EARLY_SECONDS > time.monotonic()
+            if early and calls.room.is_open and (ready := calls.awaited(found)) is not None:
+                behind.is_ready = ready
+                return None
+            reply = self._settle(behind.served, behind.payload, found)
+        else:
+            reply = found
+        return self.count(behind.served, reply, behind.begun, behind.caller, behind.span)
+
+    def _again(self, behind: Behind) -> bytes | Exception:
+        """Try once more. INVARIANT: nothing is asked of its caller again, for that would count it twice."""
+        notes = self.notes
+        notes.begun, notes.caller = behind.begun, behind.caller
+        try:
+            return self._bounded(behind.served, behind.payload)
+        except Exception as error:  # as for any call
+            return error
+
+    def _settle(self, served: Served, payload: bytes, error: Exception) -> bytes | Failure:
+        """Answer a call that can wait no more: what cannot be counted does not show anything."""
+        for _ in range(_MOST_TRIES):
+            if not isinstance(error, GrantUseError):
+                break
+            for grant_id in error.grant_ids:
+                self._calls.grants.bar(grant_id, "its use cannot be counted now", _BARRED_SECONDS)
+            try:
+                return self._bounded(served, payload)
+            except Exception as another:  # as for any call
+                error = another
+        return failure_of(error, served.path)
+
+    def _bounded(self, served: Served, payload: bytes) -> bytes:
+        method = served.method
+        assert method is not None, "the supervisor answers, and nothing waits for it here"  # noqa: S101 - as said
+        reply = method(payload, None, self.notes)
+        if len(reply) > self._calls.reply_bytes:
+            _too_large("reply", reply, self._calls.reply_bytes)
+        return reply
+
+    def count(
         self, served: Served, reply: bytes | Failure, begun: float, caller: str, span: Span | None
     ) -> bytes | Failure:
         """Count a call that is answered now, and return its answer."""
@@ -200,16 +292,19 @@ Came = Callable[[bytes | Failure, Sequence[Note]], None]
 
 
 class Behind:
-    """A call that demands a newer revision than there is; a `waiting.Guest`. Its caller was admitted and charged."""
+    """A call that demands what is still to come; a `waiting.Guest`. Its caller was admitted and charged.
 
-    __slots__ = ("_calls", "_came", "begun", "caller", "payload", "served", "span", "until", "wanted")
+    `is_ready` tells whether it has come.
+    """
+
+    __slots__ = ("_calls", "_came", "begun", "caller", "is_ready", "payload", "served", "span", "until")
 
     def __init__(
         self,
         calls: Calls,
         served: Served,
         payload: bytes,
-        wanted: int,
+        is_ready: Callable[[], bool],
         begun: float,
         caller: str,
         span: Span | None,
@@ -218,7 +313,7 @@ class Behind:
         self._came: Came | None = None
         self.served = served
         self.payload = payload
-        self.wanted = wanted
+        self.is_ready = is_ready
         self.begun = begun
         self.caller = caller
         self.span = span
@@ -230,7 +325,7 @@ class Behind:
         return len(self.payload)
 
     def wait(self, remaining: float | None, came: Came) -> bool:
-        """Wait until the revision comes, the service's patience ends, or the caller's, who waits `remaining` seconds.
+        """Wait until it comes, the service's patience ends, or the caller's, who waits `remaining` seconds.
 
         False when there is no place for it: then `Lane.resume` is to answer it now.
         """
@@ -247,7 +342,11 @@ class Behind:
     def answer(self) -> None:
         """Answer with what there is now; the room calls it."""
         lane = self._calls.late
-        result = lane.resume(self)
+        result = lane.come(self)
+        if result is None:
+            if self._calls.room.enter(self):
+                return
+            result = lane.resume(self)
         notes = lane.notes.take()
         if self._came is not None:
             self._came(result, notes)
@@ -256,6 +355,49 @@ class Behind:
         """Hear that it has left; the room calls it."""
         if self.span is not None:
             self.span.end(code_pb2.CANCELLED, b"", self.caller)
+
+
+class Errand(Behind):
+    """A call that the supervisor answers."""
+
+    __slots__ = ("_known",)
+
+    def __init__(
+        self, calls: Calls, served: Served, payload: bytes, known: Caller, begun: float, span: Span | None
+    ) -> None:  # fmt: skip
+        super().__init__(calls, served, payload, lambda: False, begun, known.name, span)
+        self._known = known
+
+    def wait(self, remaining: float | None, came: Came) -> bool:
+        """Have it answered; it is always waited for."""
+        del remaining
+        asking = self._calls.asking
+        assert asking is not None, "such calls are served only where there is one"  # noqa: S101 - as said
+        words = {
+            "what": "call", "method": self.served.name, "caller": self._known.name, "key": self._known.consent_key,
+        }  # fmt: skip
+        self._came = came
+        asking.ask(words, self.payload, self._told)
+        return True
+
+    def leave(self) -> bool:
+        """Wait no more. What it asks for is done all the same."""
+        return False
+
+    def _told(self, words: Data, data: bytes) -> None:
+        reply: bytes | Failure = data
+        if "error" in words:
+            reply = failure_of(RuntimeError(words["error"]), self.served.path)
+        elif words.get("status"):
+            reply = Failure(words["status"], words["message"], data)
+        lane = self._calls.errands
+        result = lane.count(self.served, reply, self.begun, self.caller, self.span)
+        if self._came is not None:
+            self._came(result, ())
+
+
+def _only_known(served: Served) -> NoReturn:
+    raise AccessDeniedError(f"only known systems may call {served.name}; give the server a callers file")
 
 
 def _too_large(what: str, data: bytes, limit: int) -> NoReturn:

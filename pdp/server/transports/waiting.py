@@ -1,6 +1,7 @@
-"""Where calls wait for a revision that the node does not have yet. They hold no thread meanwhile, only a place.
+"""Where calls wait for what the node does not have yet: a revision, a state of grants, a use of a grant.
 
-One thread answers them: all at once when the revision comes, each by itself when its time is up.
+They hold no thread meanwhile, only a place. One thread answers them: all at once when it comes, each by itself when its
+time is up.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
 from typing import Protocol
 
 from pdp.server.status import failure_of
@@ -23,9 +23,8 @@ _CLOSE_SECONDS = 5.0
 class Guest(Protocol):
     """Who waits. INVARIANT: either `answer` or `gone` is called, once, and never before `enter` has let it in."""
 
-    @property
-    def wanted(self) -> int:
-        """The lowest revision that will do."""
+    def is_ready(self) -> bool:
+        """Whether what it waits for has come."""
 
     @property
     def until(self) -> float:
@@ -43,12 +42,11 @@ class Guest(Protocol):
 
 
 class WaitingRoom:
-    """The waiting calls of one process. `revision` tells what there is. Safe to share."""
+    """The waiting calls of one process. Safe to share."""
 
-    def __init__(self, seconds: float, places: int, revision: Callable[[], int]) -> None:
+    def __init__(self, seconds: float, places: int) -> None:
         self.seconds = seconds
         self._places = places
-        self._revision = revision
         self._condition = threading.Condition()
         self._guests: dict[Guest, None] = {}
         self._bytes = 0
@@ -73,8 +71,8 @@ class WaitingRoom:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="revisions", daemon=True)
                 self._thread.start()
-            # The revision may have come since the call was found to be ahead of it.
-            if guest.until < self._next or guest.wanted <= self._revision():
+            # It may have come since the call was found to be ahead of it.
+            if guest.until < self._next or guest.is_ready():
                 self._condition.notify_all()
             return True
 
@@ -89,7 +87,7 @@ class WaitingRoom:
         return found
 
     def look(self) -> None:
-        """Hear that there may be another revision."""
+        """Hear that something may have come."""
         with self._condition:
             self._condition.notify_all()
 
@@ -142,8 +140,8 @@ class WaitingRoom:
         """Return those that wait no longer."""
         if not self._guests:
             return []
-        revision, now = self._revision(), time.monotonic() + _TOGETHER_SECONDS / 2
-        return [guest for guest in self._guests if self._ended or guest.wanted <= revision or guest.until <= now]
+        now = time.monotonic() + _TOGETHER_SECONDS / 2
+        return [guest for guest in self._guests if self._ended or guest.until <= now or guest.is_ready()]
 
     def _remove(self, guest: Guest) -> None:
         del self._guests[guest]

@@ -35,7 +35,7 @@ CLAUSE_OUTCOME_FALSE: ClauseOutcome
 CLAUSE_OUTCOME_UNDECIDED: ClauseOutcome
 
 class DecideRequest(_message.Message):
-    __slots__ = ("request_id", "subject", "action", "resource", "context", "fields", "message", "grant_ids", "min_revision")
+    __slots__ = ("request_id", "subject", "action", "resource", "context", "fields", "message", "grant_ids", "min_revision", "min_grant_revision")
     class ContextEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +52,7 @@ class DecideRequest(_message.Message):
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     GRANT_IDS_FIELD_NUMBER: _ClassVar[int]
     MIN_REVISION_FIELD_NUMBER: _ClassVar[int]
+    MIN_GRANT_REVISION_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     subject: _types_pb2.Subject
     action: _types_pb2.Action
@@ -61,7 +62,8 @@ class DecideRequest(_message.Message):
     message: _types_pb2.MessageRef
     grant_ids: _containers.RepeatedScalarFieldContainer[str]
     min_revision: int
-    def __init__(self, request_id: _Optional[str] = ..., subject: _Optional[_Union[_types_pb2.Subject, _Mapping]] = ..., action: _Optional[_Union[_types_pb2.Action, _Mapping]] = ..., resource: _Optional[_Union[_types_pb2.Resource, _Mapping]] = ..., context: _Optional[_Mapping[str, _types_pb2.Value]] = ..., fields: _Optional[_Iterable[str]] = ..., message: _Optional[_Union[_types_pb2.MessageRef, _Mapping]] = ..., grant_ids: _Optional[_Iterable[str]] = ..., min_revision: _Optional[int] = ...) -> None: ...
+    min_grant_revision: int
+    def __init__(self, request_id: _Optional[str] = ..., subject: _Optional[_Union[_types_pb2.Subject, _Mapping]] = ..., action: _Optional[_Union[_types_pb2.Action, _Mapping]] = ..., resource: _Optional[_Union[_types_pb2.Resource, _Mapping]] = ..., context: _Optional[_Mapping[str, _types_pb2.Value]] = ..., fields: _Optional[_Iterable[str]] = ..., message: _Optional[_Union[_types_pb2.MessageRef, _Mapping]] = ..., grant_ids: _Optional[_Iterable[str]] = ..., min_revision: _Optional[int] = ..., min_grant_revision: _Optional[int] = ...) -> None: ...
 
 class DecideResponse(_message.Message):
     __slots__ = ("decision_id", "request_id", "revision", "policy_hash", "verdicts", "masks", "reasons", "obligations", "diagnostics")
@@ -96,7 +98,7 @@ class BatchItem(_message.Message):
     def __init__(self, resource: _Optional[_Union[_types_pb2.Resource, _Mapping]] = ..., fields: _Optional[_Iterable[str]] = ..., message: _Optional[_Union[_types_pb2.MessageRef, _Mapping]] = ...) -> None: ...
 
 class DecideBatchRequest(_message.Message):
-    __slots__ = ("request_id", "subject", "action", "context", "items", "grant_ids", "min_revision")
+    __slots__ = ("request_id", "subject", "action", "context", "items", "grant_ids", "min_revision", "min_grant_revision")
     class ContextEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -111,6 +113,7 @@ class DecideBatchRequest(_message.Message):
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     GRANT_IDS_FIELD_NUMBER: _ClassVar[int]
     MIN_REVISION_FIELD_NUMBER: _ClassVar[int]
+    MIN_GRANT_REVISION_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     subject: _types_pb2.Subject
     action: _types_pb2.Action
@@ -118,7 +121,8 @@ class DecideBatchRequest(_message.Message):
     items: _containers.RepeatedCompositeFieldContainer[BatchItem]
     grant_ids: _containers.RepeatedScalarFieldContainer[str]
     min_revision: int
-    def __init__(self, request_id: _Optional[str] = ..., subject: _Optional[_Union[_types_pb2.Subject, _Mapping]] = ..., action: _Optional[_Union[_types_pb2.Action, _Mapping]] = ..., context: _Optional[_Mapping[str, _types_pb2.Value]] = ..., items: _Optional[_Iterable[_Union[BatchItem, _Mapping]]] = ..., grant_ids: _Optional[_Iterable[str]] = ..., min_revision: _Optional[int] = ...) -> None: ...
+    min_grant_revision: int
+    def __init__(self, request_id: _Optional[str] = ..., subject: _Optional[_Union[_types_pb2.Subject, _Mapping]] = ..., action: _Optional[_Union[_types_pb2.Action, _Mapping]] = ..., context: _Optional[_Mapping[str, _types_pb2.Value]] = ..., items: _Optional[_Iterable[_Union[BatchItem, _Mapping]]] = ..., grant_ids: _Optional[_Iterable[str]] = ..., min_revision: _Optional[int] = ..., min_grant_revision: _Optional[int] = ...) -> None: ...
 
 class ItemError(_message.Message):
     __slots__ = ("code", "message", "field")

@@ -83,12 +83,14 @@ class RevokeGrantRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class RevokeGrantResponse(_message.Message):
-    __slots__ = ("grant", "grant_revision")
+    __slots__ = ("grant", "grant_revision", "silent_nodes")
     GRANT_FIELD_NUMBER: _ClassVar[int]
     GRANT_REVISION_FIELD_NUMBER: _ClassVar[int]
+    SILENT_NODES_FIELD_NUMBER: _ClassVar[int]
     grant: _account_pb2.GrantRecord
     grant_revision: int
-    def __init__(self, grant: _Optional[_Union[_account_pb2.GrantRecord, _Mapping]] = ..., grant_revision: _Optional[int] = ...) -> None: ...
+    silent_nodes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, grant: _Optional[_Union[_account_pb2.GrantRecord, _Mapping]] = ..., grant_revision: _Optional[int] = ..., silent_nodes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RecordConsentRequest(_message.Message):
     __slots__ = ("subject_id", "application", "resource_type", "resource_id", "fields", "levels", "scenario", "evidence", "signature", "consented_nanos", "validity", "max_uses", "consent_id")

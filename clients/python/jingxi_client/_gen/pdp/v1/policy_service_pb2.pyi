@@ -182,6 +182,22 @@ class ReturnDraftResponse(_message.Message):
     draft: _control_pb2.Draft
     def __init__(self, draft: _Optional[_Union[_control_pb2.Draft, _Mapping]] = ...) -> None: ...
 
+class ApproveDraftRequest(_message.Message):
+    __slots__ = ("name", "version", "reason")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: int
+    reason: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ApproveDraftResponse(_message.Message):
+    __slots__ = ("draft",)
+    DRAFT_FIELD_NUMBER: _ClassVar[int]
+    draft: _control_pb2.Draft
+    def __init__(self, draft: _Optional[_Union[_control_pb2.Draft, _Mapping]] = ...) -> None: ...
+
 class Canary(_message.Message):
     __slots__ = ("labels", "sample", "max_difference", "min_compared")
     class LabelsEntry(_message.Message):
@@ -202,16 +218,18 @@ class Canary(_message.Message):
     def __init__(self, labels: _Optional[_Mapping[str, str]] = ..., sample: _Optional[float] = ..., max_difference: _Optional[float] = ..., min_compared: _Optional[int] = ...) -> None: ...
 
 class PublishDraftRequest(_message.Message):
-    __slots__ = ("name", "version", "reason", "canary")
+    __slots__ = ("name", "version", "reason", "canary", "emergency")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     CANARY_FIELD_NUMBER: _ClassVar[int]
+    EMERGENCY_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: int
     reason: str
     canary: Canary
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., reason: _Optional[str] = ..., canary: _Optional[_Union[Canary, _Mapping]] = ...) -> None: ...
+    emergency: bool
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., reason: _Optional[str] = ..., canary: _Optional[_Union[Canary, _Mapping]] = ..., emergency: _Optional[bool] = ...) -> None: ...
 
 class PublishDraftResponse(_message.Message):
     __slots__ = ("revision", "rollout")

@@ -70,6 +70,11 @@ class PolicyServiceStub:
                 request_serializer=pdp_dot_v1_dot_policy__service__pb2.ReturnDraftRequest.SerializeToString,
                 response_deserializer=pdp_dot_v1_dot_policy__service__pb2.ReturnDraftResponse.FromString,
                 _registered_method=True)
+        self.ApproveDraft = channel.unary_unary(
+                '/pdp.v1.PolicyService/ApproveDraft',
+                request_serializer=pdp_dot_v1_dot_policy__service__pb2.ApproveDraftRequest.SerializeToString,
+                response_deserializer=pdp_dot_v1_dot_policy__service__pb2.ApproveDraftResponse.FromString,
+                _registered_method=True)
         self.PublishDraft = channel.unary_unary(
                 '/pdp.v1.PolicyService/PublishDraft',
                 request_serializer=pdp_dot_v1_dot_policy__service__pb2.PublishDraftRequest.SerializeToString,
@@ -171,8 +176,16 @@ class PolicyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ApproveDraft(self, request, context):
+        """Approves the text of a submitted draft. Nobody approves what they wrote or handed in.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PublishDraft(self, request, context):
-        """Puts a submitted draft in force, on all nodes or first on some. FAILED_PRECONDITION when a rollout is running, when
+        """Puts a submitted draft in force, on all nodes or first on some. Where people sign in, somebody else must have approved
+        its text, except in an emergency. FAILED_PRECONDITION when a rollout is running, when
         the draft was not begun from the revision in force, or when this node has no key to sign by.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -272,6 +285,11 @@ def add_PolicyServiceServicer_to_server(servicer, server):
                     servicer.ReturnDraft,
                     request_deserializer=pdp_dot_v1_dot_policy__service__pb2.ReturnDraftRequest.FromString,
                     response_serializer=pdp_dot_v1_dot_policy__service__pb2.ReturnDraftResponse.SerializeToString,
+            ),
+            'ApproveDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveDraft,
+                    request_deserializer=pdp_dot_v1_dot_policy__service__pb2.ApproveDraftRequest.FromString,
+                    response_serializer=pdp_dot_v1_dot_policy__service__pb2.ApproveDraftResponse.SerializeToString,
             ),
             'PublishDraft': grpc.unary_unary_rpc_method_handler(
                     servicer.PublishDraft,
@@ -509,6 +527,33 @@ class PolicyService:
             '/pdp.v1.PolicyService/ReturnDraft',
             pdp_dot_v1_dot_policy__service__pb2.ReturnDraftRequest.SerializeToString,
             pdp_dot_v1_dot_policy__service__pb2.ReturnDraftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pdp.v1.PolicyService/ApproveDraft',
+            pdp_dot_v1_dot_policy__service__pb2.ApproveDraftRequest.SerializeToString,
+            pdp_dot_v1_dot_policy__service__pb2.ApproveDraftResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,131 @@
+"""`pdp login`, `pdp logout` and `pdp whoami`."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from pathlib import Path
+
+import click
+
+from pdp.cli import console
+from pdp.cli.account_client import Sessions, as_json, known_of, reading, secret, sessions, show_account, trusting
+from pdp.cli.exits import ExitCode
+from pdp.cli.session_file import SessionFile
+from pdp.cli.snapshot_text import local
+from pdp.cli.staff_client import TIMEOUT_SECONDS, Target, asking
+from pdp.v1 import account_service_pb2
+
+_ENDS = "Exit codes: 0 {done}, 1 {failed}, or the service does not answer, 2 wrong command line."
+_LOGIN_EPILOG = f"""\b
+Examples:
+  pdp login zhang --server pdp.bank.example:7072 --ca ca.pem
+  pdp login zhang --stdin < secrets                password and code, a line each, for scripts
+
+The session and the secret of this device are kept in `~/.config/jingxi/session`, readable by you alone, with `--ca`,
+`--certificate` and `--key`: later commands need only `--server`, or PDP_STAFF_LISTEN.
+
+{_ENDS.format(done="signed in", failed="not signed in")}
+"""
+_LOGOUT_EPILOG = f"""\b
+Examples:
+  pdp logout
+
+{_ENDS.format(done="signed out", failed="nobody was signed in")}
+"""
+_WHOAMI_EPILOG = f"""\b
+Examples:
+  pdp whoami
+  pdp whoami --json | jq -r .account.name
+
+{_ENDS.format(done="told", failed="nobody is signed in")}
+"""
+
+
+@click.command(epilog=_LOGIN_EPILOG)
+@click.argument("name")
+@click.option("--device-name", default=socket.gethostname, metavar="TEXT",
+              help="What this device is called.  [default: its host name]")  # fmt: skip
+@reading
+@trusting
+@as_json
+@asking
+def login(
+    *,
+    name: str,
+    device_name: str,
+    from_stdin: bool,
+    ca: Path | None,
+    certificate: Path | None,
+    key: Path | None,
+    as_json: bool,
+    target: Target,
+) -> ExitCode:
+    """Sign in as NAME by a password and a second factor: a code of the authenticator, or one for recovery."""
+    file = SessionFile()
+    before = file.known(target.address)
+    given = ca is not None or certificate is not None or key is not None
+    known = known_of(target, ca, certificate, key) if given or before is None else before
+    file.keep(target.address, dataclasses.replace(known, name="", token=""))
+    request = account_service_pb2.SignInRequest(
+        name=name,
+        password=secret("Password", from_stdin=from_stdin),
+        code=secret("Code (empty for none)", from_stdin=from_stdin, optional=True),
+        device=file.device(),
+        device_name=device_name,
+    )
+    with sessions(target) as stub:
+        answer = stub.SignIn(request, timeout=TIMEOUT_SECONDS)
+    file.keep(target.address, dataclasses.replace(known, name=name, token=answer.token))
+    if as_json:
+        # Without the token: an answer ends up in logs.
+        answer.token = ""
+        console.print_json(console.message_data(answer))
+        return ExitCode.OK
+    click.echo(f"signed in as `{name}` until {local(answer.session.ends_nanos)}")
+    if answer.session.limited:
+        _tell_limits(answer)
+    return ExitCode.OK
+
+
+@click.command(epilog=_LOGOUT_EPILOG)
+@asking
+def logout(*, target: Target) -> ExitCode:
+    """End the session of this device."""
+    file = SessionFile()
+    known = file.known(target.address)
+    with sessions(target) as stub:
+        stub.SignOut(account_service_pb2.SignOutRequest(), timeout=TIMEOUT_SECONDS)
+    if known is not None:
+        file.keep(target.address, dataclasses.replace(known, name="", token=""))
+    click.echo("signed out")
+    return ExitCode.OK
+
+
+@click.command(epilog=_WHOAMI_EPILOG)
+@as_json
+@asking
+def whoami(*, as_json: bool, target: Target) -> ExitCode:
+    """Tell who is signed in, and what they may do."""
+    with sessions(target) as stub:
+        answer = _session(stub)
+    if as_json:
+        console.print_json(console.message_data(answer))
+        return ExitCode.OK
+    show_account(answer.account, answer.rights)
+    click.echo(f"session {answer.session.id} ends {local(answer.session.ends_nanos)}")
+    return ExitCode.OK
+
+
+def _session(stub: Sessions) -> account_service_pb2.GetSessionResponse:
+    answer: account_service_pb2.GetSessionResponse = stub.GetSession(
+        account_service_pb2.GetSessionRequest(), timeout=TIMEOUT_SECONDS
+    )
+    return answer
+
+
+def _tell_limits(answer: account_service_pb2.SignInResponse) -> None:
+    if answer.account.must_change_password:
+        click.echo("the password must be changed first: pdp account password")
+    if len(answer.session.factors) < 2:
+        click.echo("a second factor must be set up first: pdp account totp")

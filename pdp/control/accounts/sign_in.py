@@ -1,0 +1,209 @@
+"""Signing in: the first account, passwords and second factors, and what every failure leaves behind.
+
+Whatever fails takes the same work, and from outside looks the same: one comparison of a password, whether or not there
+is such an account, and an answer no sooner than `AccountRules.failure_seconds`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from pdp.control import layout
+from pdp.control.accounts import devices, failures, passwords, places, recovery, totp
+from pdp.control.accounts.book import Found, copied, put_account
+from pdp.control.accounts.credentials import Credentials
+from pdp.control.accounts.names import check_name, check_text
+from pdp.control.accounts.permissions import all_rights
+from pdp.control.accounts.sessions import Signed, key_of, new_id, new_token
+from pdp.control.keeping import Stale
+from pdp.control.kv.base import Delete, Put, Unchanged
+from pdp.errors import EvidenceError, SignInError
+from pdp.v1 import account_pb2
+
+FIRST_SECONDS: Final = 86_400
+"""How long the token for the first account is good."""
+_USUAL_HOURS = range(6, 22)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What somebody shows to sign in. `address` is a network address, empty on this machine's socket file;
+    `certificate` the SHA-256 of the client certificate that TLS verified, in hexadecimal.
+    """
+
+    name: str
+    password: str = field(repr=False)
+    code: str = field(repr=False)
+    device: bytes = field(repr=False)
+    device_name: str = ""
+    address: str = ""
+    certificate: str = ""
+
+
+class SignedIn(NamedTuple):
+    """A new session with its token, and what was unusual: `new_device`, `new_network`, `odd_hour`, `many_failures`."""
+
+    token: str
+    signed: Signed
+    unusual: Sequence[str]
+
+
+class SignIns(Credentials):
+    """From nobody to somebody."""
+
+    async def make_first_token(self) -> str | None:
+        """Return a new token for the first account, good for a day and one use; None once there was an account."""
+        counter = await self._counter()
+        if counter.modified:
+            return None
+        token = new_token()
+        lease = await self._store.grant(FIRST_SECONDS)
+        ends = (self._clock() + FIRST_SECONDS * 10**9).to_bytes(8, "big")
+        await self._store.commit([counter.unchanged], [Put(_first_key(token), ends, lease)])
+        return token
+
+    async def create_first(self, token: str, name: str, owner: str, password: str) -> account_pb2.Account:
+        """Make the first account, an Admin, by the token that was printed.
+
+        Raises SignInError for a token that is none or was used, RequestError for a name or password that cannot be.
+        """
+        key = _first_key(token)
+        found = await self._store.get(key)
+        counter = await self._counter()
+        # By its own end too: a restored store has no leases.
+        if found is None or counter.modified or self._clock() >= int.from_bytes(found.value, "big"):
+            raise SignInError("first_token")
+        check_name(name, "name")
+        check_text(owner, "owner", required=True)
+        passwords.check(password, self.rules.passwords, name, "password")
+        now = self._clock()
+        account = account_pb2.Account(
+            name=name, owner=owner, level=account_pb2.ACCOUNT_LEVEL_ADMIN, state=account_pb2.ACCOUNT_STATE_ACTIVE,
+            rights=all_rights(account_pb2.ACCOUNT_LEVEL_ADMIN), created_nanos=now, created_by="first-account token",
+            version=1, epoch=1,
+        )  # fmt: skip
+        passwords.replaced(account, await self.hasher.hash(password), self.rules.passwords, now)
+        try:
+            await self._commit(
+                [Unchanged(key, found.modified), counter.unchanged, Unchanged(layout.ACCOUNTS + name, 0)],
+                [put_account(account), counter.next, Delete(key)],
+            )
+        except Stale:
+            raise SignInError("first_token") from None
+        return account
+
+    async def sign_in(self, attempt: Attempt) -> SignedIn:
+        """Begin a session. Raises SignInError for whatever does not fit, RequestError for what is no device's secret,
+        LimitError when too many sign in at once.
+        """
+        devices.check(attempt.device, attempt.device_name)
+        loop = asyncio.get_running_loop()
+        soonest = loop.time() + self.rules.failure_seconds
+        try:
+            found = await self._find(attempt.name)
+            hashed = "" if found is None else found.account.password.hash
+            fits = await self.hasher.fits(hashed, attempt.password)
+            return await self._insist(lambda: self._sign_in(attempt, hashed, fits=fits))
+        except SignInError:
+            await asyncio.sleep(soonest - loop.time())
+            raise
+
+    async def _sign_in(self, attempt: Attempt, hashed: str, *, fits: bool) -> SignedIn:
+        found = await self._find(attempt.name)
+        if found is None:
+            raise SignInError("unknown")
+        account, now = copied(found.account), self._clock()
+        count = account.failures.count
+        if account.password.hash != hashed:
+            raise SignInError("password", failures=count, account=account.name)
+        if account.state != account_pb2.ACCOUNT_STATE_ACTIVE:
+            is_locked = account.state == account_pb2.ACCOUNT_STATE_LOCKED
+            raise SignInError("locked" if is_locked else "closed", failures=count, account=account.name)
+        if failures.is_locked(account, now):
+            raise SignInError("waiting", failures=count, account=account.name)
+        factors = ["password"] if fits else []
+        second = self._second_factor(account, attempt, now)
+        if not fits:
+            raise await self._failed(found, "password")
+        if has_second_factor(account) and not second:
+            raise await self._failed(found, "code" if attempt.code else "no_code")
+        factors += [second] if second else []
+        hashed_device = devices.digest(attempt.device)
+        known = devices.find(account, hashed_device) is not None
+        if not known and account.devices and not second:
+            raise SignInError("device", failures=count, account=account.name)
+        if not places.is_time(account.windows, now, self.rules.zone):
+            raise SignInError("time", failures=count, account=account.name)
+        if not places.is_place(account.networks, attempt.address):
+            raise SignInError("place", failures=count, account=account.name)
+        unusual = self._unusual(account, attempt, now, known=known)
+        return await self._begin(found, account, attempt, factors, unusual)
+
+    async def _begin(
+        self, found: Found, account: account_pb2.Account, attempt: Attempt, factors: list[str], unusual: Sequence[str]
+    ) -> SignedIn:
+        now = self._clock()
+        failures.clear(account)
+        account.last_sign_in_nanos = now
+        if len(factors) > 1 or not self.rules.second_factor:
+            devices.used(account, devices.digest(attempt.device), attempt.device_name, attempt.address, now)
+        session = account_pb2.Session(
+            id=new_id(), account=account.name, device_hash=devices.digest(attempt.device), began_nanos=now,
+            used_nanos=now, ends_nanos=now + self.rules.sessions.seconds * 10**9, address=attempt.address,
+            factors=factors, epoch=account.epoch, limited=self._is_limited(account, factors),
+        )  # fmt: skip
+        token = new_token()
+        key = key_of(token)
+        lease = await self._store.grant(self.rules.sessions.seconds)
+        try:
+            await self._commit(
+                [found.unchanged, Unchanged(key, 0)],
+                [Put(key, session.SerializeToString(deterministic=True), lease), put_account(account)],
+            )
+        except Stale:
+            await self._store.revoke(lease)
+            raise
+        return SignedIn(token, Signed(session, account, key), unusual)
+
+    def _second_factor(self, account: account_pb2.Account, attempt: Attempt, now: int) -> str:
+        """Return which second factor was shown, and take note in the account that it was; empty for none."""
+        if attempt.certificate and attempt.certificate in account.certificates:
+            return "certificate"
+        if not attempt.code or not account.totp.confirmed:
+            return ""
+        if recovery.looks_like(attempt.code):
+            return "recovery" if recovery.use(account, self.key, attempt.code) else ""
+        try:
+            secret = self.key.open(account.totp.sealed_secret, f"totp:{account.name}")
+        except EvidenceError as error:
+            raise SignInError("sealed", account=account.name) from error
+        step = totp.fitting_step(secret, attempt.code, now, account.totp.last_step)
+        if step is None:
+            return ""
+        account.totp.last_step = step
+        return "totp"
+
+    def _unusual(self, account: account_pb2.Account, attempt: Attempt, now: int, *, known: bool) -> list[str]:
+        networks = {places.network_of(device.last_address) for device in account.devices}
+        hour = datetime.fromtimestamp(now / 10**9, self.rules.zone).hour
+        found = {
+            "new_device": not known and len(account.devices) > 0,
+            "new_network": bool(networks) and places.network_of(attempt.address) not in networks,
+            "odd_hour": not account.windows and hour not in _USUAL_HOURS,
+            "many_failures": account.failures.count >= failures.EVERY,
+        }
+        return [name for name, holds in found.items() if holds]
+
+
+def has_second_factor(account: account_pb2.Account) -> bool:
+    """Whether an account has a second factor that it must show."""
+    return account.totp.confirmed or bool(account.certificates)
+
+
+def _first_key(token: str) -> str:
+    return layout.FIRST + hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

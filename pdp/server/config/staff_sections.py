@@ -1,0 +1,95 @@
+"""The settings of the staff port and of the accounts of people, as `pdp.server.settings` holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pdp.server.address import Address
+from pdp.server.config.kinds import Choice, File, Flag, Listen, Whole
+from pdp.server.config.meta import Meta
+from pdp.server.config.sections import AUTO, OFF, ON
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """The port of administrators, testers and auditors."""
+
+    address: Annotated[
+        Address | str,
+        Meta(
+            Listen((AUTO, OFF)),
+            "监听地址；`auto` 为数据文件夹中的套接字文件，只有同一用户可用；`off` 不开启",
+            "where it listens; `auto` is a socket file in the data folder, "
+            "which only the same user can use; `off` opens none",
+            key="listen",
+            flag="--staff",
+        ),
+    ] = AUTO
+    accounts: Annotated[
+        str,
+        Meta(
+            Choice((AUTO, ON)),
+            "谁须登录：`auto` 在套接字文件上无须登录（能打开它的只有服务的用户），在网络地址上须登录；`on` 处处须登录",
+            "who must sign in: with `auto` nobody on a socket file, which only the service's user can open, and "
+            "everybody on a network address; with `on` everybody everywhere",
+        ),
+    ] = AUTO
+    certificate: Annotated[
+        Path | None,
+        Meta(
+            File(),
+            "此端口的证书链（PEM）；其他机器可达的地址必须有",
+            "this port's certificate chain (PEM); an address that other machines can reach must have one",
+            sample="tls/staff.pem",
+        ),
+    ] = None
+    key: Annotated[Path | None, Meta(File(), "其私钥（PEM）", "its private key (PEM)", sample="tls/staff.key")] = None
+    client_ca: Annotated[
+        Path | None,
+        Meta(
+            File(),
+            "签发人员证书的 CA（PEM）；设置后每个连接都须出示证书，账户登记的证书可作第二因素",
+            "the authorities that issue people's certificates (PEM); with it every connection must show one, and those "
+            "that an account names count as its second factor",
+            sample="tls/staff-clients.pem",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSettings:
+    """What the accounts of people must keep to."""
+
+    second_factor: Annotated[bool, Meta(Flag(), "每个账户都须有第二因素", "every account needs a second factor")] = True
+    password_length: Annotated[
+        int, Meta(Whole(8, 64), "口令的最短长度", "the least length of a password", unit="characters")
+    ] = 12
+    password_classes: Annotated[
+        int,
+        Meta(
+            Whole(1, 4),
+            "口令须含大写字母、小写字母、数字、其他字符中的几种",
+            "how many of upper-case letters, lower-case letters, digits and other characters a password must have",
+        ),
+    ] = 4
+    password_history: Annotated[
+        int, Meta(Whole(0, 24), "不得重复最近几个口令", "how many earlier passwords must not come again")
+    ] = 5
+    password_days: Annotated[
+        int,
+        Meta(
+            Whole(0, 3650),
+            "口令多久后须更换；`0` 不强制，NIST SP 800-63B 不建议定期更换",
+            "after how long a password must be changed; `0`: never, for NIST SP 800-63B advises against it",
+            unit="days",
+        ),
+    ] = 0
+    session_seconds: Annotated[
+        int, Meta(Whole(300, 86_400), "会话最长多久", "how long a session lasts at most", unit="seconds")
+    ] = 28_800
+    idle_seconds: Annotated[
+        int,
+        Meta(Whole(120, 86_400), "会话闲置多久后结束", "how long a session lasts without being used", unit="seconds"),
+    ] = 1_800
