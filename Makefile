@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 CLUSTER_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-down test test-slow test-faults test-cluster lint format bench bench-service bench-snapshots proto docs lock clean setup
+.PHONY: help demo cluster cluster-down test test-slow test-faults test-cluster lint format bench bench-service bench-snapshots bench-replay proto docs lock clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -28,6 +28,7 @@ GARBAGE: Final = "garbage/"
 NODES: Final = "nodes/"
 KNOWN: Final = "known/"
 
+_MAX_NODE = 255
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -64,6 +65,11 @@ def node_key(name: str) -> str:
 def known_key(name: str) -> str:
     """Return the key that tells that a node was there."""
     return KNOWN + name
+
+
+def is_node_name(text: str) -> bool:
+    """Whether a text can name a node: printable, at most 255 bytes in UTF-8."""
+    return bool(text) and text.isprintable() and len(text.encode(errors="replace")) <= _MAX_NODE
 
 
 def is_name(text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -20,7 +21,7 @@ from pdp.control.node import NodeAgent, Pace, Standing
 from pdp.control.nodes import Nodes
 from pdp.control.presence import Identity
 from pdp.control.revisions import Revisions, Who
-from pdp.errors import ConfigError, ControlStoreError, EvidenceError
+from pdp.errors import BlobError, CompactedError, ConfigError, ControlStoreError, EvidenceError
 from pdp.server import logs
 from pdp.server.config.control_problems import is_etcd, labels_of
 from pdp.server.facts import ControlFacts
@@ -36,6 +37,7 @@ FOLDER: Final = "folder"
 """Who publishes what stands in the folder that the server follows."""
 _METER_SECONDS: Final = 2.0
 _FIRST_SECONDS: Final = 10.0
+_TIDY_SECONDS: Final = 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ class ControlPlane:
         self.revisions = Revisions(self._store, judge, self._key)
         self.nodes = Nodes(self._store)
         self._agent: NodeAgent | None = None
-        self._meter: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self, address: str) -> None:
         """Take the address of the decision port, which the node tells the others."""
@@ -99,7 +101,9 @@ class ControlPlane:
         """Follow the store from now on."""
         self._require().start()
         self.nodes.start()
-        self._meter = asyncio.create_task(self._keep_measuring())
+        self._tasks = [asyncio.create_task(self._keep_measuring())]
+        if self._key is not None:
+            self._tasks.append(asyncio.create_task(self._keep_tidy()))
 
     async def publish(self, text: control_pb2.Sources) -> InForce:
         """Put the folder's text in force, and return once it is decided by; a `folder.Publish`.
@@ -133,8 +137,7 @@ class ControlPlane:
 
     async def stop(self) -> None:
         """Follow nothing more, and let the lease go."""
-        if self._meter is not None:
-            await tasks.end([self._meter])
+        await tasks.end(self._tasks)
         await self.nodes.stop()
         if self._agent is not None:
             await self._agent.stop()
@@ -152,6 +155,18 @@ class ControlPlane:
                 async with asyncio.timeout(_METER_SECONDS):
                     await self._measure()
             await asyncio.sleep(min(_METER_SECONDS, self._settings.control.lease_seconds / 3))
+
+    async def _keep_tidy(self) -> None:
+        """Remove texts that nothing names any more; only nodes that publish leave any."""
+        while True:
+            await asyncio.sleep(_TIDY_SECONDS * random.uniform(0.75, 1.25))  # noqa: S311 - so that nodes take turns
+            try:
+                found = await self.revisions.collect_garbage()
+            except (ControlStoreError, CompactedError, BlobError) as error:
+                words = "texts that nothing names any more stay in the control store for now"
+                logs.event(log, logging.WARNING, "control.untidy", words, reason=str(error))
+            else:
+                logs.event(log, logging.DEBUG, "control.tidied", "the control store was tidied", **found._asdict())
 
     def _require(self) -> NodeAgent:
         assert self._agent is not None, "begin comes first"  # noqa: S101 - the host's order

@@ -57,13 +57,11 @@ class NodeApplier:
 
     async def set_shadow(self, signed: bundle_pb2.SignedBundle | None, sample: float) -> None:
         """Let workers decide a share of the requests by another bundle too."""
-        if hasattr(self._supervisor, "set_shadow"):
-            await self._supervisor.set_shadow(signed, sample)
+        await self._supervisor.set_shadow(signed, sample)
 
     async def set_stale(self, seconds: float | None) -> None:
         """Let workers say how old what they decide by may be."""
-        if hasattr(self._supervisor, "set_stale"):
-            await self._supervisor.set_stale(seconds)
+        await self._supervisor.set_stale(seconds)
 
     def load(self) -> control_pb2.NodeLoad:
         """Return how much there is to do."""

@@ -40,6 +40,11 @@ def latency(calls: Iterable[Call]) -> dict[str, float]:
     }  # fmt: skip
 
 
+def failed(calls: Sequence[Call]) -> float:
+    """Return the share of calls that failed."""
+    return sum(call.code != "OK" for call in calls) / len(calls) if calls else 0.0
+
+
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Return count, p50, p99 and the largest of sorted seconds."""
     return {
@@ -91,15 +96,15 @@ def facts(
 def table(found: dict[str, Any]) -> str:
     """Return what people look at."""
     width = max(len(run["run"]) for run in found["runs"])
-    head = (
-        f"{'fault'.ljust(width)} {'ok':>4} {'healed':>7} {'nodes away':>22} {'clients':>8} {'p50 ms':>7} {'p99 ms':>8}"
-    )
+    columns = f"{'ok':>4} {'healed':>7} {'nodes away':>22} {'clients':>8} {'failed':>7} {'p50 ms':>7} {'p99 ms':>8}"
+    head = f"{'fault'.ljust(width)} {columns}"
     lines = [head]
     for run in found["runs"]:
         nodes = " ".join(f"{seconds:6.2f}" for name, seconds in run["away_s"].items() if name != ROAMING)
         lines.append(
             f"{run['run'].ljust(width)} {'yes' if run['survived'] else 'NO':>4} {run['healed_after_s']:>7.2f} "
-            f"{nodes:>22} {run['away_s'][ROAMING]:>8.2f} {run['latency']['p50_ms']:>7.1f} "
+            f"{nodes:>22} {run['away_s'][ROAMING]:>8.2f} {run['failed_with_retries']:>7.1%} "
+            f"{run['latency']['p50_ms']:>7.1f} "
             f"{run['latency']['p99_ms']:>8.1f}"
         )
         lines += [f"    {problem}" for problem in run["problems"]]
@@ -134,6 +139,7 @@ def _row(row: Row, history: History, names: Sequence[str]) -> dict[str, Any]:
         "run": row.name, "survived": row.survived, "problems": row.problems, "seconds": round(row.ended - row.begun, 1),
         "healed_after_s": round(row.healed_after, 2), "published_after_s": published, "away_s": row.away,
         "latency": latency(calls), "codes": _codes(calls),
+        "failed_with_retries": round(failed([call for call in calls if call.node == ROAMING]), 4),
     }  # fmt: skip
 
 

@@ -51,7 +51,7 @@ rules:
     title: {{zh: 变体 {number} 的形状, en: shape of variant {number}}}
     when: 'subject.id.startsWith("{OPERATORS}")'
     fields: [address, mobile]
-    mask: {{algorithm: keep, prefix: {number % 5}, suffix: {number % 7}}}
+    mask: {{algorithm: keep, prefix: {number % 5}, suffix: {1 + number % 7}}}
     priority: 90
 """
     return {**sample(), PATH: text}

@@ -22,6 +22,7 @@ from pdp.server.grants import GrantTable
 from pdp.server.judge import PolicyJudge
 from pdp.signing import NodeKey, TrustedKeys
 from pdp.v1 import bundle_pb2, control_pb2
+from pdp.v1.decision_service_pb2 import DecideResponse
 from tests.integration.operated import SENIOR
 from tests.integration.revisions_steps import KEY
 
@@ -81,8 +82,6 @@ class Deciding:
         """By which revision it decides, asked of a decision."""
         if self.program is None:
             return 0
-        from pdp.v1.decision_service_pb2 import DecideResponse  # noqa: PLC0415
-
         return int(DecideResponse.FromString(self.program.decide(SENIOR.SerializeToString(), 0)).revision)
 
     def noted(self, event: str) -> list[tuple[str, Mapping[str, str]]]:

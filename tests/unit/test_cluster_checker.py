@@ -16,7 +16,7 @@ from pdp.server.grants import GrantTable
 from pdp.v1 import bundle_pb2, decision_service_pb2
 from tests.cluster.checker import SETTLING, Judged, Published, back, judge
 from tests.cluster.history import STALE, Call, History, Publication, Seen, Skew, Told, away
-from tests.cluster.variants import broken, family, message, questions, variant
+from tests.cluster.variants import PATH, broken, family, message, questions, variant
 
 QUESTIONS = questions(7, 30)
 HOUR = 3_600
@@ -72,6 +72,13 @@ def test_variants_hold_the_samples_golden_cases_and_answer_otherwise() -> None:
         assert one != other
     effects = {verdict.effect for place in range(30) for verdict in told(history, 1, place).decision.verdicts}
     assert effects == {"unmask", "mask"}
+
+
+def test_every_variant_has_a_good_text() -> None:
+    masks = {variant(number)[PATH].partition("mask:")[2] for number in range(200)}
+    assert len(masks) == 35
+    for number in (0, 35, 70):
+        assert compiled(number)[0].hash
 
 
 def test_a_broken_text_has_errors() -> None:
@@ -233,6 +240,9 @@ def test_seconds_without_an_answer() -> None:
     assert away(calls[:7]) == pytest.approx(2.25)
     assert away(calls) == pytest.approx(2.75)
     assert away([]) == 0.0
+    # Beside a call that fails others are answered.
+    beside = [Call("any", 0.0, 0.5, "DEADLINE_EXCEEDED"), *(Call("any", at / 10, 0.02, "OK") for at in range(10))]
+    assert away(beside) == pytest.approx(0.1)
 
 
 def test_a_history_knows_when_a_node_reached_a_revision() -> None:
