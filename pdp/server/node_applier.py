@@ -108,7 +108,6 @@ class LoadMeter:
             decisions_per_second=decisions / seconds if seconds > 0 else 0.0,
             cpu_cores=cpu / seconds if seconds > 0 else 0.0,
             rss_bytes=sum(found["rss_bytes"] for found in snapshots),
-            in_flight=sum(_in_flight(found) for found in snapshots),
             spooled=waiting + (shipping["lag_records"] if shipping is not None else 0),
         )
         self._shadows = list(_shadows(snapshots))
@@ -121,10 +120,6 @@ class LoadMeter:
     def shadows(self) -> Sequence[control_pb2.ShadowCount]:
         """Return what was compared, by revision."""
         return self._shadows
-
-
-def _in_flight(found: Mapping[str, Any]) -> int:
-    return int(found.get("in_flight", 0))
 
 
 def _shadows(snapshots: Sequence[Mapping[str, Any]]) -> list[control_pb2.ShadowCount]:

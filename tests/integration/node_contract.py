@@ -159,7 +159,7 @@ class NodeContract:
                 assert node.health == cluster_service_pb2.NODE_HEALTH_CURRENT
                 assert node.status.bundle_hash == second.bundle_hash
                 assert node.status.labels == {"zone": "a"}
-                assert node.status.load.in_flight == 2
+                assert node.status.load.spooled == 2
                 assert not node.status.refused_revision
                 kept = life.last_good.read()
                 assert kept == life.deciding.signed

@@ -64,7 +64,7 @@ class Deciding:
         self._tell()
 
     def load(self) -> control_pb2.NodeLoad:
-        return control_pb2.NodeLoad(decisions_per_second=1.5, in_flight=2)
+        return control_pb2.NodeLoad(decisions_per_second=1.5, spooled=2)
 
     def shadows(self) -> Sequence[control_pb2.ShadowCount]:
         return self.counts
