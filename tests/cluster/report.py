@@ -83,6 +83,7 @@ def facts(
                    "others": {kind: count for kind, count in judged.kinds.items()
                               if kind not in {"wrong_decision", "unmasked", "went_back", "state_back"}},
                    "workers_settle_s": round(judged.widest, 3),
+                   "answers_by_a_clock_beside": judged.by_clock,
                    "said_policies_may_be_old": sum(told.stale for told in history.told),
                    "snapshots": {"acknowledged": checked.acknowledged, "lost": len(checked.lost),
                                  "duplicated": len(checked.duplicated), "altered": len(checked.altered),
@@ -97,13 +98,13 @@ def facts(
 def table(found: dict[str, Any]) -> str:
     """Return what people look at."""
     width = max(len(run["run"]) for run in found["runs"])
-    columns = f"{'ok':>4} {'healed':>7} {'nodes away':>22} {'clients':>8} {'failed':>7} {'p50 ms':>7} {'p99 ms':>8}"
+    columns = f"{'ok':>4} {'caught':>7} {'nodes away':>22} {'clients':>8} {'failed':>7} {'p50 ms':>7} {'p99 ms':>8}"
     head = f"{'fault'.ljust(width)} {columns}"
     lines = [head]
     for run in found["runs"]:
         nodes = " ".join(f"{seconds:6.2f}" for name, seconds in run["away_s"].items() if name != ROAMING)
         lines.append(
-            f"{run['run'].ljust(width)} {'yes' if run['survived'] else 'NO':>4} {run['healed_after_s']:>7.2f} "
+            f"{run['run'].ljust(width)} {'yes' if run['survived'] else 'NO':>4} {run['caught_up_s']:>7.2f} "
             f"{nodes:>22} {run['away_s'][ROAMING]:>8.2f} {run['failed_with_retries']:>7.1%} "
             f"{run['latency']['p50_ms']:>7.1f} "
             f"{run['latency']['p99_ms']:>8.1f}"
@@ -138,7 +139,7 @@ def _row(row: Row, history: History, names: Sequence[str]) -> dict[str, Any]:
     published = None if row.published_after is None else round(row.published_after, 2)
     return {
         "run": row.name, "survived": row.survived, "problems": row.problems, "seconds": round(row.ended - row.begun, 1),
-        "healed_after_s": round(row.healed_after, 2), "published_after_s": published, "away_s": row.away,
+        "caught_up_s": round(row.caught_up, 2), "published_after_s": published, "away_s": row.away,
         "latency": latency(calls), "codes": _codes(calls),
         "failed_with_retries": round(failed([call for call in calls if call.node == ROAMING]), 4),
     }  # fmt: skip

@@ -40,7 +40,7 @@ from tests.integration.needs import missing
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(6 * 3600)]
 
-QUESTIONS = 240
+QUESTIONS = 120
 CALM = 15
 STORM = 50
 RACE = 6
@@ -100,7 +100,7 @@ def run(driver: Driver) -> list[Phase]:
     phases = []
     for number in range(1, ROUNDS + 1):
         started = time.monotonic()
-        driver.calm(CALM if not ONLY else 2)
+        driver.calm(CALM if not ONLY else 5)
         phases.append(Phase(f"calm {number}", started, time.monotonic()))
         faults = [fault for fault in plan(STORE_AWAY) if re.search(ONLY, fault.name)]
         if number > 1:
