@@ -215,7 +215,8 @@ def _change_attribute_type(random: Random, _made: RandomSet, documents: list[Doc
     attributes = random.choice(_of_kind(documents, "Attributes"))["attributes"]
     declared = attributes[random.choice(list(attributes))]
     swapped = {"int": "double", "double": "int", "list(int)": "list(double)", "list(double)": "list(int)"}
-    declared["type"] = swapped.get(declared["type"], declared["type"])
+    if "type" in declared:
+        declared["type"] = swapped.get(declared["type"], declared["type"])
 
 
 def _change_map(random: Random, _made: RandomSet, documents: list[Document]) -> None:
