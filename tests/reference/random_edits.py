@@ -206,8 +206,10 @@ def _change_attribute_default(random: Random, made: RandomSet, documents: list[D
     attributes = random.choice(_of_kind(documents, "Attributes"))["attributes"]
     name = random.choice(list(attributes))
     declared = attributes[name]
+    kind = declared.get("type")
+    if kind is None:  # a built-in one, of which only what is recorded is said
+        return
     if declared.pop("default", None) is None or random.randint(0, 1):
-        kind = declared["type"]
         declared["default"] = yaml_value(kind, random_value(random, kind, written=True))
 
 
