@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 CLUSTER_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-down test test-slow test-faults test-cluster lint format bench bench-service bench-snapshots proto docs lock clean setup
+.PHONY: help demo cluster cluster-down test test-slow test-faults test-cluster lint format bench bench-service bench-snapshots bench-replay proto docs lock clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,7 +60,7 @@ test-faults: $(READY) debian ## kill the service and take its power, disk and st
 	$(BIN)/python -m pytest -m faults -s tests/faults $(PYTEST_ARGS)
 
 test-cluster: $(READY) debian ## break a whole cluster in every way there is (JINGXI_ROUNDS, JINGXI_SEED, JINGXI_STORE_AWAY)
-	$(BIN)/python -m pytest -m cluster -s tests/cluster $(PYTEST_ARGS)
+	GRPC_VERBOSITY=NONE $(BIN)/python -m pytest -m cluster -s tests/cluster $(PYTEST_ARGS)
 
 lint: $(READY) ## style, types, layers, proto, generated code, the sample policies
 	$(BIN)/ruff check --quiet .

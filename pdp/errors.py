@@ -369,7 +369,7 @@ class BackupError(PdpError):
 
 
 class DivergedError(BackupError):
-    """A store that is another than at the last backup: put back, made anew or tampered with. A full backup begins anew."""
+    """A store that is another than at the last backup: put back, made anew or tampered with."""
 
     code = "diverged"
 

@@ -24,6 +24,8 @@ PATIENCE = 60.0
 """Seconds that a part may take to start or to stop; on a quiet machine it is a second or two."""
 _LOOK_EVERY = 0.05
 _LOG_TAIL = 2_000
+# A program may outlive the `Part` that started it, and then nobody is to be warned.
+_STARTED: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ class Part:
                 )  # fmt: skip
             except OSError as error:
                 raise ClusterError(f"cannot start {self}: {error}") from error
+        _STARTED.append(self._process)
         self._note(self._process.pid)
 
     def wait_until_ready(self, seconds: float = PATIENCE) -> None:

@@ -173,7 +173,7 @@ def verify(*, folder: Path, key_file: Path | None, at: str | None, keys: Path | 
     if as_json:
         console.print_json(checked.plain() | {"problems": problems})
     else:
-        for finding in checked.findings:
+        for finding in checked.faults:
             click.echo(finding.sentence.en)
         for problem in problems:
             click.echo(problem, err=True)
@@ -181,6 +181,9 @@ def verify(*, folder: Path, key_file: Path | None, at: str | None, keys: Path | 
         click.echo(
             f"{words}: {plural(len(chain.backups), 'backup')} up to {chain.last.name}, {_counts(checked.counts)}"
         )
+        for finding in checked.findings:
+            if not finding.is_fault:
+                click.echo(finding.sentence.en)
     return ExitCode.PROBLEMS if checked.faults or problems else ExitCode.OK
 
 

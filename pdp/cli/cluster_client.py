@@ -21,7 +21,7 @@ from pdp.cli.staff_client import Target, channel_to
 from pdp.v1 import cluster_service_pb2, cluster_service_pb2_grpc
 
 Stub = cluster_service_pb2_grpc.ClusterServiceStub
-_COLUMNS = ("node", "health", "revision", "age", "labels", "load", "cpu", "memory", "in_flight", "spooled")
+_COLUMNS = ("node", "health", "revision", "age", "labels", "load", "cpu", "memory", "spooled")
 _PATIENCE: Final = 30.0
 _STALE_MILLIS = 5_000
 
@@ -47,7 +47,7 @@ def nodes_table(nodes: Iterable[cluster_service_pb2.Node], lang: str) -> Table:
             Text(status.node), Text(zh if lang == "zh" else en, style), Text(revision),
             Text(words["ago"].format(seconds=f"{node.age_millis / 1000:.1f}")), Text(labels(status.labels.items())),
             Text(f"{load.decisions_per_second:,.0f}"), Text(f"{load.cpu_cores:.1f}"),
-            Text(f"{load.rss_bytes / 1e6:,.0f} MB"), Text(str(load.in_flight)), Text(str(load.spooled)),
+            Text(f"{load.rss_bytes / 1e6:,.0f} MB"), Text(str(load.spooled)),
         )  # fmt: skip
         if refusal := refusal_of(node, lang):
             table.add_row("", Text(refusal, "red"))

@@ -48,6 +48,7 @@ Examples:
 
 {_ENDS.format(done="listed", failed="not listed")}
 """
+_MOST_SHOWN = 30
 _SUBMIT_EPILOG = f"""\b
 Examples:
   pdp policy submit night-shift --reason "as agreed in ticket 4711"
@@ -185,7 +186,7 @@ def submit(*, name: str, version: int | None, reason: str, as_json: bool, target
     if as_json:
         console.print_json(console.message_data(answer))
         return ExitCode.OK
-    console.console().print(meaning_tree(answer.changes, target.language))
+    console.console().print(meaning_tree(answer.changes, target.language, most=_MOST_SHOWN))
     if answer.changes.incomplete:
         click.echo(f"{WORDS[target.language]['incomplete']}: {answer.changes.incomplete}", err=True)
     click.echo(WORDS[target.language]["submitted_now"].format(name=name))

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from pdp.cli import console
 from pdp.cli.exits import CommandError, ExitCode
+from pdp.cli.interrupts import ending
 from pdp.cli.policies import plural
 from pdp.cli.policy_client import PolicyText, Stub, named, show_problems
 from pdp.cli.snapshot_client import Question, filtering, wrong_filter
@@ -142,13 +143,10 @@ def _receive(call: grpc.Call) -> policy_service_pb2.AnalyseImpactResponse:
     out = Console(file=sys.stderr)
     with Progress(*columns, console=out, transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("", total=None)
-        try:
+        with ending(call):  # the server stops then, too
             for last in call:  # type: ignore[attr-defined]
                 total = last.expected if last.expected >= last.read else None
                 progress.update(task, completed=last.read, total=total, description=f"Δ {last.changed}")
-        finally:
-            # Also when Ctrl-C ends it: the server stops then.
-            call.cancel()  # type: ignore[no-untyped-call]
     if not last.done:
         raise CommandError("the answer ended before the result came; try again")
     return last

@@ -124,14 +124,22 @@ def file_lines(changes: control_pb2.Changes) -> Text:
     return out
 
 
-def meaning_tree(changes: control_pb2.Changes, lang: str) -> Tree:
-    """Return what changes mean: each with its parts, the fields and people it concerns, what may be clear now."""
+def meaning_tree(changes: control_pb2.Changes, lang: str, most: int | None = None) -> Tree:
+    """Return what changes mean: each with its parts, the fields and people it concerns, what may be clear now.
+
+    Of more than `most` the first are shown, those that may show something before all others.
+    """
     words = WORDS[lang]
     careful, total = sum(change.may_unmask for change in changes.meaning), len(changes.meaning)
     head = words["careful" if careful else "total"].format(count=careful, total=total)
     root = Tree(Text(head, "bold red" if careful else "bold"))
-    for change in changes.meaning:
+    shown = list(changes.meaning)
+    if most is not None and total > most:
+        shown = sorted(shown, key=lambda change: not change.may_unmask)[:most]
+    for change in shown:
         _add_change(root, change, lang)
+    if len(shown) < total:
+        root.add(Text(words["left_out"].format(count=total - len(shown))))
     return root
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from pdp.cli import console
 from pdp.cli.exits import ExitCode
+from pdp.cli.interrupts import ending
 from pdp.cli.snapshot_client import Question, Target, asking, connected
 from pdp.cli.snapshot_text import WORDS, row
 from pdp.v1 import snapshot_service_pb2
@@ -41,15 +42,17 @@ def tail(*, text: str, count: int | None, as_json: bool, target: Target) -> Exit
     with connected(target, Question(text, None, None)) as stub:
         while left:
             try:
-                for answer in stub.WatchSnapshots(request):
-                    if not request.resume_token:
-                        click.echo(words["waiting"], err=True)
-                    request.resume_token = answer.resume_token
-                    if answer.HasField("entry"):
-                        _print(answer.entry, target.language, as_json=as_json)
-                        left -= 1
-                        if not left:
-                            break
+                call = stub.WatchSnapshots(request)
+                with ending(call):
+                    for answer in call:
+                        if not request.resume_token:
+                            click.echo(words["waiting"], err=True)
+                        request.resume_token = answer.resume_token
+                        if answer.HasField("entry"):
+                            _print(answer.entry, target.language, as_json=as_json)
+                            left -= 1
+                            if not left:
+                                break
             except grpc.RpcError as error:
                 if not isinstance(error, grpc.Call) or error.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise

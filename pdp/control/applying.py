@@ -40,10 +40,13 @@ class Applier(Protocol):
         """Decide by a bundle everywhere on the node. Raises WorkerError when nobody can."""
 
     async def set_shadow(self, signed: bundle_pb2.SignedBundle | None, sample: float) -> None:
-        """Decide a share of the requests by another bundle too, and count what differs; None to end that."""
+        """Decide a share of the requests by another bundle too, and count what differs; None to end that.
+
+        Raises WorkerError when nobody can.
+        """
 
     async def set_stale(self, seconds: float | None) -> None:
-        """Tell callers how old what is decided by may be; None while the store is there."""
+        """Tell callers how old what is decided by may be, which grows by itself; None while the store is there."""
 
     def load(self) -> control_pb2.NodeLoad:
         """Return how much there is to do."""

@@ -48,6 +48,7 @@ GRANTED: Final = "active/-"
 USES: Final = "uses/"
 CONSENTS: Final = "consents/"
 
+_MAX_NODE = 255
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -94,6 +95,11 @@ def active_key(grant_id: str) -> str:
 def uses_key(grant_id: str) -> str:
     """Return the key that counts the uses of a grant."""
     return USES + grant_id
+
+
+def is_node_name(text: str) -> bool:
+    """Whether a text can name a node: printable, at most 255 bytes in UTF-8."""
+    return bool(text) and text.isprintable() and len(text.encode(errors="replace")) <= _MAX_NODE
 
 
 def is_name(text: str) -> bool:

@@ -41,7 +41,6 @@ _RETRY, _MOST_RETRY = 0.5, 60.0
 _TRIES: Final = 4
 """After so many refusals that might have passed, a candidate counts as refused."""
 _TICK: Final = 1.0
-_STALE_TICK: Final = 5.0
 _TIDY_SECONDS: Final = 600.0
 _LEAVE_SECONDS: Final = 2.0
 
@@ -353,22 +352,22 @@ class NodeAgent:
             self._tell.set()
 
     async def _age(self) -> None:
-        """Say that the node is stale, from then on how much, and at last that it no longer is."""
+        """Say that the node is stale, and at last that it no longer is."""
         age = self.store_age()
-        if age < self._pace.stale:
-            if self._stale:
-                self._stale = False
-                self._note("node.fresh", "the control store is there again", {})
-                await self._applier.set_stale(None)
-            await asyncio.sleep(min(_TICK, self._pace.stale / 4))
-            return
-        if not self._stale:
+        if age >= self._pace.stale and not self._stale:
             self._stale = True
             self._back.clear()
             words = f"the control store has been away for {age:.0f} s: {self._store_error or 'no answer'}"
             self._note("node.stale", words, {"seconds": f"{age:.0f}", "reason": self._store_error}, success=False)
-        await self._applier.set_stale(age)
-        await tasks.wait(self._back, _STALE_TICK)
+            await self._applier.set_stale(age)
+        elif age < self._pace.stale and self._stale:
+            self._stale = False
+            self._note("node.fresh", "the control store is there again", {})
+            await self._applier.set_stale(None)
+        if self._stale:
+            await tasks.wait(self._back, _TICK)
+        else:
+            await asyncio.sleep(min(_TICK, self._pace.stale / 4))
 
     async def _forget(self) -> None:
         with contextlib.suppress(ControlStoreError):
@@ -379,14 +378,19 @@ class NodeAgent:
         await asyncio.sleep(_TICK)
 
     async def _keep_on(self, work: Callable[[], Awaitable[None]]) -> None:
+        told = ""
         while True:
             try:
                 await work()
             except Exception as error:  # a node must not cease to follow, whatever it meets
                 name = type(error).__name__
                 words = f"following the control store failed: {error if isinstance(error, PdpError) else name}"
-                self._note("node.failed", words, {"error": name}, success=False)
+                if words != told:
+                    self._note("node.failed", words, {"error": name}, success=False)
+                told = words
                 await asyncio.sleep(self._pace.poll)
+            else:
+                told = ""
 
     def _name_taken(self) -> None:
         name = self._identity.name

@@ -154,7 +154,7 @@ class Nodes:
         """Return what is known of a lost node. Raises NotFoundError, WrongStateError when it is not lost, and
         ControlStoreError.
         """
-        known = await self._store.get(layout.known_key(name)) if layout.is_name(name) else None
+        known = await self._store.get(layout.known_key(name)) if layout.is_node_name(name) else None
         if known is None:
             raise NotFoundError(f"there is no node `{name[:64]}`")
         if await self._store.get(layout.node_key(name)) is not None:

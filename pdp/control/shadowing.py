@@ -9,7 +9,7 @@ from pdp.control.applying import Applier, Applying
 from pdp.control.kv.base import KeyValueStore
 from pdp.control.presence import Identity
 from pdp.control.wanted import Wanted, is_concerned
-from pdp.errors import RefusedError
+from pdp.errors import RefusedError, WorkerError
 from pdp.v1 import control_pb2
 
 
@@ -50,8 +50,12 @@ class Shadowing:
             # The candidate decides all the same; there is nothing to compare it with.
             self._aim = aim
             return f"no comparison with revision {beside.number}: {error}"
-        await self._applier.set_shadow(signed, sample)
-        self._aim, self._set, self._beside = aim, True, beside.number
+        self._aim = aim
+        try:
+            await self._applier.set_shadow(signed, sample)
+        except WorkerError as error:
+            return f"no comparison with revision {beside.number}: {error}"
+        self._set, self._beside = True, beside.number
         return ""
 
     async def too_different(self, rollout: control_pb2.Rollout) -> str:

@@ -42,9 +42,9 @@ FOLDER: Final = "folder"
 """Who publishes what stands in the folder that the server follows."""
 _METER_SECONDS: Final = 2.0
 _FIRST_SECONDS: Final = 10.0
-_FORGET_SECONDS: Final = 3_600.0
 _KEPT_SECONDS: Final = 90 * 86_400
 """How long after its making a grant that has ended stays in lists; records of decisions and operations stay longer."""
+_TIDY_SECONDS: Final = 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +76,9 @@ class ControlPlane:
         self.uses = Uses(self._store, tell)
         self._clock = tell
         self._follower: GrantFollower | None = None
-        self._forgetting: asyncio.Task[None] | None = None
         self._grants_trouble = ""
         self._agent: NodeAgent | None = None
-        self._meter: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self, address: str) -> None:
         """Take the address of the decision port, which the node tells the others."""
@@ -124,8 +123,9 @@ class ControlPlane:
         self.nodes.start()
         if self._follower is not None:
             self._follower.start()
-        self._forgetting = asyncio.create_task(self._forget_grants())
-        self._meter = asyncio.create_task(self._keep_measuring())
+        self._tasks = [asyncio.create_task(self._keep_measuring()), asyncio.create_task(self._forget_grants())]
+        if self._key is not None:
+            self._tasks.append(asyncio.create_task(self._keep_tidy()))
 
     async def publish(self, text: control_pb2.Sources) -> InForce:
         """Put the folder's text in force, and return once it is decided by; a `folder.Publish`.
@@ -159,10 +159,7 @@ class ControlPlane:
 
     async def stop(self) -> None:
         """Follow nothing more, and let the lease go."""
-        if self._meter is not None:
-            await tasks.end([self._meter])
-        if self._forgetting is not None:
-            await tasks.end([self._forgetting])
+        await tasks.end(self._tasks)
         await self.nodes.stop()
         # Before the lease goes: who looks at leases must not believe that nobody honours anything.
         if self._follower is not None:
@@ -188,7 +185,7 @@ class ControlPlane:
 
     async def _forget_grants(self) -> None:
         while True:
-            await asyncio.sleep(_FORGET_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - not all nodes at once
+            await asyncio.sleep(_TIDY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - not all nodes at once
             try:
                 await self.grants.forget(self._clock() - _KEPT_SECONDS * 10**9)
             except (ControlStoreError, BlobError, CompactedError) as error:
@@ -203,6 +200,18 @@ class ControlPlane:
             self._applier.note("grants.fenced", words, {"reason": trouble}, success=False)
         else:
             self._applier.note("grants.honoured", "grants count again", {})
+
+    async def _keep_tidy(self) -> None:
+        """Remove texts that nothing names any more; only nodes that publish leave any."""
+        while True:
+            await asyncio.sleep(_TIDY_SECONDS * random.uniform(0.75, 1.25))  # noqa: S311 - so that nodes take turns
+            try:
+                found = await self.revisions.collect_garbage()
+            except (ControlStoreError, CompactedError, BlobError) as error:
+                words = "texts that nothing names any more stay in the control store for now"
+                logs.event(log, logging.WARNING, "control.untidy", words, reason=str(error))
+            else:
+                logs.event(log, logging.DEBUG, "control.tidied", "the control store was tidied", **found._asdict())
 
     def _require(self) -> NodeAgent:
         assert self._agent is not None, "begin comes first"  # noqa: S101 - the host's order

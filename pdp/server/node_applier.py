@@ -78,13 +78,11 @@ class NodeApplier:
 
     async def set_shadow(self, signed: bundle_pb2.SignedBundle | None, sample: float) -> None:
         """Let workers decide a share of the requests by another bundle too."""
-        if hasattr(self._supervisor, "set_shadow"):
-            await self._supervisor.set_shadow(signed, sample)
+        await self._supervisor.set_shadow(signed, sample)
 
     async def set_stale(self, seconds: float | None) -> None:
         """Let workers say how old what they decide by may be."""
-        if hasattr(self._supervisor, "set_stale"):
-            await self._supervisor.set_stale(seconds)
+        await self._supervisor.set_stale(seconds)
 
     def load(self) -> control_pb2.NodeLoad:
         """Return how much there is to do."""
@@ -131,7 +129,6 @@ class LoadMeter:
             decisions_per_second=decisions / seconds if seconds > 0 else 0.0,
             cpu_cores=cpu / seconds if seconds > 0 else 0.0,
             rss_bytes=sum(found["rss_bytes"] for found in snapshots),
-            in_flight=sum(_in_flight(found) for found in snapshots),
             spooled=waiting + (shipping["lag_records"] if shipping is not None else 0),
         )
         self._shadows = list(_shadows(snapshots))
@@ -144,10 +141,6 @@ class LoadMeter:
     def shadows(self) -> Sequence[control_pb2.ShadowCount]:
         """Return what was compared, by revision."""
         return self._shadows
-
-
-def _in_flight(found: Mapping[str, Any]) -> int:
-    return int(found.get("in_flight", 0))
 
 
 def _shadows(snapshots: Sequence[Mapping[str, Any]]) -> list[control_pb2.ShadowCount]:

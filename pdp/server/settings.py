@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
+from pdp.control.layout import is_node_name
 from pdp.engine.request import MAX_MESSAGE
 from pdp.errors import ConfigError
 from pdp.server import cpus
@@ -313,6 +314,8 @@ class Settings:
         """Yield the settings that do not go with others, each with what to do."""
         yield from self._tls_problems()
         yield from self._proxy_problems()
+        if self.node is not None and not is_node_name(self.node):
+            yield "node", "the name of a node is printable and has at most 255 bytes; give it a shorter one by `node`"
         yield from control_problems(self.control, follows=self.policies is not None)
         yield from staff_problems(self.staff, self.staff_address, self.control, signs_in=self.signs_in)
         if not self.address.is_local:

@@ -96,7 +96,10 @@ class ArchiveReader:
                 yield found
             last = found
 
-    def select(self, where: Sql | None, *, after: Place | None, oldest_first: bool, limit: int) -> list[StoredRecord]:
+    def select(
+        self, where: Sql | None, *, after: Place | None, oldest_first: bool, limit: int, bare: bool = False
+    ) -> list[StoredRecord]:
+        del bare  # the columns are drawn already
         pick = heapq.nsmallest if oldest_first else heapq.nlargest
         found = (
             record

@@ -15,7 +15,7 @@ from pdp.engine.rules import CompiledRule
 from pdp.engine.runtime import MISSING
 from pdp.lang.expr import AttributeRef, Call, Expr, Literal, VariableRef, walk
 from pdp.v1 import snapshot_pb2, types_pb2
-from pdp.values import AttributeType
+from pdp.values import INT_MAX, INT_MIN, AttributeType
 
 _COMPARISONS = frozenset({"less", "less_equals", "greater", "greater_equals", "equals", "not_equals", "in_list"})
 _NUMBERS = frozenset({AttributeType.INT, AttributeType.DOUBLE})
@@ -56,7 +56,7 @@ def bucket_writer(
 
     The buckets are written and wrapped once, here.
     """
-    edges = sorted({*_usable(constants), *(_DECADES if kind in _NUMBERS else ())})[:MAX_EDGES]
+    edges = sorted({*_usable(kind, constants), *(_DECADES if kind in _NUMBERS else ())})[:MAX_EDGES]
     wires = [_wire(kind, edge) for edge in edges]
     exactly = [wrap(snapshot_pb2.Bucket(exactly=wire).SerializeToString()) for wire in wires]
     between = [
@@ -77,8 +77,20 @@ def bucket_writer(
     return write
 
 
-def _usable(constants: Iterable[Any]) -> Iterable[Any]:
-    return (c for c in constants if isinstance(c, int | float) and not isinstance(c, bool) and c - c == 0)
+def _usable(kind: AttributeType, constants: Iterable[Any]) -> Iterable[Any]:
+    """Yield the constants that can be edges, as they are written: an edge must be the same here and in the record."""
+    for constant in constants:
+        if not isinstance(constant, int | float) or isinstance(constant, bool) or constant - constant != 0:
+            continue
+        if kind is AttributeType.DOUBLE:
+            yield float(constant)
+        elif isinstance(constant, float) and constant.is_integer():
+            whole = int(constant)
+            # Beyond 64 bits it lies beyond every value.
+            if INT_MIN <= whole <= INT_MAX:
+                yield whole
+        else:
+            yield constant
 
 
 def _wire(kind: AttributeType, edge: Any) -> types_pb2.Value:
@@ -96,6 +108,8 @@ def representative(bucket: snapshot_pb2.Bucket, kind: AttributeType) -> types_pb
         return bucket.exactly
     above, below = (_edge(bucket, side) for side in ("above", "below"))
     for candidate in _between(above, below, kind):
+        if kind is not AttributeType.DOUBLE and not INT_MIN <= candidate <= INT_MAX:
+            continue
         if (above is None or candidate > above) and (below is None or candidate < below):
             return wire_value(kind, candidate)
     return None

@@ -205,18 +205,16 @@ class ShadowCount(_message.Message):
     def __init__(self, revision: _Optional[int] = ..., compared: _Optional[int] = ..., differing: _Optional[int] = ..., failed: _Optional[int] = ...) -> None: ...
 
 class NodeLoad(_message.Message):
-    __slots__ = ("decisions_per_second", "cpu_cores", "rss_bytes", "in_flight", "spooled")
+    __slots__ = ("decisions_per_second", "cpu_cores", "rss_bytes", "spooled")
     DECISIONS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     CPU_CORES_FIELD_NUMBER: _ClassVar[int]
     RSS_BYTES_FIELD_NUMBER: _ClassVar[int]
-    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     SPOOLED_FIELD_NUMBER: _ClassVar[int]
     decisions_per_second: float
     cpu_cores: float
     rss_bytes: int
-    in_flight: int
     spooled: int
-    def __init__(self, decisions_per_second: _Optional[float] = ..., cpu_cores: _Optional[float] = ..., rss_bytes: _Optional[int] = ..., in_flight: _Optional[int] = ..., spooled: _Optional[int] = ...) -> None: ...
+    def __init__(self, decisions_per_second: _Optional[float] = ..., cpu_cores: _Optional[float] = ..., rss_bytes: _Optional[int] = ..., spooled: _Optional[int] = ...) -> None: ...
 
 class NodeStatus(_message.Message):
     __slots__ = ("node", "boot", "address", "labels", "version", "started_nanos", "told_nanos", "revision", "bundle_hash", "refused_revision", "refused_code", "refused_error", "load", "shadows", "draining", "grant_revision")

@@ -51,6 +51,8 @@ class Judged:
     """How many questions were judged, each at a revision and minute of its own."""
     revisions: int = 0
     wrong: list[Wrong] = field(default_factory=list)
+    by_clock: int = 0
+    """How many answers were right by a clock that was beside, and wrong by the machine's."""
     widest: float = 0.0
     """The longest time, in seconds, for which a node still answered by the revision before."""
 
@@ -107,7 +109,9 @@ def judge(
     for number, told in enumerate(history.told):
         if not number % 1000:
             progress(number, len(history.told))
-        judged.wrong += _answer(told, history, references, published)
+        found = list(_answer(told, history, references, published))
+        judged.wrong += found
+        judged.by_clock += not found and history.skews != [] and _by_clock(told, references)
     judged.distinct = references.distinct
     judged.wrong += _repeated(history.told)
     for node in sorted({told.node for told in history.told} - {""}):
@@ -142,6 +146,13 @@ def _answer(told: Told, history: History, references: Judge, published: Mapping[
     if shown - allowed:
         names = ", ".join(sorted(shown - allowed))
         yield wrong("unmasked", f"{where} by revision {told.revision} shows {names}, which no rule allows")
+
+
+def _by_clock(told: Told, references: Judge) -> bool:
+    """Whether an answer is right, but by none of the times at which it was asked for and came."""
+    received = told.sent_nanos + int((told.received - told.sent) * NANOS)
+    times = {at // MINUTE * MINUTE for at in (told.sent_nanos, received)}
+    return told.decision not in [references.right(told.revision, told.question, now) for now in times]
 
 
 def _times(told: Told, history: History) -> list[int]:

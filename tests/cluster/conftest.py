@@ -20,7 +20,7 @@ SEED = int(os.environ.get("JINGXI_SEED") or random.SystemRandom().randrange(1 <<
 STORE_AWAY = float(os.environ.get("JINGXI_STORE_AWAY", "20"))
 """Seconds for which all etcd members are gone."""
 ONLY = os.environ.get("JINGXI_ONLY", "")
-"""Faults whose name holds this; all when empty."""
+"""A regular expression: only faults in whose names it is found; all when empty."""
 
 
 @pytest.fixture(scope="session")

@@ -53,8 +53,11 @@ class Row:
     problems: list[str] = field(default_factory=list)
     away: dict[str, float] = field(default_factory=dict)
     """Seconds without an answer, by node, and of clients that go round the nodes."""
-    healed_after: float = 0.0
-    """Seconds from the end of the fault until all nodes decided by the newest revision."""
+    caught_up: float = 0.0
+    """Seconds from the end of the fault until all nodes decided by what was published meanwhile.
+
+    Where nothing could be published: from the first publication after it.
+    """
     published_after: float | None = None
     """Seconds that the publication meanwhile took to be acknowledged."""
 
@@ -195,8 +198,10 @@ class Driver:
                 if publishes:
                     made = self.publisher.publish([node for node in self.signers() if node.name in well])
                     row.published_after = made.acknowledged - struck
-                    if well:
-                        self._sample("meanwhile", made, well)
+                    self._sample("meanwhile", made, well)
+                    behind = [name for name in well if self.history.reached(name, made.revision) is None]
+                    if behind:
+                        row.problems.append(f"{', '.join(behind)} did not follow meanwhile, and nothing kept them")
                 time.sleep(max(0.0, struck + hold - time.monotonic()))
                 row.healed = time.monotonic()
         except Exception as error:  # the next fault may tell more
@@ -208,15 +213,16 @@ class Driver:
         row.healed = row.healed or time.monotonic()
         try:
             if made is not None:
-                self._sample("after", made, nodes, row.healed)
+                row.caught_up = self._sample("after", made, nodes, row.healed)
             last = self.publisher.publish(self.signers())
-            self._sample("after", last, nodes)
+            followed = self._sample("after", last, nodes)
+            if made is None:
+                row.caught_up = followed
             behind = [node for node in nodes if self.history.reached(node, last.revision) is None]
             if behind:
                 row.problems.append(f"{', '.join(behind)} still behind {HEAL_SECONDS:g} s after it was over")
         except Exception as error:
             row.problems.append(f"{type(error).__name__}: {error}"[:500])
-        row.healed_after = time.monotonic() - row.healed
         time.sleep(_QUIET_SECONDS)
         row.ended = time.monotonic()
         for name in (*nodes, ROAMING):
@@ -224,11 +230,15 @@ class Driver:
         self.rows.append(row)
         return row
 
-    def _sample(self, kind: Kind, made: Publication, nodes: Sequence[str], since: float = 0.0) -> None:
-        """Keep a publication once these nodes have followed it, or too long after it."""
+    def _sample(self, kind: Kind, made: Publication, nodes: Sequence[str], since: float = 0.0) -> float:
+        """Keep a publication once these nodes have followed it, or too long after it; return how long that took."""
         self._until(lambda: all(self.history.reached(node, made.revision) for node in nodes), HEAL_SECONDS)
-        if all(self.history.reached(node, made.revision) for node in nodes):
-            self.samples.append(Sample(kind, made, tuple(nodes), max(since, made.acknowledged)))
+        since = max(since, made.acknowledged)
+        reached = [at for node in nodes if (at := self.history.reached(node, made.revision)) is not None]
+        if len(reached) < len(nodes):
+            return time.monotonic() - since
+        self.samples.append(Sample(kind, made, tuple(nodes), since))
+        return max(0.0, max(reached) - since)
 
     def _until(self, holds: Callable[[], bool], within: float) -> bool:
         end = time.monotonic() + within

@@ -274,16 +274,20 @@ def clock(seconds: float) -> Callable[[Machines, History], AbstractContextManage
 
     @contextlib.contextmanager
     def act(machines: Machines, history: History) -> Iterator[None]:
+        node = machines.node(CLOCK)
+        machines.restart(node, faked=True)
         begun = time.monotonic()
-        machines.set_clock(seconds)
         # It counts from the beginning: answers are judged while it lasts.
         history.skews.append(Skew(CLOCK, begun, float("inf"), seconds))
+        machines.set_clock(seconds)
         try:
             time.sleep(_CLOCK_SECONDS)
             yield
         finally:
             machines.set_clock(0)
-            history.skews[-1] = Skew(CLOCK, begun, time.monotonic() + _CLOCK_SECONDS, seconds)
+            time.sleep(_CLOCK_SECONDS)
+            history.skews[-1] = Skew(CLOCK, begun, time.monotonic(), seconds)
+            machines.restart(node, faked=False)
 
     return act
 
@@ -378,8 +382,8 @@ def plan(store_away: float) -> Sequence[Fault]:
         Fault("one way: the etcd leader hears nobody", deaf_leader, hold=8.0),
         Fault("400 ms round trip to etcd", far(c), (c,), hold=8.0),
         Fault("64 kbit/s line of a node", thin(c), (c,), hold=15.0),
-        Fault("a clock 1 h ahead", clock(HOUR)),
-        Fault("a clock 1 h behind", clock(-HOUR)),
+        Fault("a clock 1 h ahead", clock(HOUR), (b,)),
+        Fault("a clock 1 h behind", clock(-HOUR), (b,)),
         Fault("certificate to etcd expires", store_certificate_expires, (c,), hold=12.0),
         Fault("certificate of a node expires", node_certificate_expires, (c,)),
     )

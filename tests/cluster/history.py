@@ -149,18 +149,17 @@ class History:
 
 
 def away(calls: Iterable[Call]) -> float:
-    """Return for how many seconds there was no answer: from each first failed call to the end of the next good one.
+    """Return for how many seconds calls failed and none was answered, up to the next answer or the last call's end.
 
     Calls that wait for a revision say nothing about that.
     """
-    total, since = 0.0, None
-    last = 0.0
+    total, since, answered, ended = 0.0, None, float("-inf"), 0.0
     for call in sorted((call for call in calls if not call.waits), key=lambda call: call.ended):
-        last = call.ended
-        if call.code == "OK":
-            if since is not None:
-                total += max(0.0, call.ended - since)
-            since = None
-        elif since is None:
-            since = call.sent
-    return total + (last - since if since is not None else 0.0)
+        ended = call.ended
+        if call.code != "OK":
+            since = call.sent if since is None else min(since, call.sent)
+            continue
+        if since is not None:
+            total += ended - max(since, answered)
+        since, answered = None, ended
+    return total if since is None else total + ended - max(since, answered)

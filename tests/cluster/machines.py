@@ -59,7 +59,7 @@ class Node(PdpNode):
 class Machines(Cluster):
     """Three etcd members, two PostgreSQL servers and three nodes on eight machines.
 
-    `faketime` is the library by which the node CLOCK gets its time.
+    `faketime` is the library by which the node CLOCK gets its time while its clock is set.
     """
 
     def __init__(self, folder: Path, network: Network, faketime: Path) -> None:
@@ -80,15 +80,12 @@ class Machines(Cluster):
         ]
         self.commons = Commons(self.pki, folder / "common", store_url(self.etcd), postgres_url(self.postgres, self.pki))
         self._clock = folder / "clock"
+        self._faketime = faketime
         self.set_clock(0)
-        faked = {
-            "LD_PRELOAD": str(faketime), "FAKETIME_TIMESTAMP_FILE": str(self._clock), "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1",
-        }  # fmt: skip
         self.nodes: list[PdpNode] = [
             Node(
                 name, folder / name, self.commons, PORTS,
-                self.machines[name].place_with(faked if name == CLOCK else {}),
+                self.machines[name].place,
                 labels={"zone": name[-1]}, signs=name != SHORT, settings=_SETTINGS,
             )
             for name in names[2]
@@ -126,6 +123,17 @@ class Machines(Cluster):
             {node.name: node.address for node in self.nodes}, files.ca.read_bytes(), files.certificate.read_bytes(),
             files.key.read_bytes(), NAME,
         )  # fmt: skip
+
+    def restart(self, node: PdpNode, *, faked: bool) -> None:
+        """Start a node anew, with or without the library by which it gets its time: that makes it much slower."""
+        environment = {
+            "LD_PRELOAD": str(self._faketime), "FAKETIME_TIMESTAMP_FILE": str(self._clock),
+            "FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_RESET": "1",
+        }  # fmt: skip
+        node.stop()
+        node.place = self.machine(node).place_with(environment) if faked else self.machine(node).place
+        node.start()
+        node.wait_until_ready()
 
     def set_clock(self, seconds: float) -> None:
         """Put the clock of the node CLOCK beside the machine's; it counts within a second or so."""

@@ -40,6 +40,11 @@ def latency(calls: Iterable[Call]) -> dict[str, float]:
     }  # fmt: skip
 
 
+def failed(calls: Sequence[Call]) -> float:
+    """Return the share of calls that failed."""
+    return sum(call.code != "OK" for call in calls) / len(calls) if calls else 0.0
+
+
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Return count, p50, p99 and the largest of sorted seconds."""
     return {
@@ -56,7 +61,7 @@ def facts(
     history = driver.history
     names = (*driver.nodes, ROAMING)
     lasted = phases[-1].ended - phases[0].begun
-    calm, healed = driver.convergence("calm", "meanwhile"), driver.convergence("after")
+    calm, healed = driver.convergence("calm"), driver.convergence("after")
     return {
         "seed": seed, "rounds": rounds, "store_away_s": away, "seconds": round(seconds, 1),
         "machine": {"cores": os.cpu_count(), "system": f"{platform.system()} {platform.release()}",
@@ -68,7 +73,8 @@ def facts(
                  _codes([call for call in history.calls if call.node == ROAMING])},
         "faults": {"survived": sum(row.survived for row in driver.rows), "of": len(driver.rows)},
         "convergence": {"publications": len(history.publications),
-                        "healthy": {**spread(calm), "aim_p99_s": AIM_CALM, "met": quantile(calm, 0.99) <= AIM_CALM},
+                        "calm": {**spread(calm), "aim_p99_s": AIM_CALM, "met": quantile(calm, 0.99) <= AIM_CALM},
+                        "healthy_nodes_meanwhile": spread(driver.convergence("meanwhile")),
                         "after_heal": {**spread(healed), "aim_p99_s": AIM_HEALED,
                                        "met": quantile(healed, 0.99) <= AIM_HEALED}},
         "checks": {"answers_judged": judged.answers, "judged_apart": judged.distinct, "revisions": judged.revisions,
@@ -77,6 +83,7 @@ def facts(
                    "others": {kind: count for kind, count in judged.kinds.items()
                               if kind not in {"wrong_decision", "unmasked", "went_back", "state_back"}},
                    "workers_settle_s": round(judged.widest, 3),
+                   "answers_by_a_clock_beside": judged.by_clock,
                    "said_policies_may_be_old": sum(told.stale for told in history.told),
                    "snapshots": {"acknowledged": checked.acknowledged, "lost": len(checked.lost),
                                  "duplicated": len(checked.duplicated), "altered": len(checked.altered),
@@ -91,15 +98,15 @@ def facts(
 def table(found: dict[str, Any]) -> str:
     """Return what people look at."""
     width = max(len(run["run"]) for run in found["runs"])
-    head = (
-        f"{'fault'.ljust(width)} {'ok':>4} {'healed':>7} {'nodes away':>22} {'clients':>8} {'p50 ms':>7} {'p99 ms':>8}"
-    )
+    columns = f"{'ok':>4} {'caught':>7} {'nodes away':>22} {'clients':>8} {'failed':>7} {'p50 ms':>7} {'p99 ms':>8}"
+    head = f"{'fault'.ljust(width)} {columns}"
     lines = [head]
     for run in found["runs"]:
         nodes = " ".join(f"{seconds:6.2f}" for name, seconds in run["away_s"].items() if name != ROAMING)
         lines.append(
-            f"{run['run'].ljust(width)} {'yes' if run['survived'] else 'NO':>4} {run['healed_after_s']:>7.2f} "
-            f"{nodes:>22} {run['away_s'][ROAMING]:>8.2f} {run['latency']['p50_ms']:>7.1f} "
+            f"{run['run'].ljust(width)} {'yes' if run['survived'] else 'NO':>4} {run['caught_up_s']:>7.2f} "
+            f"{nodes:>22} {run['away_s'][ROAMING]:>8.2f} {run['failed_with_retries']:>7.1%} "
+            f"{run['latency']['p50_ms']:>7.1f} "
             f"{run['latency']['p99_ms']:>8.1f}"
         )
         lines += [f"    {problem}" for problem in run["problems"]]
@@ -116,13 +123,13 @@ def table(found: dict[str, Any]) -> str:
     lines += ["", f"faults survived: {found['faults']['survived']}/{found['faults']['of']}", asked]
     for name, phase in found["phases"].items():
         lines.append(f"{name}: p50 {phase['p50_ms']} ms, p99 {phase['p99_ms']} ms")
-    for name in ("healthy", "after_heal"):
-        part = found["convergence"][name]
-        aim = f"aim {part['aim_p99_s']} s {'met' if part['met'] else 'missed'}"
-        lines.append(
-            f"convergence, {name}: p50 {part['p50_s']} s, p99 {part['p99_s']} s, max {part['max_s']} s "
-            f"of {part['count']} ({aim})"
-        )
+    for name, part in found["convergence"].items():
+        if isinstance(part, dict):
+            aim = f", aim {part['aim_p99_s']} s {'met' if part['met'] else 'missed'}" if "met" in part else ""
+            lines.append(
+                f"convergence, {name}: p50 {part['p50_s']} s, p99 {part['p99_s']} s, max {part['max_s']} s "
+                f"of {part['count']}{aim}"
+            )
     lines += [judged, f"snapshots: {checks['snapshots']}"]
     return "\n".join(lines)
 
@@ -132,8 +139,9 @@ def _row(row: Row, history: History, names: Sequence[str]) -> dict[str, Any]:
     published = None if row.published_after is None else round(row.published_after, 2)
     return {
         "run": row.name, "survived": row.survived, "problems": row.problems, "seconds": round(row.ended - row.begun, 1),
-        "healed_after_s": round(row.healed_after, 2), "published_after_s": published, "away_s": row.away,
+        "caught_up_s": round(row.caught_up, 2), "published_after_s": published, "away_s": row.away,
         "latency": latency(calls), "codes": _codes(calls),
+        "failed_with_retries": round(failed([call for call in calls if call.node == ROAMING]), 4),
     }  # fmt: skip
 
 

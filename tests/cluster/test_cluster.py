@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import time
 from pathlib import Path
@@ -39,7 +40,7 @@ from tests.integration.needs import missing
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(6 * 3600)]
 
-QUESTIONS = 240
+QUESTIONS = 120
 CALM = 15
 STORM = 50
 RACE = 6
@@ -99,9 +100,9 @@ def run(driver: Driver) -> list[Phase]:
     phases = []
     for number in range(1, ROUNDS + 1):
         started = time.monotonic()
-        driver.calm(CALM)
+        driver.calm(CALM if not ONLY else 5)
         phases.append(Phase(f"calm {number}", started, time.monotonic()))
-        faults = [fault for fault in plan(STORE_AWAY) if ONLY in fault.name]
+        faults = [fault for fault in plan(STORE_AWAY) if re.search(ONLY, fault.name)]
         if number > 1:
             draw.shuffle(faults)
         started = time.monotonic()
@@ -110,16 +111,16 @@ def run(driver: Driver) -> list[Phase]:
         phases.append(Phase(f"faults {number}", started, time.monotonic()))
         started = time.monotonic()
         for name in KINDS:
-            if ONLY in f"refused: {name}":
+            if re.search(ONLY, f"refused: {name}"):
                 say(driver.refuse(name))
         phases.append(Phase(f"bad revisions {number}", started, time.monotonic()))
-        if ONLY:
-            continue
         started = time.monotonic()
-        say(driver.rollout(promote=True))
-        say(driver.rollout(promote=False))
-        say(driver.storm(STORM))
-        say(driver.race(RACE))
+        if re.search(ONLY, "canary"):
+            say(driver.rollout(promote=True))
+            say(driver.rollout(promote=False))
+        if re.search(ONLY, "publications"):
+            say(driver.storm(STORM))
+            say(driver.race(RACE))
         phases.append(Phase(f"publications {number}", started, time.monotonic()))
     return phases
 

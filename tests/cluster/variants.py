@@ -33,7 +33,8 @@ def sample() -> Mapping[str, str]:
 def variant(number: int) -> dict[str, str]:
     """Return the files of a variant: who sees `email` and what shows of `address` and `mobile` changes with its number.
 
-    The title of its rules holds the number, so no two variants give the same answer to an operator of OPERATORS.
+    The titles of its rules hold the number, so no two variants give the same answer to an operator of OPERATORS. What
+    shows of `address` depends on the hour, too, so a clock that is an hour beside gives another answer.
     """
     menu = _MENUS[number % len(_MENUS)]
     text = f"""\
@@ -51,8 +52,14 @@ rules:
     title: {{zh: 变体 {number} 的形状, en: shape of variant {number}}}
     when: 'subject.id.startsWith("{OPERATORS}")'
     fields: [address, mobile]
-    mask: {{algorithm: keep, prefix: {number % 5}, suffix: {number % 7}}}
+    mask: {{algorithm: keep, prefix: {number % 5}, suffix: {1 + number % 7}}}
     priority: 90
+  - id: odd-hours
+    title: {{zh: 变体 {number} 奇数小时, en: odd hours of variant {number}}}
+    when: ['subject.id.startsWith("{OPERATORS}")', 'now.getHours("UTC") % 2 == 1']
+    fields: [address]
+    mask: {{algorithm: keep, prefix: {1 + number % 5}, suffix: 8}}
+    priority: 91
 """
     return {**sample(), PATH: text}
 

@@ -7,12 +7,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import grpc
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pdp.control import sources
@@ -37,8 +39,6 @@ def text(policy: str = POLICY) -> control_pb2.Sources:
 
 def write_key(path: Path) -> NodeKey:
     """Make a signing key in a file, with its public half beside it as `.pub`, and return it."""
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
-
     made = Ed25519PrivateKey.generate()
     pem = made.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -134,22 +134,12 @@ class Node:
 def eventually(holds: Any, node: Node) -> None:
     """Return when it holds; fails with the node's log when it does not in time."""
     end = time.monotonic() + PATIENCE
-    pace = _Pace()
+    pace = threading.Event()
     while not holds():
         log = node.log.read_text(errors="replace")[-4_000:] if node.log.exists() else ""
         assert node.process is None or node.process.poll() is None, log
         assert time.monotonic() < end, log
-        pace.wait()
-
-
-class _Pace:
-    def __init__(self) -> None:
-        import threading  # noqa: PLC0415
-
-        self._event = threading.Event()
-
-    def wait(self) -> None:
-        self._event.wait(0.05)
+        pace.wait(0.05)
 
 
 def publish(

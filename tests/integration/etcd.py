@@ -20,6 +20,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from tests.integration.needs import as_user
 from tests.integration.pki import Authority
 
 pytest.importorskip("aetcd", reason="needs the extra `cluster`")
@@ -87,7 +88,7 @@ class Etcd:
     def __init__(self, *, tls: bool = False, size: int = 3) -> None:
         self._program = find()
         self._folder = Path(tempfile.mkdtemp(prefix="pdp-etcd-"))
-        self._account: dict[str, object] = {}
+        self._as_user: list[str] = []
         self.files: ClientFiles | None = None
         self._tls: list[str] = []
         if tls:
@@ -99,7 +100,7 @@ class Etcd:
         if os.geteuid() == 0:
             # Nobody's business as root, and a folder that only its owner may write to is part of what is tested.
             user = pwd.getpwnam("nobody")
-            self._account = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+            self._as_user = as_user(user)
             for path in (self._folder, *self._folder.iterdir()):
                 os.chown(path, user.pw_uid, user.pw_gid)
         for member in self.members:
@@ -114,7 +115,8 @@ class Etcd:
     def start(self, member: Member) -> None:
         """Start a member, for the first time or again."""
         command = [
-            self._program, "--name", member.name, "--data-dir", str(self._folder / f"{member.name}.data"),
+            *self._as_user, str(self._program), "--name", member.name,
+            "--data-dir", str(self._folder / f"{member.name}.data"),
             "--listen-client-urls", member.url, "--advertise-client-urls", member.url,
             "--listen-peer-urls", member.peer_url, "--initial-advertise-peer-urls", member.peer_url,
             "--initial-cluster", ",".join(f"{m.name}={m.peer_url}" for m in self.members),
@@ -123,8 +125,8 @@ class Etcd:
         ]  # fmt: skip
         with member.log.open("ab") as log:
             member.process = subprocess.Popen(
-                command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._account,  # type: ignore[call-overload]
-            )  # fmt: skip
+                command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
 
     def wait_until_ready(self, members: Sequence[Member] = ()) -> None:
         """Return when these members (all) answer reads that a majority confirms."""

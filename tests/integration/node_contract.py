@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,11 @@ from pdp.control.kv.base import Delete, KeyValueStore, Put
 from pdp.control.node import Pace
 from pdp.control.nodes import Nodes, View
 from pdp.control.revisions import Revisions
+from pdp.engine import bundle
 from pdp.errors import NotFoundError, WrongStateError
+from pdp.lang.check import check
+from pdp.lang.loader import load_texts
+from pdp.server.judge import PolicyJudge
 from pdp.signing import NodeKey
 from pdp.v1 import cluster_service_pb2, control_pb2, policy_service_pb2
 from tests.integration.kv_steps import Opener, scenario
@@ -64,10 +68,6 @@ async def _garbage(store: KeyValueStore, life: Life, sound: bytes) -> str:
 
 
 async def _wrong_scenario(store: KeyValueStore, life: Life, sound: bytes) -> str:
-    from pdp.engine import bundle  # noqa: PLC0415
-    from pdp.lang.check import check  # noqa: PLC0415
-    from pdp.lang.loader import load_texts  # noqa: PLC0415
-
     policy_set, diagnostics = load_texts({file.path: file.text for file in unmet().files})
     resolved = check(policy_set, diagnostics, analyse=False)
     assert resolved is not None
@@ -98,6 +98,11 @@ REFUSED = {
 }
 
 
+async def sound_bundle(level: int) -> bytes:
+    """Return the bundle of a text, past the store."""
+    return (await PolicyJudge()(text(level), None)).bundle.bundle
+
+
 async def publish(revisions: Revisions, level: int) -> control_pb2.Revision:
     return await revisions.publish(text(level), EVA)
 
@@ -110,7 +115,7 @@ async def begin_rollout(revisions: Revisions, level: int, canary: policy_service
 
 
 @contextlib.asynccontextmanager
-async def watching(store: KeyValueStore):  # type: ignore[no-untyped-def]  # noqa: ANN201
+async def watching(store: KeyValueStore) -> AsyncIterator[Nodes]:
     nodes = Nodes(store)
     nodes.start()
     try:
@@ -154,7 +159,7 @@ class NodeContract:
                 assert node.health == cluster_service_pb2.NODE_HEALTH_CURRENT
                 assert node.status.bundle_hash == second.bundle_hash
                 assert node.status.labels == {"zone": "a"}
-                assert node.status.load.in_flight == 2
+                assert node.status.load.spooled == 2
                 assert not node.status.refused_revision
                 kept = life.last_good.read()
                 assert kept == life.deciding.signed
@@ -185,7 +190,7 @@ class NodeContract:
                 await publish(desk(store), 3)
                 await life.decides_by(1)
                 assert life.deciding.signed is not None
-                sound = (await PolicyText.bundle(4)).bundle
+                sound = await sound_bundle(4)
                 # Nothing of it is looked at while it is put in place.
                 life.wire.cut = True
                 digest = await REFUSED[what](store, life, sound)
@@ -209,9 +214,7 @@ class NodeContract:
                 await seen(nodes, lambda view: not view.nodes[0].status.refused_revision)
 
     @scenario
-    async def test_a_bundle_may_be_too_large(
-        self, open_store: Opener, tmp_path: Path
-    ) -> None:
+    async def test_a_bundle_may_be_too_large(self, open_store: Opener, tmp_path: Path) -> None:
         async with open_store() as store:
             life = Life(store, tmp_path)
             with pytest.MonkeyPatch.context() as patch:
@@ -269,8 +272,7 @@ class NodeContract:
             async with living(life):
                 await publish(desk(store), 3)
                 await life.decides_by(1)
-                other = (await PolicyText.bundle(4)).bundle
-                await force(store, 1, other)
+                await force(store, 1, await sound_bundle(4))
                 await life.refuses("wrong_hash")
                 assert life.deciding.revision == 1
 
@@ -427,32 +429,31 @@ class NodeContract:
     async def test_who_waits_learns_who_did_not_follow(self, open_store: Opener, tmp_path: Path) -> None:
         async with open_store() as store:
             good, bad, gone = (Life(store, tmp_path, name) for name in ("good", "bad", "gone"))
-            async with watching(store) as nodes:
-                async with living(good, bad, gone):
-                    await publish(desk(store), 3)
-                    for life in (good, bad, gone):
-                        await life.decides_by(1)
-                    await seen(nodes, lambda view: nodes.reached(1, view).converged and len(view.nodes) == 3)
-                    await gone.vanish()
-                    await seen(nodes, lambda view: healths(view).get("gone") == LOST)
-                    bad.deciding.refuses.add(2)
-                    await publish(desk(store), 4)
-                    await good.decides_by(2)
-                    await bad.refuses("worker_refused")
-                    view = await seen(nodes, lambda view: len(nodes.reached(2, view).reached) == 1
-                                      and healths(view)["bad"] == cluster_service_pb2.NODE_HEALTH_REFUSING)  # fmt: skip
-                    found = nodes.reached(2, view)
-                    assert not found.converged
-                    names = [[node.status.node for node in part] for part in found[:3]]
-                    assert names == [["good"], ["bad"], ["gone"]]
-                    assert not nodes.reached(3, view).converged, "nobody has published it"
-                    with pytest.raises(WrongStateError, match="is not lost"):
-                        await nodes.find_lost("good")
-                    with pytest.raises(NotFoundError):
-                        await nodes.find_lost("nobody")
-                    await nodes.forget(await nodes.find_lost("gone"))
-                    view = await seen(nodes, lambda view: "gone" not in healths(view))
-                    assert set(healths(view)) == {"good", "bad"}
+            async with watching(store) as nodes, living(good, bad, gone):
+                await publish(desk(store), 3)
+                for life in (good, bad, gone):
+                    await life.decides_by(1)
+                await seen(nodes, lambda view: nodes.reached(1, view).converged and len(view.nodes) == 3)
+                await gone.vanish()
+                await seen(nodes, lambda view: healths(view).get("gone") == LOST)
+                bad.deciding.refuses.add(2)
+                await publish(desk(store), 4)
+                await good.decides_by(2)
+                await bad.refuses("worker_refused")
+                view = await seen(nodes, lambda view: len(nodes.reached(2, view).reached) == 1
+                                  and healths(view)["bad"] == cluster_service_pb2.NODE_HEALTH_REFUSING)  # fmt: skip
+                found = nodes.reached(2, view)
+                assert not found.converged
+                names = [[node.status.node for node in part] for part in found[:3]]
+                assert names == [["good"], ["bad"], ["gone"]]
+                assert not nodes.reached(3, view).converged, "nobody has published it"
+                with pytest.raises(WrongStateError, match="is not lost"):
+                    await nodes.find_lost("good")
+                with pytest.raises(NotFoundError):
+                    await nodes.find_lost("nobody")
+                await nodes.forget(await nodes.find_lost("gone"))
+                view = await seen(nodes, lambda view: "gone" not in healths(view))
+                assert set(healths(view)) == {"good", "bad"}
 
     @scenario
     async def test_a_node_that_is_drained_is_excused(self, open_store: Opener, tmp_path: Path) -> None:
@@ -472,7 +473,7 @@ class NodeContract:
         async with open_store() as store:
             life = Life(store, tmp_path)
             far = 10**18
-            life.agent._now = lambda: far  # noqa: SLF001 - the clock of its machine is set
+            life.agent._now = lambda: far  # the clock of its machine is set
             async with living(life), watching(store) as nodes:
                 await publish(desk(store), 3)
                 await life.decides_by(1)
@@ -481,13 +482,3 @@ class NodeContract:
                 assert view.nodes[0].age_millis < PATIENCE * 1000
                 assert life.agent.store_age() < PATIENCE
                 assert not life.agent.standing().stale
-
-
-class PolicyText:
-    """Bundles of texts, past the store."""
-
-    @staticmethod
-    async def bundle(level: int):  # type: ignore[no-untyped-def]  # noqa: ANN205
-        from pdp.server.judge import PolicyJudge  # noqa: PLC0415
-
-        return (await PolicyJudge()(text(level), None)).bundle

@@ -22,6 +22,7 @@ from pdp.server.grants import GrantTable
 from pdp.server.judge import PolicyJudge
 from pdp.signing import NodeKey, TrustedKeys
 from pdp.v1 import bundle_pb2, control_pb2
+from pdp.v1.decision_service_pb2 import DecideResponse
 from tests.integration.operated import SENIOR
 from tests.integration.revisions_steps import KEY
 
@@ -63,7 +64,7 @@ class Deciding:
         self._tell()
 
     def load(self) -> control_pb2.NodeLoad:
-        return control_pb2.NodeLoad(decisions_per_second=1.5, in_flight=2)
+        return control_pb2.NodeLoad(decisions_per_second=1.5, spooled=2)
 
     def shadows(self) -> Sequence[control_pb2.ShadowCount]:
         return self.counts
@@ -81,8 +82,6 @@ class Deciding:
         """By which revision it decides, asked of a decision."""
         if self.program is None:
             return 0
-        from pdp.v1.decision_service_pb2 import DecideResponse  # noqa: PLC0415
-
         return int(DecideResponse.FromString(self.program.decide(SENIOR.SerializeToString(), 0)).revision)
 
     def noted(self, event: str) -> list[tuple[str, Mapping[str, str]]]:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from tests.integration.needs import missing
+from tests.integration.needs import as_user, missing
 
 PATIENCE = 60
 OWNER = "owner"
@@ -97,14 +97,12 @@ class Postgres:
         shutil.rmtree(self._folder)
 
     def _run(self, program: str, *arguments: str) -> None:
-        account = {} if self._user is None else {
-            "user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": [],
-        }  # fmt: skip
+        account = [] if self._user is None else as_user(self._user)
         # Into a file: a server that outlives its starter would keep a pipe open.
         with tempfile.TemporaryFile() as output:
             done = subprocess.run(
-                [self._bin / program, *arguments], cwd=self._folder, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, timeout=2 * PATIENCE, check=False, **account,
+                [*account, str(self._bin / program), *arguments], cwd=self._folder, stdin=subprocess.DEVNULL,
+                stdout=output, stderr=subprocess.STDOUT, timeout=2 * PATIENCE, check=False,
             )  # fmt: skip
             output.seek(0)
             assert done.returncode == 0, f"{program}: {output.read().decode(errors='replace')}"

@@ -280,6 +280,19 @@ class RevisionsContract(ABC):
             assert (lost.actor, lost.version) == (winner, 1)
 
     @scenario
+    async def test_a_draft_that_is_returned_at_this_moment_is_not_published(self, open_store: Opener) -> None:
+        async with at_desk(open_store()) as desk, at_desk(open_store()) as other:
+            version = await desk.submitted("a", text(4))
+
+            async def hand_back() -> None:
+                await other.revisions.return_draft("a", version, WANG)
+
+            desk.store.before[layout.revision_key(1)] = hand_back
+            with pytest.raises(ConflictError, match="`王芳` returned it"):
+                await desk.revisions.publish_draft("a", version, MAX)
+            assert await desk.head() == 0
+
+    @scenario
     async def test_an_overtaken_publication_looks_again(self, open_store: Opener) -> None:
         async with at_desk(open_store()) as desk, at_desk(open_store()) as other:
 

@@ -53,9 +53,9 @@ def test_both_stores_answer_the_same_questions(result: dict[str, Any]) -> None:
     for rows in found.values():
         assert set(rows) == QUESTIONS
         assert all(row["cold_ms"] > 0 and 0 < row["warm_ms"] <= row["warm_max_ms"] for row in rows.values())
-        full = ("newest", "deep", "severe", "field-menu")
-        assert all(rows[key]["records"] == 50 for key in full), rows
+        assert all(rows[key]["records"] == 50 for key in ("newest", "deep", "severe")), rows
         assert rows["subject"]["records"] > 0
+        assert rows["field-menu"]["records"] > 0
         assert rows["nothing"]["records"] == 0
     # What both draw from the same models is equal; tellers and customers are drawn by each database for itself.
     for key in ("newest", "flagged", "severe", "field-menu"):

@@ -21,15 +21,13 @@ from deploy.cluster import ClusterError, Files, PdpNode
 from deploy.cluster.ask import ask
 from deploy.cluster.processes import until
 from deploy.cluster.whole import Cluster
-from jingxi_client import Action, Client, DecisionUnavailableError, Subject
+from jingxi_client import AccessDeniedError, Action, Client, DecisionUnavailableError, Resource, Subject
 from tests.integration.needs import missing
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120
 pytestmark = pytest.mark.slow
 
-ISSUED = 4
-"""The last revision that these tests publish: the bank, a change, its rollback, and the same by another key."""
 ASK = dict.fromkeys(("node-a", "node-b", "node-c"))
 
 
@@ -152,24 +150,27 @@ def test_nodes_answer_nobody_without_a_certificate(run: Run) -> None:
     good, pki = cluster.client_files(), cluster.pki
     other = pki.etcd.issue("pdp-node-a")
     unknown = pki.callers.issue("nobody-knows")
-    strangers = {
-        "no certificate": grpc.ssl_channel_credentials(good.ca.read_bytes()),
-        "of etcd's authority": _credentials(Files(good.ca, other.certificate, other.key)),
-        "no known caller": _credentials(Files(good.ca, unknown.certificate, unknown.key)),
-        "another server": _credentials(Files(pki.etcd.ca, good.certificate, good.key)),
-    }
+    strangers: list[tuple[grpc.ChannelCredentials | None, type[Exception]]] = [
+        (None, DecisionUnavailableError),  # no TLS
+        (grpc.ssl_channel_credentials(good.ca.read_bytes()), DecisionUnavailableError),
+        (_credentials(Files(good.ca, other.certificate, other.key)), DecisionUnavailableError),
+        (_credentials(Files(good.ca, unknown.certificate, unknown.key)), AccessDeniedError),
+        # And nobody takes another server for a node.
+        (_credentials(Files(pki.etcd.ca, good.certificate, good.key)), DecisionUnavailableError),
+    ]
     for node in cluster.nodes:
-        for what, credentials in strangers.items():
-            with (
-                pytest.raises(
-                    Exception, match=r"(?i)ssl|handshake|closed|connect|UNAVAILABLE|UNAUTHENTICATED|certificate"
-                ) as told,
-                Client(node.address, credentials=credentials, deadline=3) as client,
-            ):
-                client.decide(Subject("T1001"), Action("query"), None, fields=["mobile"])
-            assert what, told
-    with pytest.raises(DecisionUnavailableError), Client(cluster.nodes[0].address, deadline=3) as client:
-        client.decide(Subject("T1001"), Action("query"), None, fields=["mobile"])
+        for credentials, error in strangers:
+            with pytest.raises(error):
+                _decide(node, credentials)
+        assert _decide(node, _credentials(good)) > 0
+
+
+def _decide(node: PdpNode, credentials: grpc.ChannelCredentials | None) -> int:
+    with Client(node.address, credentials=credentials, deadline=5) as client:
+        return client.decide(
+            ["mobile"], subject=Subject("T1001", roles=["teller"]), resource=Resource("customer", "C2001"),
+            action=Action("query"), context={"application": "core-counter"},
+        ).revision  # fmt: skip
 
 
 def _credentials(files: Files) -> grpc.ChannelCredentials:
@@ -225,15 +226,15 @@ def _revisions(run: Run) -> dict[str, str]:
 
 def test_losses_are_survived_and_mended(run: Run) -> None:
     lines = run.lines(after="Break something:", before="Ctrl-C")
+    before = _revisions(run)
     kills, start = [line for line in lines if " kill " in line or " failover" in line], lines[-1]
     assert [line.split()[-1] for line in kills] == ["etcd-1", "postgres-1", "failover", "node-c"]
     for line in kills:
         run.typed(line)
-    asked = _asked(run.command("ask", "node-a", "node-b"))
-    assert asked == dict.fromkeys(("node-a", "node-b"), f"revision {ISSUED}: 张* 0519-******88")
+    assert set(_asked(run.command("ask", "node-a", "node-b"))) == {"node-a", "node-b"}
     said = _asked(run.typed(start))
     assert "synchronous standby" in said["postgres-1"]
-    assert set(_asked(run.command("ask"))) == set(ASK)
+    assert _revisions(run) == before
     assert all(part.pid for part in run.cluster.parts)
     primary = run.cluster.primary()
     assert primary is not None
@@ -241,13 +242,16 @@ def test_losses_are_survived_and_mended(run: Run) -> None:
 
 
 def test_data_outlive_a_stop(run: Run) -> None:
+    before = _revisions(run)
+    primary = run.cluster.primary()
+    assert primary is not None
     said = run.stop()
     assert said.count("stopped") == 8, said
     assert "killed" not in said
     assert all(part.pid is None for part in run.cluster.parts)
     run.up()
-    assert "postgres-2" in next(line for line in run.told.splitlines() if "primary" in line)
-    assert _asked(run.command("ask")) == dict.fromkeys(ASK, f"revision {ISSUED}: 张* 0519-******88")
+    assert primary.name in next(line for line in run.told.splitlines() if "primary" in line)
+    assert _revisions(run) == before
     said = run.command("down")
     assert said.count("stopped") == 8
 

@@ -281,9 +281,7 @@ async def test_certificates_that_are_renewed_count_without_a_new_start(etcd_tls:
 
 
 @scenario
-async def test_a_watch_ends_as_one_that_failed_when_its_certificate_was_renewed(
-    etcd_tls: Etcd, tmp_path: Path
-) -> None:
+async def test_a_watch_ends_as_one_that_failed_when_its_certificate_was_renewed(etcd_tls: Etcd, tmp_path: Path) -> None:
     """Not as one that was cancelled: whoever follows the store would end with it."""
     good = files(etcd_tls)
     mine = EtcdTls(good.ca, tmp_path / "client.crt", tmp_path / "client.key")

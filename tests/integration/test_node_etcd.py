@@ -11,7 +11,9 @@ import pytest
 
 pytest.importorskip("aetcd", reason="needs the extra `cluster`")
 
+from pdp.control.kv.base import KeyValueStore
 from pdp.control.kv.etcd import EtcdStore
+from pdp.errors import ConflictError, ControlStoreError
 from pdp.v1 import control_pb2
 from tests.integration.clustered import Node, eventually, publish, text, write_key
 from tests.integration.etcd import Etcd, etcd
@@ -52,10 +54,8 @@ async def test_a_leader_that_dies_while_somebody_publishes(etcd: Etcd, namespace
             assert not any(life.deciding.refusals() for life in lives)
 
 
-async def _insist(store: EtcdStore, level: int) -> int:
+async def _insist(store: KeyValueStore, level: int) -> int:
     """Publish until it is done; what fails in between may have happened."""
-    from pdp.errors import ConflictError, ControlStoreError  # noqa: PLC0415
-
     while True:
         try:
             return int((await publish_level(desk(store), level)).number)

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
+from pdp.errors import PolicyError
 from pdp.server.folder import Outcome
 from pdp.server.settings import Admin, Audit, Control, Staff, parse_address
 from pdp.v1 import decision_service_pb2_grpc, policy_service_pb2, policy_service_pb2_grpc
@@ -55,8 +56,6 @@ def test_numbers_last_over_restarts(serve: Serve, policy_folder: Path, tmp_path:
 def test_a_folder_with_errors_is_no_start_whatever_was_good_before(
     serve: Serve, policy_folder: Path, tmp_path: Path
 ) -> None:
-    from pdp.errors import PolicyError  # noqa: PLC0415
-
     data = tmp_path / "data"
     end(serve(policy_folder, data=data))
     change(policy_folder, 4)

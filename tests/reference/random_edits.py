@@ -206,8 +206,10 @@ def _change_attribute_default(random: Random, made: RandomSet, documents: list[D
     attributes = random.choice(_of_kind(documents, "Attributes"))["attributes"]
     name = random.choice(list(attributes))
     declared = attributes[name]
+    kind = declared.get("type")
+    if kind is None:  # a built-in one, of which only what is recorded is said
+        return
     if declared.pop("default", None) is None or random.randint(0, 1):
-        kind = declared["type"]
         declared["default"] = yaml_value(kind, random_value(random, kind, written=True))
 
 
@@ -215,7 +217,8 @@ def _change_attribute_type(random: Random, _made: RandomSet, documents: list[Doc
     attributes = random.choice(_of_kind(documents, "Attributes"))["attributes"]
     declared = attributes[random.choice(list(attributes))]
     swapped = {"int": "double", "double": "int", "list(int)": "list(double)", "list(double)": "list(int)"}
-    declared["type"] = swapped.get(declared["type"], declared["type"])
+    if "type" in declared:
+        declared["type"] = swapped.get(declared["type"], declared["type"])
 
 
 def _change_map(random: Random, _made: RandomSet, documents: list[Document]) -> None:

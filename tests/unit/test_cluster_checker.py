@@ -16,7 +16,7 @@ from pdp.server.grants import GrantTable
 from pdp.v1 import bundle_pb2, decision_service_pb2
 from tests.cluster.checker import SETTLING, Judged, Published, back, judge
 from tests.cluster.history import STALE, Call, History, Publication, Seen, Skew, Told, away
-from tests.cluster.variants import broken, family, message, questions, variant
+from tests.cluster.variants import PATH, broken, family, message, questions, variant
 
 QUESTIONS = questions(7, 30)
 HOUR = 3_600
@@ -72,6 +72,13 @@ def test_variants_hold_the_samples_golden_cases_and_answer_otherwise() -> None:
         assert one != other
     effects = {verdict.effect for place in range(30) for verdict in told(history, 1, place).decision.verdicts}
     assert effects == {"unmask", "mask"}
+
+
+def test_every_variant_has_a_good_text() -> None:
+    # A mask that shows nothing at either end is an error.
+    assert not [number for number in range(35) if "prefix: 0, suffix: 0" in variant(number)[PATH]]
+    for number in (0, 35, 70):
+        assert compiled(number)[0].hash
 
 
 def test_a_broken_text_has_errors() -> None:
@@ -212,11 +219,13 @@ def test_publications_that_are_gone_or_there_twice_are_noticed() -> None:
 def test_a_clock_that_is_beside_counts_for_its_node_and_its_time_alone() -> None:
     later = OPEN + HOUR * 10**9
     history = History()
-    place = next(p for p in range(30) if told(history, 1, p).decision != told(history, 1, p, now=later).decision)
+    # Every answer tells the hour.
+    assert all(told(history, 1, p).decision != told(history, 1, p, now=later).decision for p in range(30))
+    place = 0
     history.tell(told(history, 1, place, at=5, now=later))
     assert look(history).kinds["wrong_decision"] == 1
     history.skews.append(Skew("n1", 4, 6, HOUR))
-    assert look(history).wrong == []
+    assert (look(history).wrong, look(history).by_clock) == ([], 1)
     history.skews[0] = replace(history.skews[0], node="n2")
     assert look(history).kinds["wrong_decision"] == 1
     history.skews[0] = Skew("n1", 7, 9, HOUR)
@@ -233,6 +242,9 @@ def test_seconds_without_an_answer() -> None:
     assert away(calls[:7]) == pytest.approx(2.25)
     assert away(calls) == pytest.approx(2.75)
     assert away([]) == 0.0
+    # Beside a call that fails others are answered.
+    beside = [Call("any", 0.0, 0.5, "DEADLINE_EXCEEDED"), *(Call("any", at / 10, 0.02, "OK") for at in range(10))]
+    assert away(beside) == pytest.approx(0.1)
 
 
 def test_a_history_knows_when_a_node_reached_a_revision() -> None:

@@ -162,6 +162,13 @@ def test_what_goes_with_nothing_else_names_who_said_it(tmp_path: Path) -> None:
     assert load(None, {"policies": tmp_path, "listen": parse_address("0.0.0.0:1"), "insecure": True}, {}).settings
 
 
+def test_a_setting_that_takes_a_file_or_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    kind = File(either=True)
+    assert (kind.problem(tmp_path), kind.problem(tmp_path / "file")) == ("", "")
+    assert kind.problem(tmp_path / "missing") == f"there is no file or folder `{tmp_path / 'missing'}`"
+
+
 def test_a_file_that_is_none(tmp_path: Path) -> None:
     assert [d.code for d in load(tmp_path / "none.yaml", {"policies": tmp_path}, {}).errors] == ["unreadable"]
     binary = tmp_path / "binary.yaml"

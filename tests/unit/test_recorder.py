@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pdp.cli.policies import resolve
@@ -314,13 +314,17 @@ def test_an_explanation_is_recorded_too(program: Program) -> None:
     assert reply.rules
 
 
-@given(st.lists(st.integers(-(10**6), 10**6), max_size=6), st.integers(-(2**63), 2**63 - 1))
-def test_a_bucket_holds_enough_for_every_comparison_of_whole_numbers(constants: list[int], value: int) -> None:
+@given(
+    st.lists(st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False), max_size=6),
+    st.integers(-(2**63), 2**63 - 1) | st.sampled_from([2**63 - 1, -(2**63), 2**53 + 1]),
+)
+def test_a_bucket_holds_enough_for_every_comparison_of_whole_numbers(constants: list[Any], value: int) -> None:
     check_bucket(AttributeType.INT, constants, value)
 
 
+@example([2**53 + 1], float(2**53))
 @given(
-    st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), max_size=6),
+    st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**63 - 1), max_size=6),
     st.floats(allow_nan=False, allow_infinity=False),
 )
 def test_a_bucket_holds_enough_for_every_comparison_of_fractions(constants: list[float], value: float) -> None:

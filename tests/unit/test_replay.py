@@ -114,7 +114,6 @@ class TestBuckets:
         [
             "resource.balance < 600000", "resource.balance == 700000", "resource.balance != 700000",
             "resource.balance in [600000, 2000000]", "resource.balance % 2 == 0", "resource.balance * 2 > 10",
-            "resource.balance > 9007199254740993.0",
         ],
     )  # fmt: skip
     def test_tell_nothing_of_what_lies_inside_or_is_calculated(self, condition: str) -> None:
@@ -148,7 +147,8 @@ def test_a_value_inside_two_edges_is_found_where_there_is_one(
 ) -> None:
     found = inside(kind, above, below)
     if value is True:
-        assert (above is None or found > above) and (below is None or found < below)
+        assert above is None or found > above
+        assert below is None or found < below
     else:
         assert found == value
 
@@ -164,8 +164,9 @@ class TestWhatWasNotKept:
         same = replay(built(rule), built(rule), request())
         assert (same.decided, same.changes, same.lacks) == (("mobile",), (), frozenset())
         masks = replay(built(rule), built(rule, mask=True), request())
-        assert not masks.lacks
-        assert kinds(masks) == (["clear>masked"] if branch == "0101" else [])
+        # That a rule did not unmask may also be for want of an attribute, and then one that masks applies.
+        told = (["clear>masked"], frozenset()) if branch == "0101" else ([], {"resource.branch"})
+        assert (kinds(masks), masks.lacks) == told
 
     def test_what_was_not_declared_then_may_have_been_there(self) -> None:
         more = "  context.shift: {type: string, label: {zh: 班次, en: shift}}"

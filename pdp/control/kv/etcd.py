@@ -133,10 +133,12 @@ class EtcdStore:
             if not self._members.closed:
                 self._members.avoid(member)
                 raise translate(error) from error
-        except (asyncio.CancelledError, asyncio.InvalidStateError, grpc.aio.UsageError):
-            # `close` cancels the call, which looks as if the task had been.
-            if not self._members.closed or is_cancelled():
+        except (asyncio.CancelledError, asyncio.InvalidStateError, grpc.aio.UsageError) as error:
+            # Whoever closes the channel cancels the call, which looks as if the task had been.
+            if is_cancelled():
                 raise
+            if not self._members.closed:
+                raise self._members.ended() from error
         finally:
             self._watches.discard(call)
             call.cancel()

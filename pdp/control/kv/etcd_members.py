@@ -26,6 +26,7 @@ HAS_LEADER: Final = (("hasleader", "true"),)
 """Tells a member to refuse, rather than to wait or to go stale, while it knows of no leader."""
 _NO_LEADER: Final = "etcdserver: no leader"
 _PAUSE: Final = 0.05
+_LEAVE_SECONDS: Final = 30.0
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.max_send_message_length", MAX_MESSAGE),
@@ -73,12 +74,14 @@ class Members:
         self._addresses = [_address(url, tls is not None) for url in urls]
         if not self._addresses:
             raise ConfigError("name at least one member of the etcd cluster, such as `https://etcd1:2379`")
-        self._credentials = None if tls is None else _credentials(tls)
+        self._tls = tls
+        self._files = None if tls is None else _read(tls)
         self._timeout = timeout
         self._members: list[Member] = []
         # Nodes do not all begin with the same member.
         self._preferred = secrets.randbelow(len(self._addresses))
         self._closed = False
+        self._leaving: dict[asyncio.Task[None], Member] = {}
 
     @property
     def closed(self) -> bool:
@@ -119,9 +122,9 @@ class Members:
                 raise translate(error) from error
             except (asyncio.CancelledError, grpc.aio.UsageError) as error:
                 # A channel that is closed cancels its calls, which looks as if the task had been.
-                if self._closed and not is_cancelled():
-                    raise ControlStoreError("the control store is closed") from error
-                raise
+                if is_cancelled():
+                    raise
+                raise self.ended() from error
 
     async def ready(self, deadline: float | None = None) -> Member:
         """Return the first member, from the preferred one on, whose connection stands, or else is there first; until a
@@ -129,13 +132,13 @@ class Members:
         """
         if self._closed:
             raise ControlStoreError("the control store is closed")
-        if not self._members:
-            self._members = [Member(address, self._credentials) for address in self._addresses]
-        order = [*self._members[self._preferred :], *self._members[: self._preferred]]
+        order = self._in_order()
         # Each is asked, so that each that is there again gets its connection.
         standing = [member for member in order if member.is_ready()]
         if standing:
             return standing[0]
+        if self._take_renewed():
+            order = self._in_order()
         clock = asyncio.get_running_loop().time
         left = self._timeout if deadline is None else max(0.0, deadline - clock())
         waiting = {asyncio.create_task(member.channel.channel_ready()): member for member in order}
@@ -156,6 +159,40 @@ class Members:
             "that each side trusts the other's certificate"
         )
 
+    def ended(self) -> ControlStoreError:
+        """Return the error of a call whose channel was closed."""
+        return ControlStoreError(
+            "the control store is closed" if self._closed else "the connection to etcd was given up for a new one"
+        )
+
+    def _in_order(self) -> list[Member]:
+        if not self._members:
+            credentials = None if self._files is None else grpc.ssl_channel_credentials(*self._files)
+            self._members = [Member(address, credentials) for address in self._addresses]
+        return [*self._members[self._preferred :], *self._members[: self._preferred]]
+
+    def _take_renewed(self) -> bool:
+        """Give up the channels, none of which stands, if the files for TLS are others now; return whether they are.
+
+        A certificate that has expired is renewed where it lies, and no node is started again for that.
+        """
+        if self._tls is None:
+            return False
+        try:
+            files = _read(self._tls)
+        except ConfigError:  # just being replaced; what was read before may still do
+            return False
+        if files == self._files:
+            return False
+        self._files = files
+        members, self._members = self._members, []
+        # What still waits on them ends by its own timeout, or by the keepalive.
+        for member in members:
+            task = asyncio.create_task(member.channel.close(_LEAVE_SECONDS))
+            self._leaving[task] = member
+            task.add_done_callback(self._leaving.pop)
+        return True
+
     def avoid(self, member: Member) -> None:
         """Prefer the next member to one that failed."""
         if self._members and self._members[self._preferred] is member:
@@ -164,7 +201,11 @@ class Members:
     async def close(self) -> None:
         """Close every channel; what is under way ends."""
         self._closed = True
-        members, self._members = self._members, []
+        members, self._members = [*self._members, *self._leaving.values()], []
+        leaving = tuple(self._leaving)
+        for task in leaving:
+            task.cancel()
+        await asyncio.gather(*leaving, return_exceptions=True)
         await asyncio.gather(*(member.channel.close(None) for member in members))
 
 
@@ -188,12 +229,12 @@ def translate(error: grpc.aio.AioRpcError) -> PdpError:
     return ControlStoreError(f"etcd refuses: {details[:200]}")
 
 
-def _credentials(tls: EtcdTls) -> grpc.ChannelCredentials:
+def _read(tls: EtcdTls) -> tuple[bytes, bytes, bytes]:
+    """Return authorities, key and certificate in PEM. Raises ConfigError."""
     try:
-        ca, key, certificate = (path.read_bytes() for path in (tls.ca, tls.key, tls.certificate))
+        return tls.ca.read_bytes(), tls.key.read_bytes(), tls.certificate.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read `{error.filename}` for TLS to etcd: {error.strerror}") from error
-    return grpc.ssl_channel_credentials(ca, key, certificate)
 
 
 def _address(url: str, tls: bool) -> str:
