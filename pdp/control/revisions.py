@@ -66,7 +66,8 @@ class Revisions(Drafts, Rollouts, History):
 
         The draft is gone then: its steps are the revision's. Raises RequestError, NotFoundError, ConflictError,
         WrongStateError when the draft was not handed in, not approved or not begun from the revision in force or a
-        rollout runs, CannotSignError without a key, PolicyError and GoldenCaseError when this program makes nothing of its text.
+        rollout runs, CannotSignError without a key, PolicyError and GoldenCaseError when this program makes nothing of
+        its text.
         """
         check_reason(who)
         if canary is not None:
