@@ -237,6 +237,8 @@ def message_map_changes(before: Side, after: Side) -> Iterator[control_pb2.Meani
             if keys:
                 said = (_told(side, found, keys) for side, found in ((before, places), (after, new_places)))
                 parts.add(part, *said)
+        if old is not None and new is not None and not parts.found:
+            continue  # the same places in another order
         found = new or old
         assert found is not None  # noqa: S101 - it is on one side
         change = control_pb2.MeaningChange(
