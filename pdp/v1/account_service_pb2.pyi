@@ -47,42 +47,6 @@ class SignInResponse(_message.Message):
     account: _account_pb2.Account
     def __init__(self, token: _Optional[str] = ..., session: _Optional[_Union[_account_pb2.Session, _Mapping]] = ..., account: _Optional[_Union[_account_pb2.Account, _Mapping]] = ...) -> None: ...
 
-class BeginOidcRequest(_message.Message):
-    __slots__ = ("redirect_uri", "code_challenge")
-    REDIRECT_URI_FIELD_NUMBER: _ClassVar[int]
-    CODE_CHALLENGE_FIELD_NUMBER: _ClassVar[int]
-    redirect_uri: str
-    code_challenge: str
-    def __init__(self, redirect_uri: _Optional[str] = ..., code_challenge: _Optional[str] = ...) -> None: ...
-
-class BeginOidcResponse(_message.Message):
-    __slots__ = ("authorization_url", "state")
-    AUTHORIZATION_URL_FIELD_NUMBER: _ClassVar[int]
-    STATE_FIELD_NUMBER: _ClassVar[int]
-    authorization_url: str
-    state: str
-    def __init__(self, authorization_url: _Optional[str] = ..., state: _Optional[str] = ...) -> None: ...
-
-class FinishOidcRequest(_message.Message):
-    __slots__ = ("state", "code", "code_verifier", "device", "device_name")
-    STATE_FIELD_NUMBER: _ClassVar[int]
-    CODE_FIELD_NUMBER: _ClassVar[int]
-    CODE_VERIFIER_FIELD_NUMBER: _ClassVar[int]
-    DEVICE_FIELD_NUMBER: _ClassVar[int]
-    DEVICE_NAME_FIELD_NUMBER: _ClassVar[int]
-    state: str
-    code: str
-    code_verifier: str
-    device: bytes
-    device_name: str
-    def __init__(self, state: _Optional[str] = ..., code: _Optional[str] = ..., code_verifier: _Optional[str] = ..., device: _Optional[bytes] = ..., device_name: _Optional[str] = ...) -> None: ...
-
-class FinishOidcResponse(_message.Message):
-    __slots__ = ("signed_in",)
-    SIGNED_IN_FIELD_NUMBER: _ClassVar[int]
-    signed_in: SignInResponse
-    def __init__(self, signed_in: _Optional[_Union[SignInResponse, _Mapping]] = ...) -> None: ...
-
 class SignOutRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -39,7 +39,7 @@ CLUSTER, SNAPSHOT, GRANT = "/pdp.v1.ClusterService/", "/pdp.v1.SnapshotService/"
 # Written by hand: who may call what when a level has every right that it may have (requirement B8).
 WHO = {
     SESSION: {
-        "CreateFirstAccount": "*", "SignIn": "*", "BeginOidc": "*", "FinishOidc": "*", "SignOut": "AMUR",
+        "CreateFirstAccount": "*", "SignIn": "*", "SignOut": "AMUR",
         "GetSession": "AMUR", "ChangePassword": "AMUR", "BeginTotp": "AMUR", "ConfirmTotp": "AMUR",
         "ListSessions": "AMUR", "RevokeSession": "AMUR",
     },

@@ -49,8 +49,7 @@ _KINDS = {
     REQUEST_KIND_CREATE: "create", REQUEST_KIND_CHANGE: "change", REQUEST_KIND_CLOSE: "close",
     REQUEST_KIND_RESET: "reset",
 }  # fmt: skip
-_ALL_PARTS = ("owner", "branch", "level", "rights", "windows", "networks", "certificates", "oidc_subject",
-              "authority_level")  # fmt: skip
+_ALL_PARTS = ("owner", "branch", "level", "rights", "windows", "networks", "certificates", "authority_level")
 
 
 class Executed(NamedTuple):
@@ -368,7 +367,6 @@ def _wanted(kind: account_pb2.RequestKind, wanted: account_pb2.Account) -> accou
         return account_pb2.Account(name=wanted.name)
     check_text(wanted.owner, "wanted.owner", required=True)
     check_text(wanted.branch, "wanted.branch")
-    check_text(wanted.oidc_subject, "wanted.oidc_subject")
     check_rights(wanted, "wanted")
     places.check(wanted, "wanted")
     if len(wanted.certificates) > MAX_CERTIFICATES or not all(map(_is_digest, wanted.certificates)):
@@ -377,7 +375,7 @@ def _wanted(kind: account_pb2.RequestKind, wanted: account_pb2.Account) -> accou
     return account_pb2.Account(
         name=wanted.name, owner=wanted.owner, branch=wanted.branch, level=wanted.level, rights=wanted.rights,
         windows=wanted.windows, networks=wanted.networks, certificates=wanted.certificates,
-        oidc_subject=wanted.oidc_subject, authority_level=wanted.authority_level,
+        authority_level=wanted.authority_level,
     )  # fmt: skip
 
 

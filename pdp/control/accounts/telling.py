@@ -72,7 +72,6 @@ def _parts(account: account_pb2.Account) -> Mapping[str, str]:
         "windows": "; ".join(_window(window) for window in account.windows),
         "authority_level": str(account.authority_level),
         "certificates": ", ".join(account.certificates),
-        "oidc_subject": account.oidc_subject,
         "factors": ", ".join(_factors(account)),
     }
 

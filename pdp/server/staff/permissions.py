@@ -54,8 +54,6 @@ NEEDS: Final[Mapping[str, Need]] = {
     f"{_REFLECTION}ServerReflectionInfo": Access.SIGNED_IN,
     f"{_SESSION}CreateFirstAccount": Access.ANYBODY,
     f"{_SESSION}SignIn": Access.ANYBODY,
-    f"{_SESSION}BeginOidc": Access.ANYBODY,
-    f"{_SESSION}FinishOidc": Access.ANYBODY,
     f"{_SESSION}SignOut": Access.LIMITED,
     f"{_SESSION}GetSession": Access.LIMITED,
     f"{_SESSION}ChangePassword": Access.LIMITED,

@@ -191,7 +191,7 @@ class Failures(_message.Message):
     def __init__(self, count: _Optional[int] = ..., last_nanos: _Optional[int] = ..., until_nanos: _Optional[int] = ..., locks: _Optional[int] = ...) -> None: ...
 
 class Account(_message.Message):
-    __slots__ = ("name", "owner", "branch", "level", "rights", "state", "state_reason", "password", "password_history", "must_change_password", "totp", "recovery_hashes", "certificates", "oidc_subject", "devices", "windows", "networks", "failures", "created_nanos", "created_by", "last_sign_in_nanos", "authority_level", "epoch", "version", "pending_totp")
+    __slots__ = ("name", "owner", "branch", "level", "rights", "state", "state_reason", "password", "password_history", "must_change_password", "totp", "recovery_hashes", "certificates", "devices", "windows", "networks", "failures", "created_nanos", "created_by", "last_sign_in_nanos", "authority_level", "epoch", "version", "pending_totp")
     NAME_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     BRANCH_FIELD_NUMBER: _ClassVar[int]
@@ -205,7 +205,6 @@ class Account(_message.Message):
     TOTP_FIELD_NUMBER: _ClassVar[int]
     RECOVERY_HASHES_FIELD_NUMBER: _ClassVar[int]
     CERTIFICATES_FIELD_NUMBER: _ClassVar[int]
-    OIDC_SUBJECT_FIELD_NUMBER: _ClassVar[int]
     DEVICES_FIELD_NUMBER: _ClassVar[int]
     WINDOWS_FIELD_NUMBER: _ClassVar[int]
     NETWORKS_FIELD_NUMBER: _ClassVar[int]
@@ -230,7 +229,6 @@ class Account(_message.Message):
     totp: TotpFactor
     recovery_hashes: _containers.RepeatedScalarFieldContainer[bytes]
     certificates: _containers.RepeatedScalarFieldContainer[str]
-    oidc_subject: str
     devices: _containers.RepeatedCompositeFieldContainer[Device]
     windows: _containers.RepeatedCompositeFieldContainer[TimeWindow]
     networks: _containers.RepeatedScalarFieldContainer[str]
@@ -242,7 +240,7 @@ class Account(_message.Message):
     epoch: int
     version: int
     pending_totp: TotpFactor
-    def __init__(self, name: _Optional[str] = ..., owner: _Optional[str] = ..., branch: _Optional[str] = ..., level: _Optional[_Union[AccountLevel, str]] = ..., rights: _Optional[_Iterable[_Union[Right, _Mapping]]] = ..., state: _Optional[_Union[AccountState, str]] = ..., state_reason: _Optional[str] = ..., password: _Optional[_Union[PasswordHash, _Mapping]] = ..., password_history: _Optional[_Iterable[_Union[PasswordHash, _Mapping]]] = ..., must_change_password: _Optional[bool] = ..., totp: _Optional[_Union[TotpFactor, _Mapping]] = ..., recovery_hashes: _Optional[_Iterable[bytes]] = ..., certificates: _Optional[_Iterable[str]] = ..., oidc_subject: _Optional[str] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., windows: _Optional[_Iterable[_Union[TimeWindow, _Mapping]]] = ..., networks: _Optional[_Iterable[str]] = ..., failures: _Optional[_Union[Failures, _Mapping]] = ..., created_nanos: _Optional[int] = ..., created_by: _Optional[str] = ..., last_sign_in_nanos: _Optional[int] = ..., authority_level: _Optional[int] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., pending_totp: _Optional[_Union[TotpFactor, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., owner: _Optional[str] = ..., branch: _Optional[str] = ..., level: _Optional[_Union[AccountLevel, str]] = ..., rights: _Optional[_Iterable[_Union[Right, _Mapping]]] = ..., state: _Optional[_Union[AccountState, str]] = ..., state_reason: _Optional[str] = ..., password: _Optional[_Union[PasswordHash, _Mapping]] = ..., password_history: _Optional[_Iterable[_Union[PasswordHash, _Mapping]]] = ..., must_change_password: _Optional[bool] = ..., totp: _Optional[_Union[TotpFactor, _Mapping]] = ..., recovery_hashes: _Optional[_Iterable[bytes]] = ..., certificates: _Optional[_Iterable[str]] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., windows: _Optional[_Iterable[_Union[TimeWindow, _Mapping]]] = ..., networks: _Optional[_Iterable[str]] = ..., failures: _Optional[_Union[Failures, _Mapping]] = ..., created_nanos: _Optional[int] = ..., created_by: _Optional[str] = ..., last_sign_in_nanos: _Optional[int] = ..., authority_level: _Optional[int] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., pending_totp: _Optional[_Union[TotpFactor, _Mapping]] = ...) -> None: ...
 
 class Session(_message.Message):
     __slots__ = ("id", "account", "device_hash", "began_nanos", "used_nanos", "ends_nanos", "address", "factors", "limited", "epoch")
