@@ -157,7 +157,8 @@ def _rendered(overlay: str) -> list[dict[str, Any]]:
             done = subprocess.run([program, *arguments, str(folder)], capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
             return list(yaml.safe_load_all(done.stdout))
-    return missing("kustomize, or kubectl, which holds it")
+    # No package of Debian's or PyPI's has one that is new enough, so that `make test` cannot bring it.
+    pytest.skip("needs kustomize, or kubectl 1.25 or newer, which holds it")
 
 
 @pytest.fixture(scope="module", params=["overlays/production", "overlays/trial"])
