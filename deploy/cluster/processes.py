@@ -13,6 +13,7 @@ import socket
 import subprocess
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,7 @@ class Account:
                 )
 
 
-class Part:
+class Part(ABC):
     """A program of the cluster. What it needs lies in `folder`: configuration, data, `log`, and `pid` while it runs."""
 
     kind: ClassVar[str] = "part"
@@ -113,16 +114,16 @@ class Part:
         """Return the TCP ports that the program listens on."""
         return ()
 
+    @abstractmethod
     def command(self) -> Sequence[str]:
         """Return the command that runs the program in the foreground, without prefix and account."""
-        raise NotImplementedError
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - not every program needs anything
         """Write what the program needs before it starts."""
 
+    @abstractmethod
     def is_ready(self) -> bool:
         """Whether the program, which runs, does its work by now."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Start the program and return at once; does nothing while it runs. Raises ClusterError."""
