@@ -51,7 +51,7 @@ debian:
 
 test: $(READY) debian ## check style, types and layers, then run the test suite
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-slow: $(READY) ## run the long property and fuzz tests (JINGXI_CASES sets how many)
 	$(BIN)/python -m pytest -m slow -s $(PYTEST_ARGS)

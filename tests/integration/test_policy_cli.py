@@ -16,6 +16,7 @@ import pytest
 from pdp.cli.main import main
 from pdp.control import sources
 from tests.integration.clustered import Node, text
+from tests.integration.clustered import publish as publish_directly
 from tests.integration.running import POLICY
 
 SECONDS = "60"
@@ -43,7 +44,8 @@ Run = Callable[..., Ended]
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     folder = tmp_path_factory.mktemp("node")
     made = Node(folder, "gz-1", f"sqlite:{folder}/control.db", "  labels: ring=canary\n")
-    with made.staff():
+    with made.staff() as staff:
+        publish_directly(staff, text(POLICY.replace(">= 3", ">= 6")))
         yield made
     made.kill()
 
@@ -96,7 +98,7 @@ def test_a_draft_becomes_a_revision(run: Run, folder: Path, tmp_path: Path) -> N
     assert f"from revision {first}, 3 files" in ended.out
     assert run("policy", "draft", "lower", "--from", folder).out.startswith("nothing changed")
     assert "more tellers" in run("policy", "drafts").out
-    assert [item["name"] for item in run("policy", "drafts", "--json").lines] == ["lower"]
+    assert "lower" in [item["name"] for item in run("policy", "drafts", "--json").lines]
 
     ended = run("policy", "diff", "lower")
     assert "-    when: [subject.level >= 3]\n+    when: [subject.level >= 2]" in ended.out
