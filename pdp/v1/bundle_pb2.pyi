@@ -71,7 +71,7 @@ class AttributeDefinition(_message.Message):
     def __init__(self, name: _Optional[str] = ..., type: _Optional[_Union[AttributeType, str]] = ..., label: _Optional[_Union[_types_pb2.LocalizedText, _Mapping]] = ..., allowed_values: _Optional[_Iterable[_Union[AllowedValue, _Mapping]]] = ..., default_value: _Optional[_Union[_types_pb2.Value, _Mapping]] = ..., record: _Optional[_Union[RecordMode, str]] = ...) -> None: ...
 
 class FieldDefinition(_message.Message):
-    __slots__ = ("id", "label", "level", "category", "tags", "semantic_type", "default_mask", "default_effect", "never_unmask")
+    __slots__ = ("id", "label", "level", "category", "tags", "semantic_type", "default_mask", "default_effect", "never_unmask", "default_strictness")
     ID_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     LEVEL_FIELD_NUMBER: _ClassVar[int]
@@ -81,6 +81,7 @@ class FieldDefinition(_message.Message):
     DEFAULT_MASK_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_EFFECT_FIELD_NUMBER: _ClassVar[int]
     NEVER_UNMASK_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_STRICTNESS_FIELD_NUMBER: _ClassVar[int]
     id: str
     label: _types_pb2.LocalizedText
     level: str
@@ -90,7 +91,8 @@ class FieldDefinition(_message.Message):
     default_mask: _types_pb2.Mask
     default_effect: _types_pb2.Effect
     never_unmask: bool
-    def __init__(self, id: _Optional[str] = ..., label: _Optional[_Union[_types_pb2.LocalizedText, _Mapping]] = ..., level: _Optional[str] = ..., category: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., semantic_type: _Optional[str] = ..., default_mask: _Optional[_Union[_types_pb2.Mask, _Mapping]] = ..., default_effect: _Optional[_Union[_types_pb2.Effect, str]] = ..., never_unmask: _Optional[bool] = ...) -> None: ...
+    default_strictness: int
+    def __init__(self, id: _Optional[str] = ..., label: _Optional[_Union[_types_pb2.LocalizedText, _Mapping]] = ..., level: _Optional[str] = ..., category: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., semantic_type: _Optional[str] = ..., default_mask: _Optional[_Union[_types_pb2.Mask, _Mapping]] = ..., default_effect: _Optional[_Union[_types_pb2.Effect, str]] = ..., never_unmask: _Optional[bool] = ..., default_strictness: _Optional[int] = ...) -> None: ...
 
 class FieldPaths(_message.Message):
     __slots__ = ("field", "paths")
@@ -169,7 +171,7 @@ class Variable(_message.Message):
     def __init__(self, name: _Optional[str] = ..., expression: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
 
 class Rule(_message.Message):
-    __slots__ = ("id", "title", "when", "fields", "effect", "mask", "priority", "obligations", "location", "sentence")
+    __slots__ = ("id", "title", "when", "fields", "effect", "mask", "priority", "obligations", "location", "sentence", "strictness")
     ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     WHEN_FIELD_NUMBER: _ClassVar[int]
@@ -180,6 +182,7 @@ class Rule(_message.Message):
     OBLIGATIONS_FIELD_NUMBER: _ClassVar[int]
     LOCATION_FIELD_NUMBER: _ClassVar[int]
     SENTENCE_FIELD_NUMBER: _ClassVar[int]
+    STRICTNESS_FIELD_NUMBER: _ClassVar[int]
     id: str
     title: _types_pb2.LocalizedText
     when: _containers.RepeatedCompositeFieldContainer[Expression]
@@ -190,7 +193,8 @@ class Rule(_message.Message):
     obligations: _containers.RepeatedCompositeFieldContainer[_types_pb2.Obligation]
     location: str
     sentence: _types_pb2.LocalizedText
-    def __init__(self, id: _Optional[str] = ..., title: _Optional[_Union[_types_pb2.LocalizedText, _Mapping]] = ..., when: _Optional[_Iterable[_Union[Expression, _Mapping]]] = ..., fields: _Optional[_Iterable[str]] = ..., effect: _Optional[_Union[_types_pb2.Effect, str]] = ..., mask: _Optional[_Union[_types_pb2.Mask, _Mapping]] = ..., priority: _Optional[int] = ..., obligations: _Optional[_Iterable[_Union[_types_pb2.Obligation, _Mapping]]] = ..., location: _Optional[str] = ..., sentence: _Optional[_Union[_types_pb2.LocalizedText, _Mapping]] = ...) -> None: ...
+    strictness: int
+    def __init__(self, id: _Optional[str] = ..., title: _Optional[_Union[_types_pb2.LocalizedText, _Mapping]] = ..., when: _Optional[_Iterable[_Union[Expression, _Mapping]]] = ..., fields: _Optional[_Iterable[str]] = ..., effect: _Optional[_Union[_types_pb2.Effect, str]] = ..., mask: _Optional[_Union[_types_pb2.Mask, _Mapping]] = ..., priority: _Optional[int] = ..., obligations: _Optional[_Iterable[_Union[_types_pb2.Obligation, _Mapping]]] = ..., location: _Optional[str] = ..., sentence: _Optional[_Union[_types_pb2.LocalizedText, _Mapping]] = ..., strictness: _Optional[int] = ...) -> None: ...
 
 class Policy(_message.Message):
     __slots__ = ("id", "title", "scope", "variables", "rules")
@@ -262,8 +266,20 @@ class Grant(_message.Message):
     evidence: str
     def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., subject_id: _Optional[str] = ..., resource_type: _Optional[str] = ..., resource_id: _Optional[str] = ..., fields: _Optional[_Iterable[str]] = ..., levels: _Optional[_Iterable[str]] = ..., not_before_nanos: _Optional[int] = ..., expires_at_nanos: _Optional[int] = ..., approver: _Optional[str] = ..., approver_level: _Optional[int] = ..., scenario: _Optional[str] = ..., reason: _Optional[str] = ..., evidence: _Optional[str] = ...) -> None: ...
 
+class FailureRule(_message.Message):
+    __slots__ = ("pass_levels", "until_nanos", "alarm_events", "alarm_seconds")
+    PASS_LEVELS_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_NANOS_FIELD_NUMBER: _ClassVar[int]
+    ALARM_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    ALARM_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    pass_levels: _containers.RepeatedScalarFieldContainer[str]
+    until_nanos: int
+    alarm_events: int
+    alarm_seconds: int
+    def __init__(self, pass_levels: _Optional[_Iterable[str]] = ..., until_nanos: _Optional[int] = ..., alarm_events: _Optional[int] = ..., alarm_seconds: _Optional[int] = ...) -> None: ...
+
 class Bundle(_message.Message):
-    __slots__ = ("format", "attributes", "fields", "masks", "message_maps", "policies", "golden_cases")
+    __slots__ = ("format", "attributes", "fields", "masks", "message_maps", "policies", "golden_cases", "failure_rule")
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     FIELDS_FIELD_NUMBER: _ClassVar[int]
@@ -271,6 +287,7 @@ class Bundle(_message.Message):
     MESSAGE_MAPS_FIELD_NUMBER: _ClassVar[int]
     POLICIES_FIELD_NUMBER: _ClassVar[int]
     GOLDEN_CASES_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_RULE_FIELD_NUMBER: _ClassVar[int]
     format: int
     attributes: _containers.RepeatedCompositeFieldContainer[AttributeDefinition]
     fields: _containers.RepeatedCompositeFieldContainer[FieldDefinition]
@@ -278,7 +295,8 @@ class Bundle(_message.Message):
     message_maps: _containers.RepeatedCompositeFieldContainer[MessageMap]
     policies: _containers.RepeatedCompositeFieldContainer[Policy]
     golden_cases: _containers.RepeatedCompositeFieldContainer[GoldenCase]
-    def __init__(self, format: _Optional[int] = ..., attributes: _Optional[_Iterable[_Union[AttributeDefinition, _Mapping]]] = ..., fields: _Optional[_Iterable[_Union[FieldDefinition, _Mapping]]] = ..., masks: _Optional[_Iterable[_Union[_types_pb2.Mask, _Mapping]]] = ..., message_maps: _Optional[_Iterable[_Union[MessageMap, _Mapping]]] = ..., policies: _Optional[_Iterable[_Union[Policy, _Mapping]]] = ..., golden_cases: _Optional[_Iterable[_Union[GoldenCase, _Mapping]]] = ...) -> None: ...
+    failure_rule: FailureRule
+    def __init__(self, format: _Optional[int] = ..., attributes: _Optional[_Iterable[_Union[AttributeDefinition, _Mapping]]] = ..., fields: _Optional[_Iterable[_Union[FieldDefinition, _Mapping]]] = ..., masks: _Optional[_Iterable[_Union[_types_pb2.Mask, _Mapping]]] = ..., message_maps: _Optional[_Iterable[_Union[MessageMap, _Mapping]]] = ..., policies: _Optional[_Iterable[_Union[Policy, _Mapping]]] = ..., golden_cases: _Optional[_Iterable[_Union[GoldenCase, _Mapping]]] = ..., failure_rule: _Optional[_Union[FailureRule, _Mapping]] = ...) -> None: ...
 
 class SignedBundle(_message.Message):
     __slots__ = ("bundle", "hash", "revision", "key_id", "signature")

@@ -252,8 +252,19 @@ class GetMessageMapRequest(_message.Message):
     name: str
     def __init__(self, application: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
+class FieldFallback(_message.Message):
+    __slots__ = ("field", "level", "mask")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    PASS_FIELD_NUMBER: _ClassVar[int]
+    MASK_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    level: str
+    mask: _types_pb2.Mask
+    def __init__(self, field: _Optional[str] = ..., level: _Optional[str] = ..., mask: _Optional[_Union[_types_pb2.Mask, _Mapping]] = ..., **kwargs) -> None: ...
+
 class GetMessageMapResponse(_message.Message):
-    __slots__ = ("message_map", "attribute_types", "revision", "policy_hash")
+    __slots__ = ("message_map", "attribute_types", "revision", "policy_hash", "fallbacks", "pass_until_nanos", "alarm_events", "alarm_seconds")
     class AttributeTypesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -265,8 +276,16 @@ class GetMessageMapResponse(_message.Message):
     ATTRIBUTE_TYPES_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     POLICY_HASH_FIELD_NUMBER: _ClassVar[int]
+    FALLBACKS_FIELD_NUMBER: _ClassVar[int]
+    PASS_UNTIL_NANOS_FIELD_NUMBER: _ClassVar[int]
+    ALARM_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    ALARM_SECONDS_FIELD_NUMBER: _ClassVar[int]
     message_map: _bundle_pb2.MessageMap
     attribute_types: _containers.ScalarMap[str, _bundle_pb2.AttributeType]
     revision: int
     policy_hash: str
-    def __init__(self, message_map: _Optional[_Union[_bundle_pb2.MessageMap, _Mapping]] = ..., attribute_types: _Optional[_Mapping[str, _bundle_pb2.AttributeType]] = ..., revision: _Optional[int] = ..., policy_hash: _Optional[str] = ...) -> None: ...
+    fallbacks: _containers.RepeatedCompositeFieldContainer[FieldFallback]
+    pass_until_nanos: int
+    alarm_events: int
+    alarm_seconds: int
+    def __init__(self, message_map: _Optional[_Union[_bundle_pb2.MessageMap, _Mapping]] = ..., attribute_types: _Optional[_Mapping[str, _bundle_pb2.AttributeType]] = ..., revision: _Optional[int] = ..., policy_hash: _Optional[str] = ..., fallbacks: _Optional[_Iterable[_Union[FieldFallback, _Mapping]]] = ..., pass_until_nanos: _Optional[int] = ..., alarm_events: _Optional[int] = ..., alarm_seconds: _Optional[int] = ...) -> None: ...

@@ -60,6 +60,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_WRONG_STATE: _ClassVar[ErrorReason]
     ERROR_REASON_INVALID_POLICIES: _ClassVar[ErrorReason]
     ERROR_REASON_CANNOT_SIGN: _ClassVar[ErrorReason]
+    ERROR_REASON_OUT_OF_SEQUENCE: _ClassVar[ErrorReason]
 EFFECT_UNSPECIFIED: Effect
 EFFECT_UNMASK: Effect
 EFFECT_MASK: Effect
@@ -98,6 +99,7 @@ ERROR_REASON_NOT_FOUND: ErrorReason
 ERROR_REASON_WRONG_STATE: ErrorReason
 ERROR_REASON_INVALID_POLICIES: ErrorReason
 ERROR_REASON_CANNOT_SIGN: ErrorReason
+ERROR_REASON_OUT_OF_SEQUENCE: ErrorReason
 
 class StringList(_message.Message):
     __slots__ = ("values",)
