@@ -49,6 +49,8 @@ class Kind(enum.IntEnum):
     """Down: `heard`, the monotonic time in ns at which the control store was last heard, as JSON; empty when it is."""
     ACTIVE = 11
     """Down, packed: `revision`, `until`, `reset` and `gone` as JSON, and the `account_pb2.ActiveGrant` that changed."""
+    BEAT = 12
+    """Down: show a sign of life. Answered with nothing, at once and whatever else the process is at."""
     ASK = 50
     """Up, packed: what a worker asks of the supervisor, as JSON, and its data."""
     TOLD = 51
@@ -247,6 +249,9 @@ async def answer(
         if frame.kind is Kind.TOLD:
             if asking is not None:
                 asking.hear(frame)
+            continue
+        if frame.kind is Kind.BEAT:
+            write_frame(writer, Kind.DONE, frame.number, b"{}")
             continue
         task = asyncio.create_task(run(frame))
         tasks.add(task)

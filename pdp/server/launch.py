@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 
@@ -22,6 +23,9 @@ class Launched(Protocol):
 
     def kill(self) -> None:
         """End it at once."""
+
+    def cpu_ticks(self) -> int | None:
+        """Return the processor time that it has used, in ticks of the system; None when nobody knows."""
 
 
 Launch = Callable[[socket.socket, Sequence[int]], Awaitable[Launched]]
@@ -65,3 +69,12 @@ class _Process:
     def kill(self) -> None:
         if self._process.returncode is None:
             self._process.kill()
+
+    def cpu_ticks(self) -> int | None:
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
+            # The name, in parentheses, may hold anything; `utime` and `stime` are the 12th and 13th after it.
+            user, system = stat.rpartition(")")[2].split()[11:13]
+            return int(user) + int(system)
+        except (OSError, ValueError):
+            return None

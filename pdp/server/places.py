@@ -12,6 +12,7 @@ import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from pdp.errors import ConfigError, WorkerError, WorkerRefusedError
@@ -23,12 +24,26 @@ from pdp.server.status import frames
 # A child that lived as long as this is replaced at once; one that did not, after a pause that doubles.
 _SOUND_SECONDS = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0
-_ANSWER_SECONDS = 60.0
-_BEAT_SECONDS = 5.0
 END_SECONDS = 5.0
 """How long a child that ends by itself may take beyond the grace that it has."""
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """When a child is given up: seconds between its signs of life, and how long one may be awaited.
+
+    One that stands `still`, using no processor, is stopped or locked for good. A `busy` one may compile a large policy
+    set, or wait for its turn on a crowded machine.
+    """
+
+    every: float = 2.0
+    still: float = 10.0
+    busy: float = 60.0
+
+
+_USUAL = Patience()
 
 
 class Place:
@@ -43,6 +58,7 @@ class Place:
         role: str,
         launch: Callable[[socket.socket], Awaitable[Launched]],
         prepare: Callable[[Link], Awaitable[None]],
+        patience: Patience = _USUAL,
         **labels: Any,
     ) -> None:
         self.role = role
@@ -57,6 +73,7 @@ class Place:
         self.error = ""
         self._launch = launch
         self._prepare = prepare
+        self._patience = patience
         self._labels = labels
         self._retired = False
         self._grace = 0.0
@@ -189,16 +206,27 @@ class Place:
         """End a child that has stopped answering, which it would not do by itself."""
         try:
             while True:
-                await asyncio.sleep(_BEAT_SECONDS)
-                await link.request(Kind.COLLECT, within=_ANSWER_SECONDS)
-        except WorkerRefusedError:
-            return
+                await asyncio.sleep(self._patience.every)
+                await self._sign_of_life(link, launched)
         except WorkerError as error:
             logs.event(
                 log, logging.ERROR, f"{self.role}.silent", f"a {self.role} does not answer",
                 **self._labels, reason=str(error),
             )  # fmt: skip
             launched.kill()
+
+    async def _sign_of_life(self, link: Link, launched: Launched) -> None:
+        patience, used = self._patience, launched.cpu_ticks()
+        asking = asyncio.create_task(link.request(Kind.BEAT, within=patience.busy))
+        try:
+            while not (await asyncio.wait((asking,), timeout=patience.still))[0]:
+                before, used = used, launched.cpu_ticks()
+                if used is not None and used == before:
+                    raise WorkerError(f"no sign of life for {patience.still:g} s, and no processor used")
+            asking.result()
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
 
     def _first(self, error: Exception) -> Exception:
         """Return what the start of the server fails with when the first child does not come up."""

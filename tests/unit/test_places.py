@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,8 @@ import pytest
 from pdp.errors import WorkerError
 from pdp.server import control
 from pdp.server.control import Data, Frame, Kind, Link
-from pdp.server.places import Place
+from pdp.server.launch import launch_shipper
+from pdp.server.places import Patience, Place
 
 PATIENCE = 60.0
 
@@ -51,6 +55,26 @@ class Child:
 
     def kill(self) -> None:
         self._stopped.set()
+
+    def cpu_ticks(self) -> int | None:
+        return None
+
+
+class Mute(Child):
+    """Never answers; with `busy` it uses a processor meanwhile."""
+
+    def __init__(self, channel: socket.socket, pid: int, *, busy: bool) -> None:
+        super().__init__(channel, pid)
+        self._busy = busy
+        self._ticks = 0
+
+    async def _run(self) -> None:
+        await self._stopped.wait()
+        self._channel.close()
+
+    def cpu_ticks(self) -> int | None:
+        self._ticks += self._busy
+        return self._ticks
 
 
 class Nursery:
@@ -142,5 +166,56 @@ def test_a_first_child_that_does_not_come_up_is_an_error() -> None:
         with pytest.raises(WorkerError, match="a child does not start: no more processes"):
             await place.start()
         await place.stop(0)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("busy", "patience", "reason"),
+    [
+        (False, Patience(0.01, 0.05, PATIENCE), "no sign of life for 0.05 s, and no processor used"),
+        (True, Patience(0.01, 0.05, 0.3), "no answer to BEAT within 0.3 s"),
+    ],
+)
+def test_a_child_that_gives_no_sign_of_life_is_replaced(
+    busy: bool, patience: Patience, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        made: list[Child] = []
+        ready: asyncio.Queue[int] = asyncio.Queue()
+
+        async def launch(channel: socket.socket) -> Child:
+            made.append(Child(channel, 2) if made else Mute(channel, 1, busy=busy))
+            return made[-1]
+
+        async def prepare(_: Link) -> None:
+            ready.put_nowait(made[-1].pid)
+
+        place = Place("child", launch, prepare, patience)
+        await place.start()
+        assert [await asyncio.wait_for(ready.get(), PATIENCE) for _ in range(2)] == [1, 2]
+        await place.stop(0)
+
+    asyncio.run(run())
+    entries = dict(record.pdp_event for record in caplog.records if hasattr(record, "pdp_event"))
+    assert entries["child.silent"] == {"reason": reason}
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells what processor time others use")
+def test_a_stopped_process_is_replaced() -> None:
+    async def run() -> None:
+        ready: asyncio.Queue[int] = asyncio.Queue()
+
+        async def prepare(link: Link) -> None:
+            await link.request(Kind.BEAT, within=PATIENCE)
+            ready.put_nowait(place.pid)
+
+        place = Place("shipper", launch_shipper, prepare, Patience(0.1, 1.0, PATIENCE))
+        await place.start()
+        first = await ready.get()
+        os.kill(first, signal.SIGSTOP)
+        assert await asyncio.wait_for(ready.get(), PATIENCE) != first
+        assert (place.restarts, place.error) == (1, "signal SIGKILL")
+        await place.stop(1)
 
     asyncio.run(run())
