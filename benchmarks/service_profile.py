@@ -131,7 +131,7 @@ def _batch_rules(program: Program, requests: Sequence[Any]) -> Callable[[], None
 def _lane(program: Program) -> tuple[Lane, Served]:
     """Return what a transport answers calls with, and the method Decide."""
     holder = Holder()
-    holder.version = Version.of(program)
+    holder.version = Version.of(program, signed)
     core = DecisionCore(holder)
     calls = Calls(core, WorkerMetrics(list(core.methods)), max_calls=1_000, reply_bytes=1 << 22)
     return calls.lane(), calls.unary["Decide"]

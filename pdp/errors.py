@@ -16,6 +16,7 @@ PdpError                    code `internal`
 ├── CallersFileError        code `callers`         a callers file cannot be read
 ├── UnauthenticatedError    code `unauthenticated` a caller that nobody knows, or whose token no longer holds
 │   └── SignInError         code `sign_in`         somebody who cannot sign in; `reason` is for the record alone
+├── ProviderError           code `provider`        the OpenID provider is away, or answers as none
 ├── AccessDeniedError       code `access_denied`   a known caller that asks for what it may not have
 ├── RateLimitedError        code `rate_limited`    a caller that asks too often; `retry_seconds` says when it may again
 ├── LimitError              code `limit`           a request, a reply or calls in flight exceed a bound of the server
@@ -26,6 +27,7 @@ PdpError                    code `internal`
 │   └── SpoolFullError      code `spool_full`      there is no room for it
 ├── StoreError              code `store`           the store of records is away or refuses
 │   └── WatermarkError      code `watermark`       a stream has come further in the store than the writer knew
+├── SiemError               code `siem`            a collector or file of security events does not take them
 ├── EvidenceError           code `evidence`        a checkpoint, key, proof or exported file is damaged or does not fit
 ├── ControlStoreError       code `control_store`   the store of the control plane is away or refuses
 ├── CompactedError          code `compacted`       the store's history no longer goes back that far
@@ -36,6 +38,8 @@ PdpError                    code `internal`
 ├── ConflictError           code `conflict`        somebody else was first; `actor`, `time_nanos`, `version` tell more
 ├── NotFoundError           code `not_found`       no draft, revision, rollout or node has this name
 ├── WrongStateError         code `wrong_state`     what is asked does not fit where things are
+├── OutOfSequenceError      code `out_of_sequence` a client's report that does not follow on; `expected` is the next number
+├── UnsettledError          code `unsettled`       somebody else must find out first whether it was done already
 ├── CannotSignError         code `cannot_sign`     a node without a key that revisions are signed by
 ├── RefusedError            code `refused`         a revision that a node must not decide by; `reason` is a stable code
 ├── BackupError             code `backup`          a backup, its key or its folder that cannot be used as it is
@@ -173,20 +177,34 @@ class SignInError(UnauthenticatedError):
     """A failed attempt to sign in, or a session that is refused. Its message is the same whatever the `reason`.
 
     `reason` is a stable word, `failures` how many there were in a row, `locked` whether this one locked the account,
-    `account` whose it is where that is known: all four are for the record alone.
+    `account` whose it is where that is known, `identity` whom the OpenID provider named: all are for the record alone.
     """
 
     code = "sign_in"
 
     def __init__(
-        self, reason: str, *, failures: int = 0, locked: bool = False, account: str = "", message: str = ""
+        self,
+        reason: str,
+        *,
+        failures: int = 0,
+        locked: bool = False,
+        account: str = "",
+        identity: str = "",
+        message: str = "",
     ) -> None:
-        usual = "this does not sign anybody in; look at the name, the password, the code and the device"
+        usual = "this does not sign anybody in; look at the name or identity, the password, the code and the device"
         super().__init__(message or usual)
         self.reason = reason
         self.failures = failures
         self.locked = locked
         self.account = account
+        self.identity = identity
+
+
+class ProviderError(PdpError):
+    """An OpenID provider that does not answer in time and size, or not as one; nobody is to blame who signs in."""
+
+    code = "provider"
 
 
 class AccessDeniedError(PdpError):
@@ -270,6 +288,12 @@ class WatermarkError(StoreError):
     code = "watermark"
 
 
+class SiemError(PdpError):
+    """A collector of security events, or the file for them, does not take them now."""
+
+    code = "siem"
+
+
 class EvidenceError(PdpError):
     """A checkpoint, key, proof or exported file that is damaged or does not fit."""
 
@@ -344,6 +368,22 @@ class WrongStateError(PdpError):
     """Something that cannot be done as things are; the message says what must be done first."""
 
     code = "wrong_state"
+
+
+class OutOfSequenceError(PdpError):
+    """A client's report that begins after `expected`, the next number that is not recorded of it."""
+
+    code = "out_of_sequence"
+
+    def __init__(self, expected: int) -> None:
+        super().__init__(f"what is recorded of this client ends before number {expected}; report from there on")
+        self.expected = expected
+
+
+class UnsettledError(PdpError):
+    """Something that somebody else was about to do: whether it was done must show first."""
+
+    code = "unsettled"
 
 
 class CannotSignError(PdpError):

@@ -13,7 +13,7 @@ from pdp.cli.policies import FILE, clock, plural
 from pdp.errors import PolicyError
 from pdp.lang.diagnostics import Severity, render_text
 from pdp.server.callers import read_callers
-from pdp.server.tokens import make_token, token_hash
+from pdp.control.callers.tokens import make_token, token_hash
 from pdp.values import NANOS, format_timestamp
 
 EPILOG = """\b

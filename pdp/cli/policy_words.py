@@ -194,6 +194,7 @@ SUBJECTS: Final = {
     control_pb2.CHANGE_SUBJECT_MASK: ("脱敏方式", "mask"),
     control_pb2.CHANGE_SUBJECT_MESSAGE_MAP: ("报文映射", "message map"),
     control_pb2.CHANGE_SUBJECT_GOLDEN_CASE: ("用例", "golden case"),
+    control_pb2.CHANGE_SUBJECT_FAILURE_RULE: ("失效规则", "failure rule"),
 }
 KINDS: Final = {
     control_pb2.CHANGE_KIND_ADDED: ("+", "新增", "added", "green"),

@@ -144,9 +144,13 @@ def _print(told: dict[str, Any], rates: dict[str, Any]) -> None:
             facts.add_row(what, f"REFUSED {_refusal(told[f'{what}_error'])}; what was in force before goes on")
     if (node := told.get("control")) is not None:
         facts.add_row("node", _node(node))
+    if (grants := told.get("grants")) is not None:
+        facts.add_row("grants", _grants(grants))
     if (kept := told.get("snapshots")) is not None:
         facts.add_row("records", _records(kept))
         facts.add_row("evidence", _checkpoint(kept["shipper"]))
+        for name, output in sorted(kept["shipper"].get("siem", {}).items()):
+            facts.add_row("siem", _siem(name, output))
         for alarm, words in sorted(kept["shipper"].get("alarms", {}).items()):
             facts.add_row("alarm", f"{alarm}: {words}")
     out = console.console()
@@ -190,6 +194,21 @@ def _node(node: dict[str, Any]) -> str:
     return ", ".join(words)
 
 
+def _grants(grants: dict[str, Any]) -> str:
+    """Return how the node stands to grants: how many hold, what was done, and whether they count."""
+    words = [f"{grants['active']:,} active"]
+    words += [f"{count:,} {step}" for step, count in grants["steps"].items() if count]
+    if grants["expired"]:
+        words.append(f"{grants['expired']:,} expired")
+    age = grants["look_age_seconds"]
+    if not grants["honoured"]:
+        ago = "never" if age is None else f"{_duration(age)} ago"
+        words.append(f"FENCED: the store was last heard {ago}, and until it is grants do not count")
+    elif age is not None:
+        words.append(f"seen {_duration(age)} ago")
+    return ", ".join(words)
+
+
 def _records(kept: dict[str, Any]) -> str:
     """Return how records fare: on this machine, on their way, in the store."""
     spools, shipper = kept["spools"], kept["shipper"]
@@ -207,6 +226,16 @@ def _records(kept: dict[str, Any]) -> str:
 def _checkpoint(shipper: dict[str, Any]) -> str:
     age = shipper.get("checkpoint_age_seconds")
     return "no checkpoint yet" if age is None else f"checkpoint {shipper['checkpoint']}, {_duration(age)} ago"
+
+
+def _siem(name: str, output: dict[str, Any]) -> str:
+    """Return how an output of security events does."""
+    words = [name, f"{output['sent']:,} sent"]
+    if output["lag_records"]:
+        words.append(f"{output['lag_records']:,} waiting for {_duration(output['lag_seconds'])}")
+    if output["failures"]:
+        words.append(f"{output['failures']:,} failures")
+    return ", ".join([*words, "takes events" if output["up"] else f"AWAY: {output['error'] or 'not reached yet'}"])
 
 
 def _refusal(error: dict[str, Any]) -> str:

@@ -13,8 +13,8 @@ from rich.text import Text
 from pdp.cli.console import console, print_json, table
 from pdp.cli.exits import CommandError, ExitCode
 from pdp.cli.policies import FOLDER, plural, resolve
-from pdp.cli.scenarios import Result, RuleCoverage, Runner
 from pdp.cli.words import line
+from pdp.server.scenarios import Result, RuleCoverage, Runner
 
 EPILOG = """\b
 Examples:

@@ -6,6 +6,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from pdp.cli.words import line
+from pdp.server.verdict_words import mask_words, reason_words
 from pdp.v1 import decision_service_pb2 as service
 from pdp.v1 import types_pb2
 from pdp.values import NANOS, format_timestamp
@@ -63,26 +64,6 @@ def verdict_text(decision: service.DecideResponse, verdict: types_pb2.Verdict) -
     return text.append(f", {reason_words(reason)}")
 
 
-def mask_words(mask: types_pb2.Mask) -> str:
-    """Return `mobile = keep(prefix=3, suffix=4)`, without the name for a mask written inside a rule."""
-    parameters = ", ".join(f"{key}={_plain(value)}" for key, value in sorted(mask.parameters.items()))
-    body = f"{mask.algorithm}({parameters})"
-    return f"{mask.name} = {body}" if mask.name else body
-
-
-def reason_words(reason: types_pb2.Reason) -> str:
-    """Return why, such as `by core-counter/junior under grant G1`."""
-    match reason.kind:
-        case types_pb2.REASON_KIND_RULE:
-            grant = f" under grant {reason.grant_id}" if reason.grant_id else ""
-            undecided = " because its condition could not be decided" if reason.undecided else ""
-            return f"by {reason.rule}{grant}{undecided}"
-        case types_pb2.REASON_KIND_UNKNOWN_FIELD:
-            return "because the dictionary does not have the field"
-        case _:
-            return "by the dictionary's default"
-
-
 def _add_rule(parent: Tree, trace: service.RuleTrace, lang: str) -> None:
     word, style = _RULES.get(trace.outcome, ("?", ""))
     head = Text.assemble((trace.rule, "bold"), " ", (word, style), f"  {line(trace.title, lang)}")
@@ -104,13 +85,3 @@ def _add_rule(parent: Tree, trace: service.RuleTrace, lang: str) -> None:
         sentence = line(clause.sentence, lang)
         if sentence:
             leaf.add(Text(sentence, "dim"))
-
-
-def _plain(value: types_pb2.Value) -> str:
-    kind = value.WhichOneof("kind")
-    if kind is None:
-        return "?"
-    held = getattr(value, kind)
-    if kind.endswith("_list"):
-        return "[" + ", ".join(str(item) for item in held.values) + "]"
-    return str(held).lower() if isinstance(held, bool) else str(held)

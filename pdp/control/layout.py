@@ -15,12 +15,20 @@
 | accounting | how often accounts changed in what they may do, as 8 bytes; 0 or absent before the first account |
 | sessions/HASH | `Session` under the SHA-256 of its token, with a lease that ends when it does |
 | requests/ID | `RightsRequest`; in the order of keys the newest comes first |
+| identities/HASH | the name of the account that carries the identity whose issuer and subject have this SHA-256 |
+| oidc/HASH | random bytes: the sign-in whose state has this SHA-256 was finished; with a lease that outlasts it |
 | first/HASH | until when the token with this SHA-256 makes the first account, in nanoseconds since 1970 as 8 bytes |
 | grants/ID | `GrantRecord`; in the order of keys the newest is first |
 | active/ID | `ActiveGrant` while it holds, under a lease that ends with it |
 | active/- | nothing; written with every change of `active/` but the end of a lease, so that its version counts them |
 | uses/ID | `GrantUses` of a grant that may be used a number of times only |
+| reports/KIND/CLIENT | `ReportMark`: how far what a client reports is recorded |
 | consents/HASH | the grant that a consent's id became, and the SHA-256 of its statement, for a day |
+| callers/NAME | `Caller` |
+| callers/- | nothing; written with every change of `callers/`, so that whoever knows when it was knows all of them |
+| caller_changes/ID | `CallerChange`; in the order of keys the newest is first |
+| caller_uses/NAME/TOKEN | when a token was last used, in nanoseconds since 1970 as 8 bytes, to the minute |
+| anomalies/ID | `Anomaly`; in the order of keys the newest is first |
 """
 
 from __future__ import annotations
@@ -42,11 +50,19 @@ ACCOUNTING: Final = "accounting"
 SESSIONS: Final = "sessions/"
 REQUESTS: Final = "requests/"
 FIRST: Final = "first/"
+IDENTITIES: Final = "identities/"
+OIDC: Final = "oidc/"
 GRANTS: Final = "grants/"
 ACTIVE: Final = "active/"
 GRANTED: Final = "active/-"
 USES: Final = "uses/"
 CONSENTS: Final = "consents/"
+REPORTS: Final = "reports/"
+CALLERS: Final = "callers/"
+CALLERS_CHANGED: Final = "callers/-"
+CALLER_CHANGES: Final = "caller_changes/"
+CALLER_USES: Final = "caller_uses/"
+ANOMALIES: Final = "anomalies/"
 
 _MAX_NODE = 255
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -95,6 +111,16 @@ def active_key(grant_id: str) -> str:
 def uses_key(grant_id: str) -> str:
     """Return the key that counts the uses of a grant."""
     return USES + grant_id
+
+
+def caller_uses(name: str) -> str:
+    """Return what the keys begin with that tell when a caller's tokens were last used."""
+    return f"{CALLER_USES}{name}/"
+
+
+def report_key(kind: str, client: str) -> str:
+    """Return the key that tells how far a client's reports of a kind are recorded."""
+    return f"{REPORTS}{kind}/{client}"
 
 
 def is_node_name(text: str) -> bool:

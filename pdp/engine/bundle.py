@@ -11,6 +11,7 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from pdp.engine.request import TYPE_NUMBERS, build_request, wire_value
+from pdp.engine.mask_ranks import rank_masks
 from pdp.engine.wire_masks import mask_message
 from pdp.errors import BundleError
 from pdp.lang import model, resolved
@@ -43,10 +44,12 @@ def build(policy_set: resolved.ResolvedSet, revision: int = 0) -> bundle_pb2.Sig
         golden_cases=[
             _golden(suite, scenario, policy_set, types) for suite in policy_set.tests for scenario in suite.scenarios
         ],
+        failure_rule=None if policy_set.failure_rule is None else _failure_rule(policy_set.failure_rule),
     )
     writer = _Policies(policy_set, types)
     for policy in policy_set.policies:
         bundle.policies.append(writer.policy(policy))
+    rank_masks(bundle)
     payload = bundle.SerializeToString(deterministic=True)
     return bundle_pb2.SignedBundle(bundle=payload, hash=hashlib.sha256(payload).hexdigest(), revision=revision)
 
@@ -167,6 +170,15 @@ def _message_map(message: model.MessageMap) -> bundle_pb2.MessageMap:
             )
             for part in message.parts
         ],
+    )
+
+
+def _failure_rule(rule: model.FailureRule) -> bundle_pb2.FailureRule:
+    return bundle_pb2.FailureRule(
+        pass_levels=rule.passes,
+        until_nanos=rule.until or 0,
+        alarm_events=rule.alarm_events,
+        alarm_seconds=rule.alarm_seconds,
     )
 
 

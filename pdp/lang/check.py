@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pdp.lang import model, resolved
+from pdp.lang import failure, model, resolved
 from pdp.lang.analyse import analyse as analyse_rules
 from pdp.lang.conditions import Conditions
 from pdp.lang.diagnostics import Diagnostic, Diagnostics, Related
@@ -37,13 +38,16 @@ def check_folder(path: Path, *, analyse: bool = True) -> CheckResult:
 
 
 def check(
-    policy_set: model.PolicySet, diagnostics: Diagnostics, *, analyse: bool = True
+    policy_set: model.PolicySet, diagnostics: Diagnostics, *, analyse: bool = True, now: int | None = None
 ) -> resolved.ResolvedSet | None:
     """Check a policy set and add what is wrong to `diagnostics`; return it resolved, or None when there are errors.
 
-    `analyse` also looks for unreachable, shadowed, conflicting and overlapping rules.
+    `analyse` also looks for unreachable, shadowed, conflicting and overlapping rules. `now`, in nanoseconds since 1970
+    and by default the machine's, is what warnings about dates go by; nothing else does.
     """
     found = _Check(policy_set, diagnostics).run()
+    if policy_set.failure_rule is not None:
+        failure.judge(policy_set.failure_rule, time.time_ns() if now is None else now, diagnostics)
     if diagnostics.has_errors:
         return None
     if analyse:
@@ -76,6 +80,7 @@ class _Check:
             policies=tuple(sorted(policies, key=lambda p: p.id)),
             tests=self._set.tests,
             sources=self._set.sources,
+            failure_rule=self._set.failure_rule,
         )
 
     def _spec(self, spec: model.MaskSpec) -> resolved.Mask:

@@ -263,6 +263,22 @@ class TestSuite:
 
 
 @dataclass(frozen=True, slots=True)
+class FailureRule:
+    """What clients do while no verdict can be had: fields of the levels in `passes` are shown as they are until then.
+
+    `until` is in nanoseconds since 1970, exclusive; None where nothing passes, or it could not be read.
+    """
+
+    passes: tuple[str, ...]
+    until: int | None
+    alarm_events: int
+    alarm_seconds: int
+    span: Span
+    level_spans: Mapping[str, Span]
+    until_span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class PolicySet:
     """All documents of a folder, each list in the order of file names and places.
 
@@ -277,3 +293,4 @@ class PolicySet:
     policies: tuple[Policy, ...]
     tests: tuple[TestSuite, ...]
     sources: Mapping[str, SourceFile]
+    failure_rule: FailureRule | None = None

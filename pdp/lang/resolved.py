@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pdp.lang.expr import Expr
-from pdp.lang.model import Attribute, Effect, Label, MessageMap, Obligation, ScopeClause, TestSuite
+from pdp.lang.model import Attribute, Effect, FailureRule, Label, MessageMap, Obligation, ScopeClause, TestSuite
 from pdp.source import SourceFile, SourceText, Span
 
 
@@ -101,3 +101,4 @@ class ResolvedSet:
     policies: tuple[Policy, ...]
     tests: tuple[TestSuite, ...]
     sources: Mapping[str, SourceFile]
+    failure_rule: FailureRule | None = None

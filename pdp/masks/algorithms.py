@@ -78,6 +78,11 @@ _SKIP = Parameter(
 )
 
 
+_KEY = Parameter(
+    "key", ParameterType.STRING, "密钥编号", "id of the key", required=True, minimum=1, maximum=64, form=Form.KEY_ID
+)
+
+
 def _length(default: int) -> Parameter:
     return _int(
         "length", default, "每段遮盖字符的个数，0 为与原文等长",
@@ -264,12 +269,26 @@ _TABLE = (
     Algorithm(
         "hash", MaskClass.PARTIAL, "密钥哈希", "keyed hash",
         (
-            Parameter("key", ParameterType.STRING, "密钥编号", "id of the key", required=True, minimum=1, maximum=64,
-                      form=Form.KEY_ID),
+            _KEY,
             _choice("digest", "HMAC 的杂凑算法", "the hash that HMAC uses", "sha256", "sm3"),
             _int("digits", 64, "十六进制位数", "hexadecimal digits", minimum=16, maximum=64),
         ),
         90, sentences.hash_, lambda p: -p["digits"],
+    ),
+    Algorithm(
+        "encrypt", MaskClass.PARTIAL, "加密", "encryption",
+        (_KEY, _choice("cipher", "加密算法", "the cipher", "aes-gcm", "sm4-gcm")),
+        87, sentences.encrypt,
+    ),
+    Algorithm(
+        "fpe", MaskClass.PARTIAL, "保留格式加密", "format-preserving encryption",
+        (
+            _KEY,
+            _choice("alphabet", "参与加密的字符", "the characters that are encrypted", "digits", "alnum", "alnum-case"),
+            Parameter("tweak", ParameterType.STRING, "调整值：同一密钥下区分不同用途", "tells uses of one key apart",
+                      "", maximum=64),
+        ),
+        83, sentences.fpe,
     ),
 )  # fmt: skip
 

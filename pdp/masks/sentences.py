@@ -111,6 +111,22 @@ def hash_(p: Parameters) -> Sentence:
     return f"以 {name} 密钥哈希代替", f"put a keyed hash ({name}) in its place"
 
 
+def encrypt(p: Parameters) -> Sentence:
+    """Describe `encrypt`."""
+    name = {"aes-gcm": "AES-GCM", "sm4-gcm": "SM4-GCM"}[p["cipher"]]
+    return f"以 {name} 密文代替", f"put it encrypted ({name}) in its place"
+
+
+def fpe(p: Parameters) -> Sentence:
+    """Describe `fpe`."""
+    zh, en = {
+        "digits": ("数字", "digits"),
+        "alnum": ("数字和大写字母", "digits and capital letters"),
+        "alnum-case": ("数字和字母", "digits and letters"),
+    }[p["alphabet"]]
+    return f"{zh}保留格式加密（FF1）", f"encrypt the {en} in their format (FF1)"
+
+
 def _ends(p: Parameters) -> Sentence:
     prefix, suffix = p["prefix"], p["suffix"]
     if prefix and suffix:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pdp.control.accounts import AccountRules, Accounts, PasswordRules, SecretKey, SessionRules
+from pdp.control.accounts import AccountRules, Accounts, PasswordRules, Provider, SecretKey, SessionRules, Web
 from pdp.control.kv.base import KeyValueStore
 from pdp.server.settings import Settings
 
 
 def make_accounts(settings: Settings, store: KeyValueStore) -> Accounts:
-    """Return the accounts of a store. Raises ConfigError for a key that cannot be used."""
+    """Return the accounts of a store. Raises ConfigError for a key or certificates that cannot be used."""
     found = settings.accounts
+    oidc = found.oidc.rules()
     rules = AccountRules(
         passwords=PasswordRules(
             found.password_length, found.password_classes, found.password_history, found.password_days
         ),
         sessions=SessionRules(found.session_seconds, min(found.idle_seconds, found.session_seconds)),
         second_factor=found.second_factor,
+        issuer="" if oidc is None else oidc.issuer,
     )
-    return Accounts(store, _key(settings), rules)
+    provider = None if oidc is None else Provider(oidc, Web(found.oidc.ca))
+    return Accounts(store, _key(settings), rules, provider=provider)
 
 
 def own_key(data_folder: Path) -> Path:

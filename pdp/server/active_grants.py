@@ -67,15 +67,20 @@ class ActiveGrants:
         await asyncio.gather(*(self._tell(worker, payload) for worker in self._workers()))
 
     async def _tell(self, worker: Reached, payload: bytes) -> None:
-        try:
-            await worker.link.request(Kind.ACTIVE, payload, within=_WITHIN)
-        except WorkerError as error:
-            logs.event(
-                log, logging.ERROR, "worker.grants", "a worker does not take grants, and is replaced",
-                worker=worker.number, reason=str(error),
-            )  # fmt: skip
-            if worker.launched is not None:
-                worker.launched.kill()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_WITHIN):
-                        await worker.launched.wait()
+        await tell_or_end(worker, Kind.ACTIVE, payload, "grants")
+
+
+async def tell_or_end(worker: Reached, kind: Kind, payload: bytes, what: str) -> None:
+    """Tell a worker something that no worker may go on without; one that does not take it is ended."""
+    try:
+        await worker.link.request(kind, payload, within=_WITHIN)
+    except WorkerError as error:
+        logs.event(
+            log, logging.ERROR, f"worker.{what}", f"a worker does not take {what}, and is replaced",
+            worker=worker.number, reason=str(error),
+        )  # fmt: skip
+        if worker.launched is not None:
+            worker.launched.kill()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_WITHIN):
+                    await worker.launched.wait()

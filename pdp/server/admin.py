@@ -216,6 +216,7 @@ def status_of(history: History, facts: Facts) -> dict[str, Any]:
         ],
         "undecided": dict(sorted(totals.undecided.items())),
         "control": facts.get("control"),
+        "grants": facts.get("grants"),
         "snapshots": None if shipper is None else _snapshots(shipper, totals, now),
     }
 

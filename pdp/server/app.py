@@ -20,7 +20,9 @@ from typing import Any, Self
 from pdp.errors import ControlStoreError
 from pdp.server import data_folder, logs
 from pdp.server.admin import AdminServer
+from pdp.server.alarm_records import AlarmRecords
 from pdp.server.audit import AuditTrail, KeepingSink
+from pdp.server.caller_register import CallerRegister
 from pdp.server.control_plane import ControlPlane
 from pdp.server.facts import Facts, Refusal
 from pdp.server.folder import Direct, FolderSource, InForce, Load, Outcome, refusal_details
@@ -29,6 +31,7 @@ from pdp.server.judge import PolicyJudge
 from pdp.server.launch import Launch, launch_process, launch_shipper
 from pdp.server.node_applier import NodeApplier
 from pdp.server.settings import Settings
+from pdp.server.staff.control_host import CallerHost
 from pdp.server.status import frames
 from pdp.server.supervisor import Supervisor
 from pdp.server.watch import FileWatch
@@ -73,10 +76,12 @@ class App:
         self._applier = NodeApplier(
             sink, self.supervisor, self._judge, self.audit.note, follows_folder=settings.policies is not None
         )
+        self._alarms = AlarmRecords(self.audit.note)
         self.plane: ControlPlane | None = None
+        self._register = CallerRegister(sink.set_callers)
         self._source = FolderSource(
             settings.policies, settings.grants, sink, self._publish,
-            callers=settings.callers, executor=self._loader, observe=self._looked,
+            callers=settings.callers, executor=self._loader, observe=self._looked, let=self._register.set_file,
         )  # fmt: skip
         self._watchers: list[asyncio.Task[None]] = []
         self._admin = None if (at := settings.admin_address) is None else AdminServer(at, self.facts, self._collect)
@@ -111,6 +116,7 @@ class App:
             grants_error=self._errors.get("grants"),
             shipper=self.audit.facts(),
             control=None if self.plane is None else self.plane.facts(),
+            grants=None if self.plane is None else self.plane.grant_facts(),
             loads=self._loads,
         )
 
@@ -162,16 +168,23 @@ class App:
         # Before the workers start, which write there.
         await self.audit.open()
         if data_folder.is_needed(settings):
-            self.plane = ControlPlane(settings, self._judge, self._applier, self._collect)
+            self.plane = ControlPlane(settings, self._judge, self._applier, self._collect, self._register)
             if self.audit.operations is not None:
                 record = self.audit.operations.record
                 self.supervisor.serve(GrantCalls(self.plane.grants, self.plane.uses, record))
         # Likewise: who may call must be known before anybody can.
+        if self.plane is not None:
+            await self.plane.know_callers()
         await self._follow(settings.callers, self._source.load_callers)
         await asyncio.gather(self.supervisor.start(), self.audit.start())
         if self.plane is not None:
             self.plane.begin(str(self.address))
-            await self.audit.start_staff(self.plane.revisions, self.plane.nodes, self.plane.accounts, self.plane.grants)
+            await self.audit.start_staff(
+                self.plane.revisions, self.plane.nodes, self.plane.accounts, self.plane.grants,
+                CallerHost(
+                    self.plane.callers, self._register, settings.control.callers, self.plane.look_at_callers
+                ),
+            )  # fmt: skip
             await self._offer_first_account(self.plane)
         if self._admin is not None:
             await self._admin.start()
@@ -229,7 +242,12 @@ class App:
 
     async def _collect(self) -> list[Any]:
         found, _ = await asyncio.gather(self.supervisor.collect(), self.audit.collect())
-        self._applier.meter.update(found, self.audit.facts())
+        shipper = self.audit.facts()
+        self._applier.meter.update(found, shipper)
+        if self.plane is not None:
+            for snapshot in found:
+                self.plane.note_used((name, token) for name, token in snapshot.get("tokens_used", ()))
+        self._alarms.look(found, shipper)
         return list(found)
 
     def _looked(self, load: Load) -> None:

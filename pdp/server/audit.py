@@ -29,7 +29,7 @@ from pdp.server.operations import Operations
 from pdp.server.places import Place
 from pdp.server.settings import Settings
 from pdp.server.staff.account_host import AccountHost
-from pdp.server.staff.control_host import ControlHost, LoopRunner
+from pdp.server.staff.control_host import CallerHost, ControlHost, LoopRunner
 from pdp.server.staff_port import StaffPort
 from pdp.v1 import bundle_pb2
 
@@ -76,7 +76,12 @@ class AuditTrail:
             await self._place.start()
 
     async def start_staff(
-        self, revisions: Revisions, nodes: Nodes, accounts: Accounts | None = None, grants: GrantDesk | None = None
+        self,
+        revisions: Revisions,
+        nodes: Nodes,
+        accounts: Accounts | None = None,
+        grants: GrantDesk | None = None,
+        callers: CallerHost | None = None,
     ) -> None:
         """Open the staff port, with `accounts` for those who are signed in. Raises ConfigError."""
         address = self._settings.staff_address
@@ -84,7 +89,7 @@ class AuditTrail:
             follows = self._settings.policies
             host = ControlHost(
                 revisions, nodes, LoopRunner(asyncio.get_running_loop()), self.operations.record,
-                follows="" if follows is None else str(follows), grants=grants,
+                follows="" if follows is None else str(follows), grants=grants, callers=callers,
             )  # fmt: skip
             people = None if accounts is None else AccountHost(accounts, host.run, host.record)
             self._staff = StaffPort(self._settings, address, host, people)

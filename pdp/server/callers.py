@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pdp.errors import (
     AccessDeniedError,
@@ -47,6 +47,8 @@ GRANT_CALLS: Mapping[str, frozenset[str]] = {
     "ask": frozenset({"AskForGrant", "GetGrant", "RevokeGrant"}),
     "consent": frozenset({"RecordConsent", "GetGrant", "RevokeGrant"}),
 }
+BUNDLE_CALLS: Final = frozenset({"WatchBundle", "ReportDecisions"})
+REPORT_CALLS: Final = frozenset({"ReportFallbacks"})
 # Log entries of one kind a second and at once, for each caller.
 _LOGGED = (0.2, 5.0)
 
@@ -58,15 +60,18 @@ class Caller:
 
     __slots__ = (
         "_applications", "_bucket", "_denials_logged", "_exact", "_limits_logged", "_methods", "_prefixes",
-        "consent_key", "name",
+        "bundles", "consent_key", "name", "reports",
     )  # fmt: skip
 
     def __init__(self, spec: CallerSpec, bucket: Bucket | None) -> None:
         self.name = spec.name
         self.consent_key = spec.consent_key
+        self.bundles = spec.bundles
+        self.reports = spec.reports
         self._methods = frozenset().union(
-            *(CALLS[call] for call in spec.calls), *(GRANT_CALLS[word] for word in spec.grants)
-        )
+            *(CALLS[call] for call in spec.calls), *(GRANT_CALLS[word] for word in spec.grants),
+            BUNDLE_CALLS if spec.bundles else (), REPORT_CALLS if spec.reports else (),
+        )  # fmt: skip
         self._applications = None if ANY in spec.applications else frozenset(spec.applications)
         self._exact = frozenset(s for s in spec.subjects if not s.endswith("*"))
         self._prefixes = tuple(s[:-1] for s in spec.subjects if s.endswith("*"))
@@ -81,7 +86,8 @@ class Caller:
             raise RateLimitedError(f"the caller `{self.name}` asks too often; wait {wait:.3f} s", wait)
         if method not in self._methods:
             message = (
-                f"the caller `{self.name}` may not call {method}; the callers file says so by `calls` and `grants`"
+                f"the caller `{self.name}` may not call {method}; the callers file says so by `calls`, `grants`, "
+                "`bundles` and `reports`"
             )
             raise self._denied("method", message)
 
@@ -166,12 +172,13 @@ class _OpenCaller(Caller):
 
 
 class _Token:
-    __slots__ = ("caller", "expires_at", "id", "refusal")
+    __slots__ = ("caller", "expires_at", "id", "refusal", "used")
 
     def __init__(self, spec: TokenSpec, caller: Caller, *, disabled: bool) -> None:
         self.caller = caller
         self.id = spec.id
         self.expires_at = spec.expires_at
+        self.used = False
         self.refusal = "the caller is disabled" if disabled else "the token is disabled" if spec.disabled else ""
 
 
@@ -203,6 +210,20 @@ class Registry:
                 self._tokens[bytes.fromhex(token.sha256)] = _Token(token, caller, disabled=spec.disabled)
             for name in spec.certificates:
                 self._certificates[name] = (caller, spec.disabled)
+
+    @property
+    def slots(self) -> Mapping[str, int]:
+        """The callers' places in the cells, for the registry that comes after this one."""
+        return self._slots
+
+    def used(self) -> set[tuple[str, str]]:
+        """Return the tokens that were used since this was last asked, each as the names of caller and token."""
+        found = set()
+        for token in self._tokens.values():
+            if token.used:
+                token.used = False
+                found.add((token.caller.name, token.id))
+        return found
 
     def _bucket(self, spec: CallerSpec, share: int) -> Bucket | None:
         if spec.rate is None:
@@ -267,6 +288,7 @@ class Registry:
             raise self._failed(address, "the token has expired", known.caller.name, known.id)
         if by_certificate is not None and by_certificate is not known.caller:
             raise self._failed(address, "token and certificate belong to different callers", known.caller.name)
+        known.used = True
         return known.caller
 
     def _failed(self, address: str, reason: str, caller: str = "", token_id: str = "") -> Exception:
@@ -326,6 +348,8 @@ def _spec(data: Mapping[str, Any]) -> CallerSpec:
         disabled=data["disabled"],
         grants=tuple(data["grants"]),
         consent_key=data["consent_key"],
+        bundles=data["bundles"],
+        reports=data["reports"],
     )
 
 

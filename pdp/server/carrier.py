@@ -16,6 +16,7 @@ from pdp.server import logs, spools
 from pdp.server.errands import EVENT_BUNDLES, EVENT_RETENTION, Daily, carry_bundles
 from pdp.server.facts import Shipping
 from pdp.server.settings import Settings
+from pdp.server.siem.outputs import Outputs
 from pdp.server.status import frames
 from pdp.signing import PRIVATE_NAME, NodeKey
 from pdp.snapshot.evidence.checkpoint import Checkpointer, CommandCopy, Copy, DirectoryCopy, parse_checkpoint
@@ -43,6 +44,8 @@ _OVER = {
     "ship.bundles_back": EVENT_BUNDLES,
     "checkpoint.copy_back": "checkpoint.copy_failed",
     "retention.back": EVENT_RETENTION,
+    "siem.syslog_back": "siem.syslog_away",
+    "siem.file_back": "siem.file_away",
 }
 # Told once, and nothing that stands wrong.
 _NOTICES = frozenset({"checkpoint.key_changed"})
@@ -130,6 +133,7 @@ class Carrier:
         )
         self._sealer: Sealer | None = None
         self._daily = Daily(settings, self._alarms.tell)
+        self._siem = Outputs(settings, self._alarms.tell)
         self._next_bundles = 0.0
         self._reached = False
         self._facts = Shipping(
@@ -143,12 +147,16 @@ class Carrier:
     def start(self) -> None:
         """Ship from now on."""
         self._thread.start()
+        self._siem.start()
 
     def stop(self, grace: float) -> None:
         """Ship what there is and sign it, for at most `grace` seconds, and leave the spools to the next one."""
+        end = time.monotonic() + grace
         self._hurry = self._hurry or grace <= 0
         self._stop.set()
         self._thread.join(max(grace, 0.0))
+        # Afterwards, so that a SIEM hears of the end too.
+        self._siem.stop(max(end - time.monotonic(), 0.0))
 
     def facts(self) -> Shipping:
         """Return how it stands."""
@@ -158,6 +166,8 @@ class Carrier:
             except (SpoolError, OSError) as error:
                 # The thread meets it too, and tells of it.
                 logs.event(log, logging.DEBUG, "shipping.unseen", "the spools cannot be looked at", reason=str(error))
+        if siem := self._siem.facts():
+            self._facts["siem"] = siem
         return self._facts
 
     def _look(self) -> None:

@@ -8,12 +8,16 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from pdp import __version__
 from pdp.control import tasks
 from pdp.control.accounts import Accounts
+from pdp.control.callers import CallerDesk
+from pdp.control.callers.book import USED_EVERY
+from pdp.control.callers.following import CallerFollower
+from pdp.control.callers.last_known import LastKnown
 from pdp.control.grants.desk import GrantDesk
 from pdp.control.grants.following import GrantFollower
 from pdp.control.grants.uses import Uses
@@ -28,8 +32,9 @@ from pdp.control.revisions import Revisions, Who
 from pdp.errors import BlobError, CompactedError, ConfigError, ControlStoreError, EvidenceError
 from pdp.server import clock, logs
 from pdp.server.account_settings import make_accounts
+from pdp.server.caller_register import CallerRegister
 from pdp.server.config.control_problems import is_etcd, labels_of
-from pdp.server.facts import ControlFacts
+from pdp.server.facts import ControlFacts, GrantFacts
 from pdp.server.folder import InForce
 from pdp.server.judge import PolicyJudge
 from pdp.server.node_applier import NodeApplier
@@ -45,6 +50,10 @@ _FIRST_SECONDS: Final = 10.0
 _KEPT_SECONDS: Final = 90 * 86_400
 """How long after its making a grant that has ended stays in lists; records of decisions and operations stay longer."""
 _TIDY_SECONDS: Final = 3600.0
+_USES_SECONDS: Final = 2.0
+"""How often the store hears of tokens that were used."""
+_CALLERS_SECONDS: Final = 5.0
+"""How long a start waits for the store to say who may call, before it goes by what it knew last."""
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +62,15 @@ class ControlPlane:
     """From `open` to `close`; all in the supervisor's event loop. The data folder must be there and ours."""
 
     def __init__(
-        self, settings: Settings, judge: PolicyJudge, applier: NodeApplier, measure: Callable[[], Awaitable[object]]
+        self,
+        settings: Settings,
+        judge: PolicyJudge,
+        applier: NodeApplier,
+        measure: Callable[[], Awaitable[object]],
+        register: CallerRegister,
     ) -> None:
-        """`measure` lets the applier's meter know what workers counted. Raises ConfigError for keys or a store that
-        cannot be used.
+        """`measure` lets the applier's meter know what workers counted; `register` lets callers call. Raises
+        ConfigError for keys or a store that cannot be used.
         """
         control = settings.control
         self._settings = settings
@@ -77,6 +91,17 @@ class ControlPlane:
         self._clock = tell
         self._follower: GrantFollower | None = None
         self._grants_trouble = ""
+        self.callers = CallerDesk(self._store, clock=tell)
+        self.register = register
+        self._caller_follower: CallerFollower | None = None
+        if control.callers:
+            self._caller_follower = CallerFollower(
+                self._store, register.set_managed, LastKnown(settings.data_folder / "applied"),
+                poll=control.poll_seconds, told=self._tell_of_callers,
+            )  # fmt: skip
+        self._callers_trouble = ""
+        self._tokens_used: dict[tuple[str, str], int] = {}
+        self._tokens_noted: dict[tuple[str, str], int] = {}
         self._agent: NodeAgent | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -97,8 +122,26 @@ class ControlPlane:
         agent = self._agent
         self._follower = GrantFollower(
             self._store, self._applier.active_grants, held_since=lambda: agent.held_since, tell=agent.tell_soon,
-            poll=control.poll_seconds, lease=control.lease_seconds, told=self._tell_of_grants,
+            poll=control.poll_seconds, lease=control.lease_seconds, told=self._tell_of_grants, clock=self._clock,
         )  # fmt: skip
+
+    async def know_callers(self) -> None:
+        """Let the managed callers call, if they may on this node. To be done before anybody can."""
+        if self._caller_follower is not None:
+            await self._caller_follower.recover(_CALLERS_SECONDS)
+
+    async def look_at_callers(self) -> None:
+        """Judge calls by callers as they are now, as far as the store tells; else soon."""
+        if self._caller_follower is not None:
+            with contextlib.suppress(ControlStoreError, BlobError, CompactedError):
+                await self._caller_follower.look()
+
+    def note_used(self, tokens: Iterable[tuple[str, str]]) -> None:
+        """Take note of tokens that workers were shown, each as the names of caller and token."""
+        now = self._clock()
+        for name, token in tokens:
+            if now - self._tokens_noted.get((name, token), 0) >= USED_EVERY and self.register.is_managed(name):
+                self._tokens_used[name, token] = now
 
     async def recover(self) -> None:
         """Decide by the last good revision until the store has told what is in force, which is waited for a while.
@@ -123,7 +166,10 @@ class ControlPlane:
         self.nodes.start()
         if self._follower is not None:
             self._follower.start()
-        self._tasks = [asyncio.create_task(self._keep_measuring()), asyncio.create_task(self._forget_grants())]
+        self._tasks = [asyncio.create_task(self._keep_measuring()), asyncio.create_task(self._forget_old())]
+        if self._caller_follower is not None:
+            self._caller_follower.start()
+            self._tasks.append(asyncio.create_task(self._keep_uses()))
         if self._key is not None:
             self._tasks.append(asyncio.create_task(self._keep_tidy()))
 
@@ -152,6 +198,21 @@ class ControlPlane:
             return None
         return _facts(self._agent.standing(), etcd=is_etcd(self._settings.control))
 
+    def grant_facts(self) -> GrantFacts | None:
+        """Return how the node stands to grants; None before it began."""
+        follower = self._follower
+        if follower is None:
+            return None
+        age = follower.look_age
+        return GrantFacts(
+            active=follower.count,
+            revision=follower.revision,
+            honoured=follower.is_honouring,
+            look_age_seconds=None if age is None else round(age, 3),
+            steps=dict(self.grants.steps),
+            expired=follower.expired,
+        )
+
     async def drain(self) -> None:
         """Say that this node stops."""
         if self._agent is not None:
@@ -161,6 +222,8 @@ class ControlPlane:
         """Follow nothing more, and let the lease go."""
         await tasks.end(self._tasks)
         await self.nodes.stop()
+        if self._caller_follower is not None:
+            await self._caller_follower.stop()
         # Before the lease goes: who looks at leases must not believe that nobody honours anything.
         if self._follower is not None:
             await self._follower.stop()
@@ -183,13 +246,27 @@ class ControlPlane:
                     await self._measure()
             await asyncio.sleep(min(_METER_SECONDS, self._settings.control.lease_seconds / 3))
 
-    async def _forget_grants(self) -> None:
+    async def _forget_old(self) -> None:
         while True:
             await asyncio.sleep(_TIDY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - not all nodes at once
+            before = self._clock() - _KEPT_SECONDS * 10**9
             try:
-                await self.grants.forget(self._clock() - _KEPT_SECONDS * 10**9)
+                await self.grants.forget(before)
+                await self.callers.forget(before)
             except (ControlStoreError, BlobError, CompactedError) as error:
-                logs.event(log, logging.WARNING, "grants.kept", "old grants cannot be forgotten now", reason=str(error))
+                words = "what is old cannot be forgotten now"
+                logs.event(log, logging.WARNING, "control.kept", words, reason=str(error))
+
+    async def _keep_uses(self) -> None:
+        while True:
+            await asyncio.sleep(_USES_SECONDS * random.uniform(0.75, 1.25))  # noqa: S311 - not all nodes at once
+            used, self._tokens_used = self._tokens_used, {}
+            try:
+                await self.callers.note_uses(used)
+            except (ControlStoreError, BlobError, CompactedError):
+                # Only when a token was last used: it will be again.
+                continue
+            self._tokens_noted.update(used)
 
     def _tell_of_grants(self, trouble: str) -> None:
         if bool(trouble) == bool(self._grants_trouble):
@@ -200,6 +277,16 @@ class ControlPlane:
             self._applier.note("grants.fenced", words, {"reason": trouble}, success=False)
         else:
             self._applier.note("grants.honoured", "grants count again", {})
+
+    def _tell_of_callers(self, trouble: str) -> None:
+        if bool(trouble) == bool(self._callers_trouble):
+            return
+        self._callers_trouble = trouble
+        if trouble:
+            words = "who may call is not heard of: those that were known last go on"
+            logs.event(log, logging.WARNING, "callers.unheard", words, reason=trouble)
+        else:
+            logs.event(log, logging.INFO, "callers.heard", "who may call is heard of again")
 
     async def _keep_tidy(self) -> None:
         """Remove texts that nothing names any more; only nodes that publish leave any."""

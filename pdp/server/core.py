@@ -39,6 +39,7 @@ GRANT_METHODS: Mapping[str, type[Message]] = MappingProxyType(
 
 # Some eighty items: a millisecond.
 _SHORT_BATCH = 16_384
+_MAY_BE_LONG = frozenset({"DecideBatch", "ReportFallbacks", "ReportDecisions"})
 
 
 class DecisionCore:
@@ -65,7 +66,7 @@ class DecisionCore:
     @staticmethod
     def is_long(name: str, payload: bytes) -> bool:
         """Whether a call may take so long that others should not wait for it: a trace, or a batch of some size."""
-        return name == "Explain" or (name == "DecideBatch" and len(payload) > _SHORT_BATCH)
+        return name == "Explain" or (len(payload) > _SHORT_BATCH and name in _MAY_BE_LONG)
 
     def decide(self, payload: bytes, check: Check | None = None, notes: Notes | None = None) -> bytes:
         """Decide one resource: DecideRequest to DecideResponse."""

@@ -10,6 +10,7 @@
 | bundles/ | bundles on their way to the store |
 | control/ | the embedded control store |
 | applied/ | the revision that the node decided by last |
+| siem/ | how far each output of security events has come |
 | node | the name of the node |
 
 Nobody but the server's user may read or write any of it.
@@ -35,13 +36,8 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def is_needed(settings: Settings) -> bool:
-    """Whether anything would be kept: a folder alone, with neither snapshots nor the staff port, is just followed."""
-    return (
-        settings.audit.durability != "off"
-        or settings.staff_address is not None
-        or settings.policies is None
-        or settings.control.store is not None
-    )
+    """Whether there must be one; see `Settings.keeps`."""
+    return settings.keeps
 
 
 def resource_keys(settings: Settings) -> Path:

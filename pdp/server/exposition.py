@@ -20,8 +20,8 @@
 | pdp_start_time_seconds | gauge | |
 | pdp_build_info | gauge (1) | version, python |
 
-What `exposition_audit` adds tells of records, `exposition_control` of the control store, `exposition_shadow` of
-revisions that are compared.
+What `exposition_audit` adds tells of records, `exposition_control` of the control store, `exposition_grants` of grants,
+`exposition_shadow` of revisions that are compared.
 docs/guides/operation.md explains all; a test keeps the tables alike.
 """
 
@@ -39,7 +39,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from pdp import __version__
-from pdp.server import exposition_audit, exposition_control, exposition_shadow
+from pdp.server import exposition_audit, exposition_control, exposition_grants, exposition_shadow
 from pdp.server.facts import FOLLOWED, Facts, ShadowCounts, Snapshot
 from pdp.server.metrics import BOUNDS
 
@@ -136,11 +136,13 @@ def render(history: History, facts: Facts) -> bytes:
     registry = CollectorRegistry(auto_describe=False)
     control = facts.get("control")
     node = () if control is None else exposition_control.of_node(control)
+    held = facts.get("grants")
+    grants = () if held is None else exposition_grants.of_grants(held)
     totals = history.totals()
     audit = _audit(history, totals, facts)
     shadow = exposition_shadow.of_shadows(totals.shadow, history.shadows())
     service = (*_calls(totals), *_policies(facts), *_workers(history, facts))
-    registry.register(_Snapshot([*service, *node, *shadow, *audit]))
+    registry.register(_Snapshot([*service, *node, *grants, *shadow, *audit]))
     return generate_latest(registry)
 
 

@@ -21,6 +21,11 @@
 | pdp_checkpoint_number | gauge | |
 | pdp_checkpoint_age_seconds | gauge | |
 | pdp_snapshot_alarm | gauge (1) | alarm |
+| pdp_siem_up | gauge (0, 1) | output |
+| pdp_siem_sent_total | counter | output |
+| pdp_siem_failures_total | counter | output |
+| pdp_siem_lag_records | gauge | output |
+| pdp_siem_lag_seconds | gauge | output |
 
 docs/guides/operation.md explains them; a test keeps both tables alike.
 """
@@ -33,7 +38,7 @@ from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 
-from pdp.server.facts import ShipperFacts, SpoolCounts
+from pdp.server.facts import ShipperFacts, SiemFacts, SpoolCounts
 from pdp.snapshot.spool.limits import SpoolLevel
 
 READY = "ready"
@@ -84,3 +89,20 @@ def of_shipper(facts: ShipperFacts) -> Iterator[Metric]:
     for name in sorted(told["alarms"]):
         alarms.add_metric((name,), 1)
     yield alarms
+    yield from _of_siem(told.get("siem", {}))
+
+
+def _of_siem(outputs: Mapping[str, SiemFacts]) -> Iterator[Metric]:
+    label = ("output",)
+    up = GaugeMetricFamily("pdp_siem_up", "1 while security events are taken.", labels=label)
+    sent = CounterMetricFamily("pdp_siem_sent", "Security events that went out.", labels=label)
+    failures = CounterMetricFamily("pdp_siem_failures", "Times that security events were not taken.", labels=label)
+    records = GaugeMetricFamily("pdp_siem_lag_records", "Records that wait for it.", labels=label)
+    seconds = GaugeMetricFamily("pdp_siem_lag_seconds", "How long ago none waited.", labels=label)
+    for name, facts in sorted(outputs.items()):
+        up.add_metric((name,), facts["up"])
+        sent.add_metric((name,), facts["sent"])
+        failures.add_metric((name,), facts["failures"])
+        records.add_metric((name,), facts["lag_records"])
+        seconds.add_metric((name,), facts["lag_seconds"])
+    yield from (up, sent, failures, records, seconds)

@@ -86,6 +86,8 @@ class Snapshot(TypedDict):
     """Absent without snapshots."""
     shadow: NotRequired[ShadowCounts]
     """Absent while nothing is compared."""
+    tokens_used: NotRequired[list[tuple[str, str]]]
+    """Names of callers and their tokens that were used since the snapshot before."""
 
 
 class WorkerFacts(TypedDict):
@@ -103,6 +105,23 @@ class WorkerFacts(TypedDict):
     """Its own port, with `worker_ports`."""
     error: NotRequired[str]
     """Why it refused a revision or ended."""
+
+
+class SiemFacts(TypedDict):
+    """How an output of security events does. `sent` and `failures` begin anew with the shipper's process."""
+
+    up: bool
+    """Whether it takes events."""
+    sent: int
+    """Events, those that were sent twice twice."""
+    failures: int
+    """Times that it did not take them, also while it was tried again."""
+    lag_records: int
+    """Records in the store that it has not been told of, or that need not be told."""
+    lag_seconds: float
+    """How long ago there were none."""
+    error: str
+    """Why it takes nothing; empty while it does."""
 
 
 class Shipping(TypedDict):
@@ -126,6 +145,8 @@ class Shipping(TypedDict):
     """Files that it cannot read."""
     alarms: dict[str, str]
     """What stands wrong now: the event, and in words why."""
+    siem: NotRequired[dict[str, SiemFacts]]
+    """By output (`syslog`, `file`); absent without any."""
 
 
 class ShipperFacts(TypedDict):
@@ -171,6 +192,23 @@ class ControlFacts(TypedDict):
     """Since when, in seconds since 1970."""
 
 
+class GrantFacts(TypedDict):
+    """How this node stands to the grants of the control store."""
+
+    active: int
+    """How many hold, as far as this node knows."""
+    revision: int
+    """The state of the store that this node decides by."""
+    honoured: bool
+    """Whether they count here: not while the store has been silent for too long."""
+    look_age_seconds: float | None
+    """How long ago it was seen that none is missing; None before the first time."""
+    steps: dict[str, int]
+    """How often grants were asked for, approved, consented to, refused and revoked through this node."""
+    expired: int
+    """How many ran out, as every node sees."""
+
+
 class Refusal(TypedDict):
     """A version that was refused: `diagnostics` as `pdp check --format json` tells them, or a `reason`."""
 
@@ -203,6 +241,8 @@ class Facts(TypedDict):
     shipper: NotRequired[ShipperFacts | None]
     """None when nothing is recorded."""
     control: NotRequired[ControlFacts | None]
+    """None when nothing is kept."""
+    grants: NotRequired[GrantFacts | None]
     """None when nothing is kept."""
     loads: NotRequired[dict[str, dict[str, int]]]
     """How often `policies`, `grants` and `callers` were looked at, by outcome (accepted, unchanged, refused)."""

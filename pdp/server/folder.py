@@ -79,7 +79,8 @@ class Sink(Protocol):
 class FolderSource:
     """Reads policies, grants and callers, judges them, and hands them on.
 
-    Reading runs in `executor`. `publish` judges the policies and puts them in force; `observe` hears of every look.
+    Reading runs in `executor`. `publish` judges the policies and puts them in force; `observe` hears of every look;
+    `let` lets the callers of the file call, the sink by itself when None.
     """
 
     def __init__(
@@ -92,11 +93,13 @@ class FolderSource:
         callers: Path | None = None,
         executor: Executor,
         observe: Callable[[Load], None] = lambda load: None,
+        let: Callable[[Registry], Awaitable[None]] | None = None,
     ) -> None:
         self._policies = policies
         self._grants = grants
         self._callers = callers
         self._sink = sink
+        self._let = let or sink.set_callers
         self._publish = publish
         self._executor = executor
         self._observe = observe
@@ -145,7 +148,7 @@ class FolderSource:
             return Load("callers", Outcome.UNCHANGED)
         try:
             registry = await self._run(lambda: Registry.load(path, self._registry))
-            await self._sink.set_callers(registry)
+            await self._let(registry)
         except Exception as error:  # as above
             return self._refuse("callers", error, keeps_old=self._registry is not None)
         self._registry = registry

@@ -9,6 +9,7 @@ from pdp.engine.program import Check, Program
 from pdp.engine.recording import Notes
 from pdp.errors import NoPolicyError
 from pdp.server.messages import MessageMaps
+from pdp.v1 import bundle_pb2
 
 
 class Decider(Protocol):
@@ -33,11 +34,12 @@ class Version:
     program: Program
     messages: MessageMaps
     decider: Decider
+    signed: bundle_pb2.SignedBundle
 
     @classmethod
-    def of(cls, program: Program) -> Self:
-        """Return the version of a program."""
-        return cls(program, MessageMaps(program), program)
+    def of(cls, program: Program, signed: bundle_pb2.SignedBundle) -> Self:
+        """Return the version of a program that was made of a bundle."""
+        return cls(program, MessageMaps(program), program, signed)
 
 
 class Holder:

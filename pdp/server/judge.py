@@ -22,6 +22,7 @@ from pdp.errors import GoldenCaseError, PolicyError
 from pdp.lang.check import check
 from pdp.lang.diagnostics import Diagnostic, Severity
 from pdp.lang.loader import load_texts
+from pdp.lang.resolved import ResolvedSet
 from pdp.server import golden
 from pdp.server.grants import GrantTable
 from pdp.server.messages import MessageMaps
@@ -63,6 +64,14 @@ class PolicyJudge:
         """Return what is wrong in a text; `analyse` also looks for shadowed, conflicting and overlapping rules."""
         return await self._run(lambda: self._examine(text, analyse=analyse))
 
+    async def bundle(self, text: control_pb2.Sources) -> bundle_pb2.SignedBundle:
+        """Return the unsigned bundle of a text, be its own scenarios met or not. Raises PolicyError."""
+        return await self._run(lambda: self._built(text))
+
+    async def resolved(self, text: control_pb2.Sources) -> ResolvedSet:
+        """Return a text resolved. Raises PolicyError."""
+        return await self._run(lambda: _resolved(text))
+
     async def compare(self, before: control_pb2.Sources | None, after: control_pb2.Sources) -> control_pb2.Changes:
         """Return how two texts differ; where one has errors, by line alone."""
         return await self._run(lambda: self._compare(before, after))
@@ -89,6 +98,9 @@ class PolicyJudge:
             if found.failure:
                 raise GoldenCaseError(found.failure)
         return Judgement(signed, self._compare(base, text))
+
+    def _built(self, text: control_pb2.Sources) -> bundle_pb2.SignedBundle:
+        return self._known(text) or bundle.build(_resolved(text))
 
     def _examine(self, text: control_pb2.Sources, *, analyse: bool) -> Examined:
         policy_set, diagnostics = load_texts(sources.texts(text))
@@ -129,6 +141,15 @@ class PolicyJudge:
             self._bundles[sources.digest(text)] = signed
             while len(self._bundles) > _KEPT or sum(len(one.bundle) for one in self._bundles.values()) > _KEPT_BYTES:
                 self._bundles.popitem(last=False)
+
+
+def _resolved(text: control_pb2.Sources) -> ResolvedSet:
+    policy_set, diagnostics = load_texts(sources.texts(text))
+    found = check(policy_set, diagnostics, analyse=False)
+    if found is None:
+        listed = diagnostics.sorted()
+        raise PolicyError(_errors(listed), listed)
+    return found
 
 
 def _errors(diagnostics: Sequence[Diagnostic]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pdp.engine.program import Check, Program
 from pdp.engine.request import decode
 from pdp.errors import NoMessageMapError, RequestError, Violation
@@ -17,6 +19,8 @@ _BUILTIN = {
 }
 # `now` and `grant.*` are the server's own.
 _SENT = ("subject.", "action.", "resource.", "context.")
+NOTHING_PASSES: Final = bundle_pb2.FailureRule(alarm_events=100, alarm_seconds=60)
+"""The failure rule of a policy set without one."""
 
 
 class MessageMaps:
@@ -27,12 +31,16 @@ class MessageMaps:
     def __init__(self, program: Program) -> None:
         bundle = program.bundle
         types = _BUILTIN | {a.name: a.type for a in bundle.attributes if a.name.startswith(_SENT)}
+        rule = bundle.failure_rule if bundle.HasField("failure_rule") else NOTHING_PASSES
         self._common = decision_service_pb2.GetMessageMapResponse(
-            attribute_types=types, revision=program.revision, policy_hash=program.hash
-        ).SerializeToString(deterministic=True)
+            attribute_types=types, revision=program.revision, policy_hash=program.hash,
+            pass_until_nanos=rule.until_nanos if rule.pass_levels else 0,
+            alarm_events=rule.alarm_events, alarm_seconds=rule.alarm_seconds,
+        ).SerializeToString(deterministic=True)  # fmt: skip
+        fallbacks = {field.id: _fallback(field, rule) for field in bundle.fields}
         self._maps = {
             (found.application, found.name): decision_service_pb2.GetMessageMapResponse(
-                message_map=found
+                message_map=found, fallbacks=[fallbacks[name] for name in sorted(_fields(found)) if name in fallbacks]
             ).SerializeToString(deterministic=True)
             for found in bundle.message_maps
         }
@@ -56,3 +64,17 @@ class MessageMaps:
         if found is None:
             raise NoMessageMapError(Violation("name", f"`{request.application}` has no message map `{request.name}`"))
         return found + self._common  # serialized messages that follow one another are one merged message
+
+
+def _fields(message: bundle_pb2.MessageMap) -> set[str]:
+    return {field.field for part in message.parts for field in part.fields}
+
+
+def _fallback(
+    field: bundle_pb2.FieldDefinition, rule: bundle_pb2.FailureRule
+) -> decision_service_pb2.FieldFallback:
+    """Return what holds for a field while no verdict can be had; `pass` is a word of Python."""
+    found = decision_service_pb2.FieldFallback(field=field.id, level=field.level, mask=field.default_mask)
+    # INVARIANT: here and nowhere else it is said what passes; a client only looks at the time.
+    setattr(found, "pass", field.level in rule.pass_levels and not field.never_unmask)
+    return found

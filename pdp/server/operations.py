@@ -62,6 +62,10 @@ class Operations:
             )  # fmt: skip
             raise
 
+    def append(self, records: list[tuple[str, bytes]]) -> None:
+        """Make what clients report durable too, as (retention, record). Raises SpoolError."""
+        self._spool.append(records)
+
     def note(self, kind: str, details: Mapping[str, str] | None = None, *, success: bool = True) -> None:
         """Record soon what the service itself has done. It has happened: a failure is for the log alone."""
         operation = snapshot_pb2.Operation(

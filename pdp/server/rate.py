@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-SLOTS = 4_096
+SLOTS = 8_192
 _CELL = 8
 _NANOS = 1_000_000_000
 

@@ -22,6 +22,7 @@ from pdp.server.address import Address, parse_address
 from pdp.server.config.control_problems import control_problems
 from pdp.server.config.kinds import Choice, File, Flag, Listen, Moment, Number, Secret, SecretText, Text, Whole
 from pdp.server.config.meta import Group, Meta
+from pdp.server.config.oidc_sections import Oidc, oidc_problems
 from pdp.server.config.sections import (
     AUTO,
     MAX_CALLS,
@@ -38,13 +39,14 @@ from pdp.server.config.sections import (
     Tls,
     Tracing,
 )
+from pdp.server.config.siem_sections import Siem, siem_problems
 from pdp.server.config.staff_problems import staff_problems
 from pdp.server.config.staff_sections import AccountSettings, Staff
 
 __all__ = [
     "MAX_CALLS", "MAX_METADATA_BYTES", "MAX_REPLY_BYTES", "MAX_REQUEST_BYTES", "MAX_STREAMS",
-    "AccountSettings", "Address", "Admin", "Audit", "Control", "Limits", "Log", "Settings", "Staff", "Tls", "Tracing",
-    "parse_address",
+    "AccountSettings", "Address", "Admin", "Audit", "Control", "Limits", "Log", "Oidc", "Settings", "Siem", "Staff",
+    "Tls", "Tracing", "parse_address",
 ]  # fmt: skip
 
 MAX_REQUEST_BYTES = MAX_MESSAGE
@@ -218,6 +220,7 @@ class Settings:
         ),
     ] = None
     audit: Annotated[Audit, Group("每次裁决的快照", "The record of every decision")] = field(default_factory=Audit)
+    siem: Annotated[Siem, Group("向 SIEM 发送的安全事件", "Security events for a SIEM")] = field(default_factory=Siem)
     control: Annotated[
         Control,
         Group(
@@ -300,10 +303,26 @@ class Settings:
         return None if self.staff.address == OFF else Address("", 0, str(self.data_folder / "staff.sock"))
 
     @property
+    def knows_callers(self) -> bool:
+        """Whether calls are judged by who makes them."""
+        return self.callers is not None or self.control.callers
+
+    @property
     def signs_in(self) -> bool:
         """Whether people sign in at the staff port."""
         staff = self.staff_address
         return staff is not None and (self.staff.accounts == ON or not staff.path)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept: a folder alone, with neither snapshots nor the staff port, is just followed."""
+        return (
+            self.audit.durability != OFF
+            or self.staff_address is not None
+            or self.policies is None
+            or self.control.store is not None
+            or self.control.callers
+        )
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -317,7 +336,9 @@ class Settings:
         if self.node is not None and not is_node_name(self.node):
             yield "node", "the name of a node is printable and has at most 255 bytes; give it a shorter one by `node`"
         yield from control_problems(self.control, follows=self.policies is not None)
+        yield from siem_problems(self.siem, kept=self.keeps)
         yield from staff_problems(self.staff, self.staff_address, self.control, signs_in=self.signs_in)
+        yield from oidc_problems(self.accounts.oidc)
         if not self.address.is_local:
             yield from self._open_problems()
         admin = self.admin_address
@@ -368,12 +389,13 @@ class Settings:
                     "or pass `--insecure` to accept plain text"
                 ),
             )
-        elif self.callers is None and not self.tls.require_client_certificate:
+        elif not self.knows_callers and not self.tls.require_client_certificate:
             yield (
                 "listen",
                 (
                     f"`{self.address}` can be reached from other machines and anybody may call; name the callers in a "
-                    "file (`callers`), set `tls.require_client_certificate`, or pass `--insecure` to answer anybody"
+                    "file (`callers`) or have staff manage them (`control.callers`), set "
+                    "`tls.require_client_certificate`, or pass `--insecure` to answer anybody"
                 ),
             )
 
@@ -389,7 +411,7 @@ class Settings:
                     "make it with `openssl rand -hex 32`"
                 ),
             )
-        if self.callers is None:
+        if not self.knows_callers:
             yield "trusted_proxy", "`trusted_proxy` tells who calls, and without `callers` that means nothing"
         if not self.address.is_local:
             yield (

@@ -29,9 +29,13 @@ class Staleness:
         """Return the end of a DecideResponse and that of a Record. They are made at most once a second."""
         now = self._clock()
         if now >= self._until:
-            self._encoded = self._encode(max(now - self._heard, 0) // _SECOND)
+            self._encoded = self._encode(self.seconds())
             self._until = now + _SECOND
         return self._encoded
+
+    def seconds(self) -> int:
+        """Return for how long the store has not been heard."""
+        return max(self._clock() - self._heard, 0) // _SECOND
 
     def _encode(self, seconds: int) -> tuple[bytes, bytes]:
         found = types_pb2.Diagnostic(

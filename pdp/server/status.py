@@ -19,6 +19,7 @@
 | SnapshotNotFoundError | NOT_FOUND | ERROR_REASON_NO_SNAPSHOT |
 | EvidenceError | FAILED_PRECONDITION | ERROR_REASON_NO_EVIDENCE |
 | StoreError | UNAVAILABLE | ERROR_REASON_STORE_UNAVAILABLE |
+| ProviderError | UNAVAILABLE | ERROR_REASON_PROVIDER_UNAVAILABLE |
 | ControlStoreError | UNAVAILABLE | ERROR_REASON_CONTROL_STORE_UNAVAILABLE |
 | BlobError, CompactedError | UNAVAILABLE | ERROR_REASON_CONTROL_STORE_UNAVAILABLE, with words of its own |
 | ConflictError | ABORTED | ERROR_REASON_CONFLICT, with who, when and what there is now |
@@ -56,8 +57,10 @@ from pdp.errors import (
     NoMessageMapError,
     NoPolicyError,
     NotFoundError,
+    OutOfSequenceError,
     PdpError,
     PolicyError,
+    ProviderError,
     RateLimitedError,
     RequestError,
     SnapshotNotFoundError,
@@ -68,6 +71,7 @@ from pdp.errors import (
     StoreError,
     UnauthenticatedError,
     UnknownMessageError,
+    UnsettledError,
     Violation,
     WrongStateError,
 )
@@ -120,6 +124,8 @@ def failure_of(error: BaseException, method: str) -> Failure:
             return _failure(code_pb2.RESOURCE_EXHAUSTED, str(error), details)
         case LimitError():
             return _failure(code_pb2.RESOURCE_EXHAUSTED, str(error), [_info(types_pb2.ERROR_REASON_LIMIT_EXCEEDED)])
+        case ProviderError():
+            return _failure(code_pb2.UNAVAILABLE, str(error), [_info(types_pb2.ERROR_REASON_PROVIDER_UNAVAILABLE)])
         case StoppingError():
             return _failure(code_pb2.UNAVAILABLE, str(error), [_info(types_pb2.ERROR_REASON_STOPPING)])
         case SpoolError():
@@ -143,6 +149,11 @@ def failure_of(error: BaseException, method: str) -> Failure:
             return _failure(code_pb2.NOT_FOUND, str(error), [_info(types_pb2.ERROR_REASON_NOT_FOUND)])
         case WrongStateError():
             return _failure(code_pb2.FAILED_PRECONDITION, str(error), [_info(types_pb2.ERROR_REASON_WRONG_STATE)])
+        case OutOfSequenceError(expected=expected):
+            info = _info(types_pb2.ERROR_REASON_OUT_OF_SEQUENCE, expected=str(expected))
+            return _failure(code_pb2.FAILED_PRECONDITION, str(error), [info])
+        case UnsettledError():
+            return _failure(code_pb2.UNAVAILABLE, str(error), [_info(types_pb2.ERROR_REASON_NOT_RECORDED)])
         case CannotSignError():
             return _failure(code_pb2.FAILED_PRECONDITION, str(error), [_info(types_pb2.ERROR_REASON_CANNOT_SIGN)])
         case PolicyError() | GoldenCaseError():

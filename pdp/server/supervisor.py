@@ -15,7 +15,7 @@ from typing import Any
 
 from pdp.errors import ConfigError, WorkerError, WorkerRefusedError
 from pdp.server import control, logs
-from pdp.server.active_grants import ActiveGrants, Reached
+from pdp.server.active_grants import ActiveGrants, Reached, tell_or_end
 from pdp.server.address import Address
 from pdp.server.callers import Registry
 from pdp.server.control import Kind, Link, Serve
@@ -76,7 +76,7 @@ class Supervisor:
         self._places = [_Worker(number, self) for number in range(self._count)]
         self.active_grants = ActiveGrants(self._reached)
         self._begun = time.monotonic_ns()
-        self._cells = Cells.create() if settings.callers is not None else None
+        self._cells = Cells.create() if settings.knows_callers else None
         self._reservation: Reservation | None = None
         self._version: bundle_pb2.SignedBundle | None = None
         self._grants: bytes | None = None
@@ -137,8 +137,9 @@ class Supervisor:
 
     async def set_callers(self, registry: Registry) -> None:
         """Let every worker judge calls by this registry."""
-        self._callers = json.dumps(registry.serialize()).encode()
-        await self._to_all(lambda place: self._send(place, Kind.CALLERS, self._callers or b""))
+        payload = self._callers = json.dumps(registry.serialize()).encode()
+        # Not in turn with versions: a token that was taken out does not hold until something is compiled.
+        await asyncio.gather(*(tell_or_end(worker, Kind.CALLERS, payload, "callers") for worker in self._reached()))
 
     async def set_shadow(self, signed: bundle_pb2.SignedBundle | None, sample: float) -> None:
         """Let every worker compare a share of its decisions, 0 to 1, with what this bundle decides; None for no more.
@@ -216,8 +217,6 @@ class Supervisor:
             cells_fd=None if self._cells is None else self._cells.fd,
         )  # fmt: skip
         await link.request(Kind.CONFIGURE, pickle.dumps(config), within=_START_SECONDS)
-        if self._callers is not None:
-            await link.request(Kind.CALLERS, self._callers, within=_WORK_SECONDS)
         if self._grants is not None:
             await link.request(Kind.GRANTS, self._grants, within=_WORK_SECONDS)
         if self._version is not None:
@@ -227,6 +226,8 @@ class Supervisor:
             await link.request(Kind.STALE, self._stale, within=_START_SECONDS)
         # INVARIANT: what changes from here on is sent to it too, and what it is sent twice does no harm.
         place.joining = link
+        if self._callers is not None:
+            await link.request(Kind.CALLERS, self._callers, within=_WORK_SECONDS)
         await link.request(Kind.ACTIVE, self.active_grants.state(), within=_WORK_SECONDS)
         data = await link.request(Kind.LISTEN, within=_START_SECONDS)
         place.address = data["addresses"][1] if self._settings.worker_ports else ""

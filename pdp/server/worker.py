@@ -25,6 +25,7 @@ from pdp.engine.recording import MakeRecorder
 from pdp.errors import ConfigError, WorkerError
 from pdp.server import clock, control, logs, spools
 from pdp.server.address import Address
+from pdp.server.bundles import BundleFeed
 from pdp.server.callers import Registry
 from pdp.server.control import Asking, Data, Frame, Kind
 from pdp.server.core import GRANT_METHODS, SERVICE, STREAM, DecisionCore
@@ -37,6 +38,7 @@ from pdp.server.journal import NEVER, Journal, JournalRules
 from pdp.server.metrics import WorkerMetrics
 from pdp.server.peers import PeerReader
 from pdp.server.rate import Cells
+from pdp.server.reports import REPORT_METHODS, Reports
 from pdp.server.settings import Audit, Settings
 from pdp.server.shadow import Beside, Shadow
 from pdp.server.staleness import Stale, Staleness
@@ -81,6 +83,7 @@ class Worker:
         self._ids = DecisionIds()
         self._shadow = Shadow(self._table)
         self._staleness: Staleness | None = None
+        self._feed = BundleFeed()
         # One thread, so that versions take force in the order in which they were sent.
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._failures = Failures()
@@ -91,6 +94,7 @@ class Worker:
         self._transport: Transport | None = None
         self._cells: Cells | None = None
         self._recorder: MakeRecorder | None = None
+        self._tokens_used: set[tuple[str, str]] = set()
         self._spool: Spool | None = None
         self._journal: Journal | None = None
         self.stopped = asyncio.Event()
@@ -114,6 +118,7 @@ class Worker:
                 await self._load_shadow(frame.payload)
             case Kind.STALE:
                 self._staleness = Staleness(json.loads(frame.payload)["heard"]) if frame.payload else None
+                self._feed.staleness = self._staleness
                 self._decide_by(self._holder.version)
             case Kind.LISTEN:
                 bound = await asyncio.to_thread(self._require().start, self._addresses)
@@ -139,7 +144,7 @@ class Worker:
             self._recorder = recorder(ResourceKeys.read(resource_keys(settings)))
             self._spool = spools.open_spool(settings)
             self._journal = Journal(self._spool, journal_rules(settings.audit))
-        self._metrics = WorkerMetrics([*core.methods, STREAM, *GRANT_METHODS])
+        self._metrics = WorkerMetrics([*core.methods, STREAM, *GRANT_METHODS, *REPORT_METHODS])
         self._calls = Calls(
             core,
             self._metrics,
@@ -151,6 +156,8 @@ class Worker:
             revision_wait=settings.limits.revision_wait,
             grants=self._table,
             asking=self._asking,
+            reports=Reports(self._holder),
+            feed=self._feed,
         )
         self._cells = None if config.cells_fd is None else Cells.attach(config.cells_fd)
         self._config = config
@@ -160,6 +167,8 @@ class Worker:
         if self._metrics is None:
             return {}
         found = dict(self._metrics.snapshot())
+        if self._calls is not None and (used := self._take_used(self._calls.registry)):
+            found["tokens_used"] = sorted(used)
         if self._journal is not None and self._spool is not None:
             stats = self._spool.stats()
             found["audit"] = {
@@ -187,7 +196,12 @@ class Worker:
         if self._calls is None or self._config is None:
             raise WorkerError("not configured yet")
         workers = self._config.settings.worker_count
+        self._tokens_used |= self._calls.registry.used()
         self._calls.registry = Registry.deserialize(data, cells=self._cells, workers=workers, failures=self._failures)
+
+    def _take_used(self, registry: Registry) -> set[tuple[str, str]]:
+        used, self._tokens_used = self._tokens_used, set()
+        return used | registry.used()
 
     def _change_grants(self, payload: bytes) -> None:
         header, *changed = control.unpack(payload)
@@ -205,6 +219,7 @@ class Worker:
             if self._metrics is not None:
                 self._metrics.follow(version.program)
             self._decide_by(version)
+            self._feed.follow(version.signed)
             self._health.set_ready(ready=True)
             if self._calls is not None:
                 self._calls.room.look()
@@ -246,7 +261,7 @@ class Worker:
         if current is not None and (current.program.revision, current.program.hash) == (signed.revision, signed.hash):
             return None
         program = Program.from_bundle(signed, grants=self._table, ids=self._ids, recorder=self._recorder)
-        version = Version.of(program)
+        version = Version.of(program, signed)
         if self._own_process and current is None:
             # What is there now stays, so the collector need not look at it: a full collection takes 4 µs and not 11 ms.
             gc.collect()

@@ -1,3 +1,4 @@
+from pdp.v1 import anomaly_pb2 as _anomaly_pb2
 from pdp.v1 import bundle_pb2 as _bundle_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -190,8 +191,16 @@ class Failures(_message.Message):
     locks: int
     def __init__(self, count: _Optional[int] = ..., last_nanos: _Optional[int] = ..., until_nanos: _Optional[int] = ..., locks: _Optional[int] = ...) -> None: ...
 
+class OidcIdentity(_message.Message):
+    __slots__ = ("issuer", "subject")
+    ISSUER_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    issuer: str
+    subject: str
+    def __init__(self, issuer: _Optional[str] = ..., subject: _Optional[str] = ...) -> None: ...
+
 class Account(_message.Message):
-    __slots__ = ("name", "owner", "branch", "level", "rights", "state", "state_reason", "password", "password_history", "must_change_password", "totp", "recovery_hashes", "certificates", "devices", "windows", "networks", "failures", "created_nanos", "created_by", "last_sign_in_nanos", "authority_level", "epoch", "version", "pending_totp")
+    __slots__ = ("name", "owner", "branch", "level", "rights", "state", "state_reason", "password", "password_history", "must_change_password", "totp", "recovery_hashes", "certificates", "devices", "windows", "networks", "failures", "created_nanos", "created_by", "last_sign_in_nanos", "authority_level", "epoch", "version", "pending_totp", "recent_networks", "last_sign_in_address", "locked_by", "compromised", "open_anomalies", "oidc")
     NAME_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     BRANCH_FIELD_NUMBER: _ClassVar[int]
@@ -216,6 +225,12 @@ class Account(_message.Message):
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PENDING_TOTP_FIELD_NUMBER: _ClassVar[int]
+    RECENT_NETWORKS_FIELD_NUMBER: _ClassVar[int]
+    LAST_SIGN_IN_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    LOCKED_BY_FIELD_NUMBER: _ClassVar[int]
+    COMPROMISED_FIELD_NUMBER: _ClassVar[int]
+    OPEN_ANOMALIES_FIELD_NUMBER: _ClassVar[int]
+    OIDC_FIELD_NUMBER: _ClassVar[int]
     name: str
     owner: str
     branch: str
@@ -240,7 +255,13 @@ class Account(_message.Message):
     epoch: int
     version: int
     pending_totp: TotpFactor
-    def __init__(self, name: _Optional[str] = ..., owner: _Optional[str] = ..., branch: _Optional[str] = ..., level: _Optional[_Union[AccountLevel, str]] = ..., rights: _Optional[_Iterable[_Union[Right, _Mapping]]] = ..., state: _Optional[_Union[AccountState, str]] = ..., state_reason: _Optional[str] = ..., password: _Optional[_Union[PasswordHash, _Mapping]] = ..., password_history: _Optional[_Iterable[_Union[PasswordHash, _Mapping]]] = ..., must_change_password: _Optional[bool] = ..., totp: _Optional[_Union[TotpFactor, _Mapping]] = ..., recovery_hashes: _Optional[_Iterable[bytes]] = ..., certificates: _Optional[_Iterable[str]] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., windows: _Optional[_Iterable[_Union[TimeWindow, _Mapping]]] = ..., networks: _Optional[_Iterable[str]] = ..., failures: _Optional[_Union[Failures, _Mapping]] = ..., created_nanos: _Optional[int] = ..., created_by: _Optional[str] = ..., last_sign_in_nanos: _Optional[int] = ..., authority_level: _Optional[int] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., pending_totp: _Optional[_Union[TotpFactor, _Mapping]] = ...) -> None: ...
+    recent_networks: _containers.RepeatedScalarFieldContainer[str]
+    last_sign_in_address: str
+    locked_by: str
+    compromised: bool
+    open_anomalies: _containers.RepeatedCompositeFieldContainer[_anomaly_pb2.OpenAnomaly]
+    oidc: OidcIdentity
+    def __init__(self, name: _Optional[str] = ..., owner: _Optional[str] = ..., branch: _Optional[str] = ..., level: _Optional[_Union[AccountLevel, str]] = ..., rights: _Optional[_Iterable[_Union[Right, _Mapping]]] = ..., state: _Optional[_Union[AccountState, str]] = ..., state_reason: _Optional[str] = ..., password: _Optional[_Union[PasswordHash, _Mapping]] = ..., password_history: _Optional[_Iterable[_Union[PasswordHash, _Mapping]]] = ..., must_change_password: _Optional[bool] = ..., totp: _Optional[_Union[TotpFactor, _Mapping]] = ..., recovery_hashes: _Optional[_Iterable[bytes]] = ..., certificates: _Optional[_Iterable[str]] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., windows: _Optional[_Iterable[_Union[TimeWindow, _Mapping]]] = ..., networks: _Optional[_Iterable[str]] = ..., failures: _Optional[_Union[Failures, _Mapping]] = ..., created_nanos: _Optional[int] = ..., created_by: _Optional[str] = ..., last_sign_in_nanos: _Optional[int] = ..., authority_level: _Optional[int] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., pending_totp: _Optional[_Union[TotpFactor, _Mapping]] = ..., recent_networks: _Optional[_Iterable[str]] = ..., last_sign_in_address: _Optional[str] = ..., locked_by: _Optional[str] = ..., compromised: _Optional[bool] = ..., open_anomalies: _Optional[_Iterable[_Union[_anomaly_pb2.OpenAnomaly, _Mapping]]] = ..., oidc: _Optional[_Union[OidcIdentity, _Mapping]] = ...) -> None: ...
 
 class Session(_message.Message):
     __slots__ = ("id", "account", "device_hash", "began_nanos", "used_nanos", "ends_nanos", "address", "factors", "limited", "epoch")

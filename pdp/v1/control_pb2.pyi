@@ -43,6 +43,7 @@ class ChangeSubject(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CHANGE_SUBJECT_MASK: _ClassVar[ChangeSubject]
     CHANGE_SUBJECT_MESSAGE_MAP: _ClassVar[ChangeSubject]
     CHANGE_SUBJECT_GOLDEN_CASE: _ClassVar[ChangeSubject]
+    CHANGE_SUBJECT_FAILURE_RULE: _ClassVar[ChangeSubject]
 
 class ChangeKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -74,6 +75,7 @@ CHANGE_SUBJECT_ATTRIBUTE: ChangeSubject
 CHANGE_SUBJECT_MASK: ChangeSubject
 CHANGE_SUBJECT_MESSAGE_MAP: ChangeSubject
 CHANGE_SUBJECT_GOLDEN_CASE: ChangeSubject
+CHANGE_SUBJECT_FAILURE_RULE: ChangeSubject
 CHANGE_KIND_UNSPECIFIED: ChangeKind
 CHANGE_KIND_ADDED: ChangeKind
 CHANGE_KIND_REMOVED: ChangeKind
@@ -312,3 +314,31 @@ class Changes(_message.Message):
     meaning: _containers.RepeatedCompositeFieldContainer[MeaningChange]
     incomplete: str
     def __init__(self, files: _Optional[_Iterable[_Union[FileDiff, _Mapping]]] = ..., meaning: _Optional[_Iterable[_Union[MeaningChange, _Mapping]]] = ..., incomplete: _Optional[str] = ...) -> None: ...
+
+class ReportIntent(_message.Message):
+    __slots__ = ("through", "node", "boot", "record_id", "time_nanos")
+    THROUGH_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    BOOT_FIELD_NUMBER: _ClassVar[int]
+    RECORD_ID_FIELD_NUMBER: _ClassVar[int]
+    TIME_NANOS_FIELD_NUMBER: _ClassVar[int]
+    through: int
+    node: str
+    boot: str
+    record_id: str
+    time_nanos: int
+    def __init__(self, through: _Optional[int] = ..., node: _Optional[str] = ..., boot: _Optional[str] = ..., record_id: _Optional[str] = ..., time_nanos: _Optional[int] = ...) -> None: ...
+
+class ReportMark(_message.Message):
+    __slots__ = ("recorded_through", "caller", "time_nanos", "intent", "doubts")
+    RECORDED_THROUGH_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    TIME_NANOS_FIELD_NUMBER: _ClassVar[int]
+    INTENT_FIELD_NUMBER: _ClassVar[int]
+    DOUBTS_FIELD_NUMBER: _ClassVar[int]
+    recorded_through: int
+    caller: str
+    time_nanos: int
+    intent: ReportIntent
+    doubts: _containers.RepeatedCompositeFieldContainer[ReportIntent]
+    def __init__(self, recorded_through: _Optional[int] = ..., caller: _Optional[str] = ..., time_nanos: _Optional[int] = ..., intent: _Optional[_Union[ReportIntent, _Mapping]] = ..., doubts: _Optional[_Iterable[_Union[ReportIntent, _Mapping]]] = ...) -> None: ...

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from urllib.parse import parse_qs, urlsplit
 
-from pdp.control.accounts import AccountRules, Accounts, Attempt, Hasher, SecretKey, Signed, SignedIn, totp
+from pdp.control.accounts import AccountRules, Accounts, Attempt, Hasher, Provider, SecretKey, Signed, SignedIn, totp
 from pdp.control.accounts.permissions import all_rights
 from pdp.control.kv.base import KeyValueStore
 from pdp.control.steps import Who
@@ -144,12 +144,16 @@ class Office:
 
 @asynccontextmanager
 async def office(
-    store: KeyValueStore, clock: Hands | None = None, rules: AccountRules | None = None
+    store: KeyValueStore,
+    clock: Hands | None = None,
+    rules: AccountRules | None = None,
+    provider: Provider | None = None,
 ) -> AsyncIterator[Office]:
     """Give accounts on a store."""
     hands = clock or Hands()
-    rules = rules or AccountRules(failure_seconds=0, zone=UTC)
-    accounts = Accounts(store, KEY, rules, quick_hasher(), clock=hands)
+    issuer = "" if provider is None else provider.rules.issuer
+    rules = rules or AccountRules(failure_seconds=0, zone=UTC, issuer=issuer)
+    accounts = Accounts(store, KEY, rules, quick_hasher(), clock=hands, provider=provider)
     try:
         yield Office(accounts, hands)
     finally:

@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 import pytest
 
-from pdp.control.accounts import AccountRules, Accounts, SessionRules
+from pdp.control.accounts import AccountRules, Accounts, Provider, SessionRules
 from pdp.control.grants.desk import GrantDesk
 from pdp.control.kv.sqlite import SqliteStore
 from pdp.control.nodes import Nodes
@@ -34,6 +34,7 @@ from pdp.v1 import (
     cluster_service_pb2,
     grant_service_pb2,
     policy_service_pb2,
+    simulation_service_pb2,
     snapshot_pb2,
     snapshot_service_pb2,
 )
@@ -42,7 +43,14 @@ from tests.integration.pki import Authority, Identity
 from tests.integration.revisions_steps import KEY as SIGNING_KEY
 
 PATIENCE = 30.0
-FILES = (account_service_pb2, cluster_service_pb2, grant_service_pb2, policy_service_pb2, snapshot_service_pb2)
+FILES = (
+    account_service_pb2,
+    cluster_service_pb2,
+    grant_service_pb2,
+    policy_service_pb2,
+    simulation_service_pb2,
+    snapshot_service_pb2,
+)
 METHODS: dict[str, Any] = {
     f"/{service.full_name}/{method.name}": (file, method)
     for file in FILES
@@ -112,9 +120,16 @@ def shown(token: str, device: bytes) -> list[tuple[str, str]]:
 
 @contextmanager
 def staffed(
-    folder: Path, client: Identity | None = None, client_ca: Authority | None = None, **rules: Any
+    folder: Path,
+    client: Identity | None = None,
+    client_ca: Authority | None = None,
+    *,
+    provider: Provider | None = None,
+    **rules: Any,
 ) -> Iterator[Staffed]:
-    """Serve; with `client` every connection must show a certificate, and this is the one that is shown."""
+    """Serve; with `client` every connection must show a certificate, and this is the one that is shown. `provider` is
+    where people sign in besides.
+    """
     folder.chmod(0o700)
     authority = Authority.make()
     certificate, key = authority.server().write(folder, "staff")
@@ -134,7 +149,7 @@ def staffed(
     async def make() -> tuple[SqliteStore, Accounts]:
         store = SqliteStore(folder / "control" / "control.db")
         given: dict[str, Any] = {"failure_seconds": 0, "zone": UTC, "sessions": SessionRules(idle_seconds=3600)} | rules
-        return store, Accounts(store, KEY, AccountRules(**given), quick_hasher(), clock=clock)
+        return store, Accounts(store, KEY, AccountRules(**given), quick_hasher(), clock=clock, provider=provider)
 
     with ExitStack() as ending:
         ending.callback(loop.close)

@@ -12,15 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pdp.errors import StoreError, WatermarkError
-from pdp.snapshot import columns
+from pdp.snapshot import columns, query
 from pdp.snapshot.chain import SpooledRecord, StreamKey, genesis, link
 from pdp.snapshot.evidence import merkle
+from pdp.snapshot.filter import Schema, compile_filter, predicate
 from pdp.snapshot.store import open_maintainer, open_reader, open_writer
 from pdp.snapshot.store.base import Hold, Maintainer, Reader, Sql, StoredRecord, StreamState, Writer
 from pdp.v1 import decision_service_pb2, snapshot_pb2, types_pb2
+from pdp.values import AttributeType, format_timestamp
 
 DAY = 20_400
 DAY_NANOS = 86_400 * 10**9
+HALF = DAY * DAY_NANOS + 10_000
 BOOT = "00000000000000a1"
 
 
@@ -390,6 +393,38 @@ class StoreContract(ABC):
             assert pages(reader, where) == expected[::-1]
             assert reader.count(where, exact=True) == (len(expected), True)
             assert reader.count(where, exact=False) == (len(expected), True)
+
+    @pytest.mark.parametrize("limit", [1, 7, 50])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            'context.menu == "m1"',
+            'context.menu == "m1" && unmasked("id_no")',
+            f'(context.menu in ["m1", "m2"] || unmasked("id_no")) && time < timestamp("{format_timestamp(HALF)}")',
+            'context.menu == "m1" && subject.id == "T1"',
+            'unmasked("id_no") && !(context.menu == "m1")',
+            'context.menu == "none"',
+        ],
+    )
+    def test_pages_of_what_marks_tell(self, writer: Writer, reader: Reader, text: str, limit: int) -> None:
+        for node, day in itertools.product(("n1", "n2"), (DAY, DAY + 1)):
+            bodies = []
+            for number in range(60):
+                record = snapshot_pb2.Record.FromString(
+                    decision(number // 3, subject=f"T{number % 2}", name=f"{node}{day}{number}.", day=day)
+                )
+                record.snapshot.facts.context["menu"].string_value = f"m{number % 4}"
+                if number % 5 == 0:
+                    record.snapshot.verdicts.add(fields=["id_no"], level="C2", effect=types_pb2.EFFECT_UNMASK)
+                bodies.append(record.SerializeToString(deterministic=True))
+            fill(writer, key(node, day=day), bodies)
+        node_of_filter = compile_filter(text, Schema({"context.menu": AttributeType.STRING}), 0)
+        assert node_of_filter is not None
+        where, matches = query.where(reader, node_of_filter), predicate(node_of_filter)
+        expected = [record for record in pages(reader, oldest_first=True, limit=500) if matches(record.columns)]
+        assert bool(expected) is ("none" not in text)
+        assert pages(reader, where, oldest_first=True, limit=limit) == expected
+        assert pages(reader, where, limit=limit) == expected[::-1]
 
     def test_a_great_count_is_estimated(self, writer: Writer, reader: Reader) -> None:
         stream = Stream(key())

@@ -60,15 +60,16 @@ callers:
 class Service:
     """`pdp serve` with a configuration file in a folder of its own."""
 
-    def __init__(self, folder: Path, policies: Path, transport: str, **settings: Any) -> None:
+    def __init__(self, folder: Path, policies: Path | None, transport: str, **settings: Any) -> None:
         self.callers = folder / "callers.yaml"
         self.callers.write_text(CALLERS)
         ready = folder / "ready.json"
         configuration = {
-            "policies": str(policies), "listen": "127.0.0.1:0", "admin": {"listen": "off"}, "callers": "callers.yaml",
+            "policies": policies and str(policies), "listen": "127.0.0.1:0", "admin": {"listen": "off"}, "callers": "callers.yaml",
             "transport": transport, "workers": 1, "drain_seconds": 0, "poll_seconds": 0.2, "ready_file": str(ready),
             "data": "data",
         } | settings  # fmt: skip
+        configuration = {name: value for name, value in configuration.items() if value is not None}
         (folder / "pdp.yaml").write_text(json.dumps(configuration))
         self.log: list[dict[str, Any]] = []
         self._written = threading.Condition()

@@ -35,11 +35,12 @@ from tests.integration.staffed import METHODS, Staffed, shown, staffed
 UNAUTHENTICATED, DENIED = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED
 LEVELS = {"A": ADMIN, "M": MANAGER, "U": USER, "R": RESTRICTED}
 SESSION, ACCOUNT, POLICY = "/pdp.v1.SessionService/", "/pdp.v1.AccountService/", "/pdp.v1.PolicyService/"
+SIMULATION = "/pdp.v1.SimulationService/"
 CLUSTER, SNAPSHOT, GRANT = "/pdp.v1.ClusterService/", "/pdp.v1.SnapshotService/", "/pdp.v1.GrantService/"
 # Written by hand: who may call what when a level has every right that it may have (requirement B8).
 WHO = {
     SESSION: {
-        "CreateFirstAccount": "*", "SignIn": "*", "SignOut": "AMUR",
+        "CreateFirstAccount": "*", "SignIn": "*", "BeginOidc": "*", "FinishOidc": "*", "SignOut": "AMUR",
         "GetSession": "AMUR", "ChangePassword": "AMUR", "BeginTotp": "AMUR", "ConfirmTotp": "AMUR",
         "ListSessions": "AMUR", "RevokeSession": "AMUR",
     },
@@ -54,6 +55,7 @@ WHO = {
         "GetRevision": "MUR", "ComparePolicies": "MUR", "GetRollout": "MUR", "PromoteRollout": "M", "StopRollout": "M",
         "AnalyseImpact": "MUR", "ApproveDraft": "M",
     },
+    SIMULATION: {"DescribePolicies": "MUR", "Simulate": "MUR", "RunScenarios": "MUR"},
     CLUSTER: {"ListNodes": "AMUR", "WatchNodes": "AMUR", "AwaitRevision": "AMUR", "ForgetNode": "A"},
     SNAPSHOT: {
         "ListSnapshots": "MUR", "GetSnapshot": "MUR", "WatchSnapshots": "MUR", "ExportSnapshots": "M",

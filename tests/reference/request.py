@@ -215,3 +215,41 @@ class Grants:
     def get(self, grant_id: str) -> bundle_pb2.Grant | None:
         """Return the grant with this id."""
         return self._messages.get(grant_id)
+
+
+def plain_request(message: decision_service_pb2.DecideRequest, now: int) -> Request:
+    """Return a protobuf message as plain data."""
+    parts = {
+        "subject": message.subject.attributes,
+        "action": message.action.attributes,
+        "resource": message.resource.attributes,
+        "context": message.context,
+    }
+    reference = message.message if message.HasField("message") else None
+    return Request(
+        subject_id=message.subject.id,
+        roles=tuple(message.subject.roles),
+        action=message.action.name,
+        resource_type=message.resource.type,
+        resource_id=message.resource.id,
+        attributes={f"{part}.{name}": _given(value) for part, held in parts.items() for name, value in held.items()},
+        fields=tuple(message.fields),
+        message=None if reference is None else (reference.application, reference.name, reference.part),
+        grant_ids=tuple(message.grant_ids),
+        now=now,
+    )
+
+
+def _given(value: types_pb2.Value) -> Given:
+    kind = value.WhichOneof("kind")
+    types = {field: name for name, field in KINDS.items()}
+    match kind:
+        case None:
+            return Given("")
+        case "timestamp_value":
+            return Given("timestamp", value.timestamp_value.seconds * NANOS + value.timestamp_value.nanos)
+        case "duration_value":
+            return Given("duration", value.duration_value.seconds * NANOS + value.duration_value.nanos)
+        case "string_map":
+            return Given(types[kind], dict(value.string_map.entries))
+    return Given(types[kind], plain_value(value))

@@ -12,7 +12,7 @@ from pdp.cli.caller import caller
 from pdp.cli.main import main
 from pdp.server.callers import Registry, read_callers
 from pdp.server.peers import Peer
-from pdp.server.tokens import make_token, token_hash
+from pdp.control.callers.tokens import make_token, token_hash
 
 ENTRY = """\
 kind: Callers

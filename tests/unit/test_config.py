@@ -22,10 +22,13 @@ from pdp.server.config.kinds import Choice, File, Listen, Secret, SecretText, Wh
 from pdp.server.config.load import FILE_VARIABLE, Loaded, load
 from pdp.server.config.options import BY_NAME, GROUPS, OPTIONS, assemble
 from pdp.server.config.reference import tables
+from pdp.server.config.siem_sections import Collector
 from pdp.server.settings import Address, Settings, parse_address
+from pdp.server.siem.address import parse_collector
 
 ROOT = Path(__file__).parents[2]
 NAMES = [option.name for option in OPTIONS]
+COLLECTOR = "tls://siem.bank.example:6514"
 
 
 @pytest.fixture
@@ -113,6 +116,12 @@ WRONG = [
     ("callers: ''", 10, "bad-value", ""),
     ("insecure: true\ninsecure: true", 1, "duplicate-key", ""),
     ("tls: {key: pdp.yaml}", 12, "conflict", ""),
+    ("siem: {syslog: 'siem.example:6514'}", 16, "bad-value", ""),
+    ("siem: {syslog: [a]}", 16, "wrong-type", ""),
+    ("siem: {syslog: 'tcp://siem.example'}", 16, "conflict", ""),
+    ("siem: {file: e, ca: pdp.yaml}", 21, "conflict", ""),
+    ("siem: {facility: local9}", 18, "bad-value", ""),
+    ("siem: {enterprise: 0}", 20, "bad-value", ""),
     ("tls: {client_ca: pdp.yaml}", 18, "conflict", ""),
     ("tls: {require_client_certificate: true}", 35, "conflict", ""),
     ("tls: {certificate: pdp.yaml, key: pdp.yaml}\ntransport: native", 12, "conflict", ""),
@@ -290,6 +299,8 @@ def _sample(name: str, folder: Path) -> tuple[str, Any]:
             return "127.0.0.1:1234", Address("127.0.0.1", 1234)
         case SecretText():
             return "a=b" * 16, Secret("a=b" * 16, "environment")
+        case Collector():
+            return COLLECTOR, parse_collector(COLLECTOR)
         case Whole(low=low, high=high):
             number = min(max(low, 7), high - 1)
             return str(number), number
@@ -299,6 +310,10 @@ def _sample(name: str, folder: Path) -> tuple[str, Any]:
     text = {
         "node": "n-1", "audit.checkpoint_command": "keep", "tracing.endpoint": "http://x",
         "control.labels": "zone=a,ring=canary",
+        "accounts.oidc.issuer": "https://id.bank.example", "accounts.oidc.client_id": "jingxi",
+        "accounts.oidc.scopes": "openid acr", "accounts.oidc.second_factor_acr": "phr",
+        "accounts.oidc.second_factor_amr": "mfa", "accounts.oidc.label": "Bank ID",
+        "siem.server_name": "siem.bank.example",
     }.get(name)  # fmt: skip
     if text is not None:
         return text, text
@@ -315,6 +330,7 @@ def test_every_setting_can_stand_in_the_file_and_the_environment(
     partner = {
         "tls.certificate": "tls.key", "tls.key": "tls.certificate",
         "staff.certificate": "staff.key", "staff.key": "staff.certificate",
+        "siem.certificate": "siem.key", "siem.key": "siem.certificate",
     }.get(name)  # fmt: skip
     flags: dict[str, Any] = {"policies": tmp_path} if name != "policies" else {}
     if partner:
@@ -326,6 +342,11 @@ def test_every_setting_can_stand_in_the_file_and_the_environment(
             "tls.client_ca": tmp_path / "file",
         }
         flags.pop(name, None)
+    if name.startswith("accounts.oidc."):
+        flags |= {"accounts.oidc.issuer": "https://id.bank.example", "accounts.oidc.client_id": "jingxi"}
+        flags.pop(name, None)
+    if name in {"siem.ca", "siem.certificate", "siem.key", "siem.server_name"}:
+        flags["siem.syslog"] = parse_collector(COLLECTOR)
     if name == "staff.client_ca":
         flags |= {"staff.certificate": tmp_path / "file", "staff.key": tmp_path / "file"}
     if name == "trusted_proxy":
@@ -337,7 +358,9 @@ def test_every_setting_can_stand_in_the_file_and_the_environment(
     assert found.settings is not None
     if not isinstance(option.meta.kind, SecretText):
         line = f"{option.key}: {text}"
-        in_file = load(write(f"{option.section}:\n  {line}\n" if option.section else f"{line}\n"), flags, {})
+        within = [part for part in option.section.split(".") if part]
+        head = "".join(f"{'  ' * depth}{part}:\n" for depth, part in enumerate(within))
+        in_file = load(write(f"{head}{'  ' * len(within)}{line}\n"), flags, {})
         assert in_file.values[name].value == value
         assert in_file.settings == found.settings
     held: Any = found.settings
@@ -351,8 +374,11 @@ def test_defaults_survive_being_written_out(write: Callable[[str], Path], tmp_pa
     document: dict[str, Any] = {}
     for name, entry in told.items():
         if entry["value"] is not None:
-            group, _, key = name.rpartition(".")
-            (document.setdefault(group, {}) if group else document)[key] = entry["value"]
+            *groups, key = name.split(".")
+            place = document
+            for group in groups:
+                place = place.setdefault(group, {})
+            place[key] = entry["value"]
     assert settings(load(write(json.dumps(document)), {}, {})) == Settings(tmp_path)
 
 
@@ -500,3 +526,40 @@ def test_serve_follows_a_folder_or_a_cluster(run: Run) -> None:
 def test_the_commands_write_what_stands_in_the_repository(run: Run) -> None:
     assert run("config", "example")[1] == show.example()
     assert run("config", "reference", "--lang", "zh")[1] == tables("zh")
+
+
+@pytest.mark.parametrize(
+    ("lines", "place", "words"),
+    [
+        ("issuer: http://id.bank.example\n    client_id: a", "3:13", "is no issuer"),
+        ("issuer: https://id.bank.example?x=1\n    client_id: a", "3:13", "is no issuer"),
+        ("issuer: https://u@id.bank.example\n    client_id: a", "3:13", "is no issuer"),
+        ("issuer: https://id.bank.example", "3:13", "needs `accounts.oidc.client_id` too"),
+        ("client_id: a", "3:16", "needs `accounts.oidc.issuer` too"),
+        ("issuer: https://id.bank.example\n    client_id: 行", "4:16", "printable ASCII"),
+        ("issuer: https://id.bank.example\n    client_id: a\n    scopes: email", "5:13", "must contain `openid`"),
+        ("issuer: https://id.bank.example\n    client_id: a\n    second_factor_amr: 多", "5:24", "printable ASCII"),
+        ("issuer: https://id.bank.example\n    client_id: a\n    issue: x", "5:5", "issuer"),
+        ("issuer: https://id.bank.example\n    client_id: a\n    client_secret: x", "5:20", "is a secret"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_of_the_provider_is_told_with_its_place(
+    write: Callable[[str], Path], lines: str, place: str, words: str
+) -> None:
+    found = load(write(f"accounts:\n  oidc:\n    {lines}\n"), {}, {})
+    told = [found.render(item) for item in found.errors]
+    assert len(told) == 1, told
+    assert f"pdp.yaml:{place}" in told[0]
+    assert words in told[0]
+    assert found.settings is None
+
+
+def test_the_provider_s_client_secret_is_never_shown(write: Callable[[str], Path], tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hunter2-hunter2")
+    (tmp_path / "secret").chmod(0o600)
+    lines = "issuer: http://127.0.0.1:1\n    client_id: a\n    client_secret: {file: secret}"
+    found = load(write(f"accounts:\n  oidc:\n    {lines}\n"), {}, {})
+    rules = settings(found).accounts.oidc.rules()
+    assert rules is not None
+    assert rules.client_secret == "hunter2-hunter2"  # noqa: S105 - what stands in the file
+    assert "hunter2" not in repr(found.settings) + repr(rules) + json.dumps(show.to_json(found))

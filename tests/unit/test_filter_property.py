@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from pdp.engine.request import wire_value
 from pdp.snapshot import columns
 from pdp.snapshot.filter import Node, Schema, compile_filter, predicate
+from pdp.snapshot.store.base import Sql
 from pdp.snapshot.store.where_sqlite import SqliteWriter, install
 from pdp.v1 import snapshot_pb2, types_pb2
 from pdp.values import INT_MAX, INT_MIN, TIMESTAMP_MAX, TIMESTAMP_MIN, AttributeType
@@ -264,9 +265,15 @@ class Sqlite:
             f"INSERT INTO records VALUES ({marks})",  # noqa: S608 - marks
             [(number, *(row[name] for name in columns.NAMES)) for number, row in enumerate(rows)],
         )
-        where = SqliteWriter().sql(node) if node is not None else None
-        sql = f"SELECT number FROM records WHERE {where.text if where else '1'} ORDER BY number"  # noqa: S608 - ours
-        return [number for (number,) in self._connection.execute(sql, dict(where.parameters) if where else {})]
+        where = SqliteWriter().sql(node) if node is not None else Sql("1", {})
+        found = self._numbers(where.text, where.parameters)
+        if where.marked:
+            assert set(found) <= set(self._numbers(where.marked, where.parameters))
+        return found
+
+    def _numbers(self, condition: str, parameters: Mapping[str, Any]) -> list[int]:
+        sql = f"SELECT number FROM records WHERE {condition} ORDER BY number"  # noqa: S608 - ours
+        return [number for (number,) in self._connection.execute(sql, dict(parameters))]
 
 
 SQLITE = Sqlite()

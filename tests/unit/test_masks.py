@@ -64,6 +64,21 @@ SPOKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("regex", {"pattern": "(.).*", "template": "$1*"}, "按模板 $1* 显示", "show as $1*"),
     ("hash", {"key": "k"}, "以 HMAC-SHA-256 密钥哈希代替", "put a keyed hash (HMAC-SHA-256) in its place"),
     ("hash", {"key": "k", "digest": "sm3"}, "以 HMAC-SM3 密钥哈希代替", "put a keyed hash (HMAC-SM3) in its place"),
+    ("encrypt", {"key": "k"}, "以 AES-GCM 密文代替", "put it encrypted (AES-GCM) in its place"),
+    ("encrypt", {"key": "k", "cipher": "sm4-gcm"}, "以 SM4-GCM 密文代替", "put it encrypted (SM4-GCM) in its place"),
+    ("fpe", {"key": "k"}, "数字保留格式加密（FF1）", "encrypt the digits in their format (FF1)"),
+    (
+        "fpe",
+        {"key": "k", "alphabet": "alnum", "tweak": "card"},
+        "数字和大写字母保留格式加密（FF1）",
+        "encrypt the digits and capital letters in their format (FF1)",
+    ),
+    (
+        "fpe",
+        {"key": "k", "alphabet": "alnum-case"},
+        "数字和字母保留格式加密（FF1）",
+        "encrypt the digits and letters in their format (FF1)",
+    ),
 ]
 
 
@@ -131,7 +146,7 @@ class TestValidate:
         assert describe(algorithm, full) == describe(algorithm, parameters)
         client.masker(algorithm, full, keys=lambda _: KEY)
 
-    @pytest.mark.parametrize("algorithm", ["tokenize", "encrypt", "fpe", "", "KEEP"])
+    @pytest.mark.parametrize("algorithm", ["tokenize", "ff3", "", "KEEP"])
     def test_unknown_algorithms_are_answered_with_the_known_ones(self, algorithm: str) -> None:
         (problem,) = validate(algorithm, {"prefix": 1})
         assert problem.parameter == "algorithm"
@@ -198,6 +213,13 @@ class TestValidate:
             ("hash", {"key": "../k"}, "key", f"`key` is `../k`, {FORM}"),
             ("hash", {"key": "k", "digest": "md5"}, "digest", "`digest` is `md5`, which is not one of its values"),
             ("hash", {"key": "k", "digits": 8}, "digits", "`digits` is `8`, which is out of range"),
+            ("encrypt", {}, "key", "`encrypt` needs `key`"),
+            ("encrypt", {"key": "a b"}, "key", f"`key` is `a b`, {FORM}"),
+            ("encrypt", {"key": "k", "cipher": "aes-cbc"}, "cipher", f"`cipher` is `aes-cbc`, {CHOICE}"),
+            ("fpe", {}, "key", "`fpe` needs `key`"),
+            ("fpe", {"key": "k", "alphabet": "hex"}, "alphabet", f"`alphabet` is `hex`, {CHOICE}"),
+            ("fpe", {"key": "k", "tweak": "x" * 65}, "tweak", "`tweak` has 65 characters"),
+            ("fpe", {"key": "k", "tweak": "a\nb"}, "tweak", f"`tweak` is `a\nb`, {FORM}"),
         ],
     )  # fmt: skip
     def test_invalid(self, algorithm: str, parameters: dict[str, Any], place: str, message: str) -> None:
@@ -246,6 +268,8 @@ class TestStrictness:
             ("full", {"length": 0}),
             ("hash", {"key": "k", "digits": 16}),
             ("hash", {"key": "k"}),
+            ("encrypt", {"key": "k"}),
+            ("fpe", {"key": "k"}),
             ("bucket", {"edges": ["5"]}),
             ("bucket", {"edges": ["5", "6"]}),
             ("date_trunc", {"unit": "age", "band": 20}),

@@ -16,14 +16,23 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from pdp.engine.counts import Counts
-from pdp.server import exposition, exposition_audit, exposition_control, exposition_shadow, metrics
+from pdp.server import (
+    exposition,
+    exposition_audit,
+    exposition_control,
+    exposition_grants,
+    exposition_shadow,
+    metrics,
+)
 from pdp.server.exposition import History, is_ready, render
 from pdp.server.facts import (
     ControlFacts,
     Facts,
+    GrantFacts,
     ShadowCounts,
     ShipperFacts,
     Shipping,
+    SiemFacts,
     Snapshot,
     SpoolCounts,
     WorkerFacts,
@@ -61,6 +70,7 @@ def shipper(**more: Any) -> ShipperFacts:
     told = Shipping(
         shipped=12, lag_records=6, lag_bytes=600, lag_seconds=1.5, store_up=False, store_error="it is away",
         checkpoint=8, checkpoint_at=time.time() - 60, quarantined=7, alarms={"store.away": "it is away"},
+        siem={"syslog": SiemFacts(up=False, sent=9, failures=3, lag_records=4, lag_seconds=2.5, error="gone")},
     )  # fmt: skip
     return ShipperFacts(pid=13, state="ready", restarts=2, started_at=time.time(), shipping=told) | more  # type: ignore[return-value,operator]
 
@@ -232,6 +242,9 @@ def test_who_is_ready() -> None:
 # Prometheus' text
 
 
+GRANTS = GrantFacts(
+    active=3, revision=12, honoured=False, look_age_seconds=11.5, steps={"asked": 2, "approved": 1}, expired=4
+)
 CONTROL = ControlFacts(
     store="etcd", head=6, wanted=8, applied=7, candidate=True, store_age_seconds=61.5, store_error="away", stale=True,
     lease="none", refused=8, refused_code="golden_case", refused_error="1 of 2", refused_at=1.0,
@@ -261,6 +274,7 @@ def text() -> bytes:
         facts_of(
             worker(11, revision=7), worker(12, "down", restarts=3), revision=7, hash="abc", policies_error=refused,
             loads={"policies": {"accepted": 2, "refused": 1}}, shipper=shipper(), control=CONTROL,
+            grants=GRANTS,
         ),
     )  # fmt: skip
 
@@ -388,7 +402,8 @@ def test_the_guide_and_the_module_list_what_is_told(text: bytes) -> None:
         for family in text_string_to_metric_families(text.decode())
     }
     assert documented() == told
-    listed = "\n".join(str(m.__doc__) for m in (exposition, exposition_audit, exposition_control, exposition_shadow))
+    modules = (exposition, exposition_audit, exposition_control, exposition_grants, exposition_shadow)
+    listed = "\n".join(str(module.__doc__) for module in modules)
     in_module = set(re.findall(r"^\| (pdp_\w+) \|", listed, re.MULTILINE))
     assert in_module == set(told)
 

@@ -11,6 +11,7 @@ import enum
 import functools
 import hashlib
 import hmac
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,7 +20,7 @@ from typing import Any, Final
 
 import re2
 
-from jingxi_client import _figures, _text
+from jingxi_client import _figures, _text, ciphers
 from jingxi_client._text import HIDDEN
 from jingxi_client.errors import KeyUnavailableError, MaskUnavailableError
 from jingxi_client.keys import MIN_KEY_BYTES, KeyProvider, no_keys
@@ -55,6 +56,7 @@ class _Setting:
 
     keys: KeyProvider
     today: datetime.date
+    nonces: ciphers.NonceSource
 
 
 _Maker = Callable[[Mapping[str, Any], _Setting], _TextMask]
@@ -241,6 +243,18 @@ _ALGORITHMS: Mapping[str, _Algorithm] = {
             "digits": _Parameter(64, "count"),
         },
     ),
+    "encrypt": _Algorithm(
+        lambda p, setting: ciphers.encrypting(p, setting.keys, setting.nonces),
+        {"key": _Parameter(REQUIRED, "some text"), "cipher": _Parameter("aes-gcm", tuple(ciphers.CIPHERS))},
+    ),
+    "fpe": _Algorithm(
+        lambda p, setting: ciphers.format_preserving(p, setting.keys),
+        {
+            "key": _Parameter(REQUIRED, "some text"),
+            "alphabet": _Parameter("digits", tuple(ciphers.ALPHABETS)),
+            "tweak": _Parameter("", "text"),
+        },
+    ),
 }
 
 PARAMETERS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -257,10 +271,12 @@ def masker(
     *,
     keys: KeyProvider = no_keys,
     today: datetime.date | None = None,
+    nonces: ciphers.NonceSource = os.urandom,
 ) -> Masker:
     """Return the mask as a function from a JSON value to what may be shown of it, or DROP.
 
-    `today` is the day that ages count to, by default the machine's local date. The function never changes its argument.
+    `today` is the day that ages count to, by default the machine's local date; `nonces` is for tests of `encrypt`. The
+    function never changes its argument.
     Raises MaskUnavailableError when the mask cannot be performed exactly as told.
     """
     given = _given(algorithm, parameters)
@@ -269,7 +285,7 @@ def masker(
     if algorithm == "null":
         return lambda _: None
     day = today or datetime.datetime.now().astimezone().date()
-    mask = _ALGORITHMS[algorithm].make(given, _Setting(keys, day))
+    mask = _ALGORITHMS[algorithm].make(given, _Setting(keys, day, nonces))
     return lambda value: _on_value(value, mask, 0)
 
 
@@ -280,10 +296,11 @@ def apply(
     keys: KeyProvider = no_keys,
     *,
     today: datetime.date | None = None,
+    nonces: ciphers.NonceSource = os.urandom,
 ) -> Any:
     """Return what a mask shows of a JSON value; DROP for a field to be left out or a mask that cannot be performed."""
     try:
-        return masker(algorithm, parameters, keys=keys, today=today)(value)
+        return masker(algorithm, parameters, keys=keys, today=today, nonces=nonces)(value)
     except MaskUnavailableError:
         return DROP
 

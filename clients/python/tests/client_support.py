@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 
 from jingxi_client._gen.pdp.v1 import bundle_pb2, decision_service_pb2_grpc, types_pb2
 from jingxi_client._gen.pdp.v1 import decision_service_pb2 as api
@@ -21,6 +22,13 @@ Answer = Callable[[api.BatchItem], api.DecideResponse | api.ItemError]
 
 def load(name: str) -> dict[str, Any]:
     return json.loads((VECTORS / name).read_text("utf-8"))
+
+
+def expected_gaps(cases: list[dict[str, Any]]) -> list[Any]:
+    """Return cases as parameters of a test; those that gaps.json lists for Python must fail."""
+    gaps = set(load("gaps.json")["python"])
+    failing = pytest.mark.xfail(reason="listed in tests/vectors/gaps.json", strict=True)
+    return [pytest.param(case, id=case["id"], marks=[failing] if case["id"] in gaps else []) for case in cases]
 
 
 def value_of(parameter: Any) -> types_pb2.Value:

@@ -11,6 +11,7 @@
 | book | accounts in the store |
 | sessions, credentials | who is signed in, and what they do about their own |
 | sign_in | the first account, signing in |
+| oidc, oidc_sign_in, identities | signing in at an OpenID provider, and who carries which identity |
 | requests | accounts and rights by request |
 | telling | accounts in words, without secrets |
 
@@ -21,6 +22,8 @@ from has changed, so several nodes count the same failures and never approve twi
 from __future__ import annotations
 
 from pdp.control.accounts.credentials import AccountRules
+from pdp.control.accounts.oidc import OidcRules, Provider, Web
+from pdp.control.accounts.oidc_sign_in import Begun, OidcAttempt, OidcSignIns
 from pdp.control.accounts.passwords import Hasher, PasswordRules
 from pdp.control.accounts.requests import Executed, RequestPage, Requests
 from pdp.control.accounts.sealing import SecretKey
@@ -28,10 +31,10 @@ from pdp.control.accounts.sessions import SessionRules, Signed
 from pdp.control.accounts.sign_in import Attempt, SignedIn
 
 __all__ = [
-    "AccountRules", "Accounts", "Attempt", "Executed", "Hasher", "PasswordRules", "RequestPage", "SecretKey",
-    "SessionRules", "Signed", "SignedIn",
+    "AccountRules", "Accounts", "Attempt", "Begun", "Executed", "Hasher", "OidcAttempt", "OidcRules", "PasswordRules",
+    "Provider", "RequestPage", "SecretKey", "SessionRules", "Signed", "SignedIn", "Web",
 ]  # fmt: skip
 
 
-class Accounts(Requests):
+class Accounts(OidcSignIns, Requests):
     """Everything that is done to accounts, sessions and requests. It may raise ControlStoreError and BlobError."""

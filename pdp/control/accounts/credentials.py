@@ -19,6 +19,9 @@ from pdp.control.published import parse
 from pdp.errors import AccessDeniedError, NotFoundError, RequestError, SignInError, Violation, WrongStateError
 from pdp.v1 import account_pb2
 
+FRESH_SECONDS: Final = 300
+"""How long ago somebody without a password may have signed in to set up a second factor."""
+PASSWORD: Final = "password"  # noqa: S105 - the name of a factor
 _PAGE: Final = 500
 _NO_SESSION = "there is no session with this token on this device, or it has ended; sign in with `pdp login`"
 
@@ -26,7 +29,8 @@ _NO_SESSION = "there is no session with this token on this device, or it has end
 @dataclass(frozen=True, slots=True)
 class AccountRules:
     """What accounts must keep to. `second_factor`: whether everybody needs one; `failure_seconds`: how long a failed
-    sign-in takes at least; `zone`: the time zone of windows, that of the server when None.
+    sign-in takes at least; `zone`: the time zone of windows, that of the server when None; `issuer`: that of
+    identities which are asked for without one, empty where there is no OpenID provider.
     """
 
     passwords: PasswordRules = field(default_factory=PasswordRules)
@@ -34,6 +38,7 @@ class AccountRules:
     second_factor: bool = True
     failure_seconds: float = 0.5
     zone: tzinfo | None = None
+    issuer: str = ""
 
 
 class _Held(NamedTuple):
@@ -94,7 +99,7 @@ class Credentials(Book):
             used.used_nanos = now
             # When another node was faster it is written already.
             await self._store.commit([held.unchanged], [held.put(used)])
-        if account.must_change_password or passwords.is_over(account.password, self.rules.passwords, now):
+        if self._owes_password(account, session.factors):
             session.limited = True
         return Signed(session, account, held.item.key)
 
@@ -108,6 +113,8 @@ class Credentials(Book):
         Raises SignInError when `old` is not the password, which counts as a failed sign-in, RequestError for a new one
         that the rules do not allow.
         """
+        if not signed.account.HasField("password"):
+            raise WrongStateError("this account has no password; its owner signs in by `pdp login --oidc`")
         await self._check_password(signed, old)
         passwords.check(new, self.rules.passwords, signed.account.name, "new_password")
         history = [kept.hash for kept in signed.account.password_history][: self.rules.passwords.history]
@@ -127,9 +134,15 @@ class Credentials(Book):
     async def begin_totp(self, signed: Signed, password: str) -> str:
         """Return the secret of new one-time codes as a URI; they count once `confirm_totp` has seen one.
 
-        Raises SignInError when it is not the password, which counts as a failed sign-in.
+        Raises SignInError when it is not the password, which counts as a failed sign-in; WrongStateError when the
+        account has none, and its owner signed in too long ago.
         """
-        await self._check_password(signed, password)
+        if signed.account.HasField("password"):
+            await self._check_password(signed, password)
+        elif self._clock() - signed.session.began_nanos > FRESH_SECONDS * 10**9:
+            raise WrongStateError(
+                f"sign in by `pdp login --oidc` anew, and set up one-time codes within {FRESH_SECONDS // 60} minutes"
+            )
         secret = totp.new_secret()
         sealed = self.key.seal(secret, f"totp:{signed.account.name}")
 
@@ -257,8 +270,12 @@ class Credentials(Book):
 
     def _is_limited(self, account: account_pb2.Account, factors: Sequence[str]) -> bool:
         lacks = self.rules.second_factor and len(factors) < 2
+        return lacks or self._owes_password(account, factors)
+
+    def _owes_password(self, account: account_pb2.Account, factors: Sequence[str]) -> bool:
+        """Whether a password that somebody signed in by must be changed first."""
         over = passwords.is_over(account.password, self.rules.passwords, self._clock())
-        return lacks or over or account.must_change_password
+        return PASSWORD in factors and (over or account.must_change_password)
 
     async def _own(self, signed: Signed) -> Found:
         found = await self._find(signed.account.name)

@@ -72,7 +72,7 @@ def make() -> str:
 
 def is_over(kept: account_pb2.PasswordHash, rules: PasswordRules, now: int) -> bool:
     """Whether a password has reached its end; `now` in nanoseconds since 1970."""
-    return rules.days > 0 and now - kept.since_nanos > rules.days * _DAY
+    return rules.days > 0 and bool(kept.hash) and now - kept.since_nanos > rules.days * _DAY
 
 
 def replaced(account: account_pb2.Account, hashed: str, rules: PasswordRules, now: int) -> None:

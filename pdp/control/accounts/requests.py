@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from pdp.control import layout
-from pdp.control.accounts import passwords, places
+from pdp.control.accounts import identities, passwords, places
 from pdp.control.accounts.book import Counter, Found, copied, put_account
 from pdp.control.accounts.names import check_name, check_risk, check_text
 from pdp.control.accounts.permissions import allows, check_rights
@@ -49,7 +49,7 @@ _KINDS = {
     REQUEST_KIND_CREATE: "create", REQUEST_KIND_CHANGE: "change", REQUEST_KIND_CLOSE: "close",
     REQUEST_KIND_RESET: "reset",
 }  # fmt: skip
-_ALL_PARTS = ("owner", "branch", "level", "rights", "windows", "networks", "certificates", "authority_level")
+_ALL_PARTS = ("owner", "branch", "level", "rights", "windows", "networks", "certificates", "authority_level", "oidc")
 
 
 class Executed(NamedTuple):
@@ -122,13 +122,17 @@ class Requests(SignIns):
         return await self._insist(lambda: self._refuse(request_id, who))
 
     async def execute(self, request_id: str, who: Who) -> Executed:
-        """Carry an approved request out. A new account, or one that is reset, gets a password for one use.
+        """Carry an approved request out. A new account, or one that is reset, gets a password for one use, unless its
+        owner signs in at the OpenID provider.
 
         Raises NotFoundError, WrongStateError when the request was not approved, is not what was approved, the account
         has changed since, or nobody would be left who leads accounts.
         """
         request = (await self._request(request_id)).request
-        password = passwords.make() if request.kind in (REQUEST_KIND_CREATE, REQUEST_KIND_RESET) else ""
+        known = await self._find(request.wanted.name)
+        identity = request.wanted.HasField("oidc") or (known is not None and known.account.HasField("oidc"))
+        needs_password = request.kind in (REQUEST_KIND_CREATE, REQUEST_KIND_RESET) and not identity
+        password = passwords.make() if needs_password else ""
         hashed = await self.hasher.hash(password) if password else ""
         done = await self._insist(lambda: self._execute(request_id, who, password, hashed))
         await self.drop_sessions(done.after.name)
@@ -184,9 +188,11 @@ class Requests(SignIns):
                 raise WrongStateError(f"the account `{wanted.name}` is closed, which is for good")
         now = self._clock()
         request = account_pb2.RightsRequest(
-            id=f"{_LAST_MILLI - now // _MILLI:011x}{secrets.token_hex(3)}", kind=kind, wanted=_wanted(kind, wanted),
+            id=f"{_LAST_MILLI - now // _MILLI:011x}{secrets.token_hex(3)}", kind=kind,
+            wanted=_wanted(kind, wanted, self.rules.issuer),
             state=REQUEST_STATE_ASKED, risk=risk.strip(), account_version=0 if found is None else found.account.version,
         )  # fmt: skip
+        await identities.check_free(self._store, request.wanted)
         request.steps.append(self._step_of(request, REQUEST_STATE_ASKED, who))
         await self._commit([Unchanged(layout.REQUESTS + request.id, 0), acting.unchanged], [_put(request)])
         return request
@@ -264,9 +270,10 @@ class Requests(SignIns):
         request.state = REQUEST_STATE_DONE
         request.steps.append(self._step_of(request, REQUEST_STATE_DONE, who))
         there = Unchanged(layout.ACCOUNTS + name, 0) if found is None else found.unchanged
+        moved = await identities.moved(self._store, before, after)
         await self._commit(
-            [there, kept.unchanged, acting.unchanged, counter.unchanged],
-            [put_account(after), _put(request), counter.next],
+            [there, kept.unchanged, acting.unchanged, counter.unchanged, *moved.conditions],
+            [put_account(after), _put(request), counter.next, *moved.changes],
         )
         return Executed(request, before, after, password)
 
@@ -282,6 +289,11 @@ class Requests(SignIns):
                 for part in _ALL_PARTS:
                     account.ClearField(part)
                 account.MergeFrom(request.wanted)
+                if before is not None and account.oidc != before.oidc:
+                    # Whoever signed in by it is somebody else now.
+                    account.epoch += 1
+                if account.must_change_password and account.HasField("oidc"):
+                    _forget_password(account)
                 if before is None:
                     account.state = ACCOUNT_STATE_ACTIVE
                     account.created_nanos = now
@@ -298,6 +310,8 @@ class Requests(SignIns):
                 for part in ("totp", "pending_totp", "recovery_hashes", "devices", "failures", "certificates"):
                     account.ClearField(part)
                 account.epoch += 1
+                if account.HasField("oidc"):
+                    _forget_password(account)
         if hashed:
             passwords.replaced(account, hashed, self.rules.passwords, now)
             account.must_change_password = True
@@ -361,7 +375,13 @@ def content_hash(request: account_pb2.RightsRequest) -> bytes:
     return hashlib.sha256(content.SerializeToString(deterministic=True)).digest()
 
 
-def _wanted(kind: account_pb2.RequestKind, wanted: account_pb2.Account) -> account_pb2.Account:
+def _forget_password(account: account_pb2.Account) -> None:
+    # One that others chose and nobody uses would be a second way in.
+    for part in ("password", "password_history", "must_change_password"):
+        account.ClearField(part)
+
+
+def _wanted(kind: account_pb2.RequestKind, wanted: account_pb2.Account, issuer: str) -> account_pb2.Account:
     """Return the parts of an account that can be asked for. Raises RequestError."""
     if kind in (REQUEST_KIND_CLOSE, REQUEST_KIND_RESET):
         return account_pb2.Account(name=wanted.name)
@@ -372,10 +392,14 @@ def _wanted(kind: account_pb2.RequestKind, wanted: account_pb2.Account) -> accou
     if len(wanted.certificates) > MAX_CERTIFICATES or not all(map(_is_digest, wanted.certificates)):
         words = f"are at most {MAX_CERTIFICATES} SHA-256 hashes in lower-case hexadecimal"
         raise RequestError(Violation("wanted.certificates", words))
+    identity = None
+    if wanted.HasField("oidc"):
+        identity = account_pb2.OidcIdentity(issuer=wanted.oidc.issuer or issuer, subject=wanted.oidc.subject)
+        identities.check(identity, "wanted.oidc")
     return account_pb2.Account(
         name=wanted.name, owner=wanted.owner, branch=wanted.branch, level=wanted.level, rights=wanted.rights,
         windows=wanted.windows, networks=wanted.networks, certificates=wanted.certificates,
-        authority_level=wanted.authority_level,
+        authority_level=wanted.authority_level, oidc=identity,
     )  # fmt: skip
 
 

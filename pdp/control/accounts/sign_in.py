@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from pdp.control import layout
 from pdp.control.accounts import devices, failures, passwords, places, recovery, totp
 from pdp.control.accounts.book import Found, copied, put_account
-from pdp.control.accounts.credentials import Credentials
+from pdp.control.accounts.credentials import PASSWORD, Credentials
 from pdp.control.accounts.names import check_name, check_text
 from pdp.control.accounts.permissions import all_rights
 from pdp.control.accounts.sessions import Signed, key_of, new_id, new_token
@@ -117,24 +117,36 @@ class SignIns(Credentials):
         found = await self._find(attempt.name)
         if found is None:
             raise SignInError("unknown")
-        account, now = copied(found.account), self._clock()
-        count = account.failures.count
+        account = copied(found.account)
         if account.password.hash != hashed:
-            raise SignInError("password", failures=count, account=account.name)
+            raise SignInError("password", failures=account.failures.count, account=account.name)
+        self._check_standing(account)
+        second = self._second_factor(account, attempt, self._clock())
+        if not fits:
+            raise await self._failed(found, "password")
+        return await self._admit(found, account, attempt, PASSWORD, second)
+
+    def _check_standing(self, account: account_pb2.Account) -> None:
+        """Raise SignInError for an account that is not active, or that waits after failures."""
+        count = account.failures.count
         if account.state != account_pb2.ACCOUNT_STATE_ACTIVE:
             is_locked = account.state == account_pb2.ACCOUNT_STATE_LOCKED
             raise SignInError("locked" if is_locked else "closed", failures=count, account=account.name)
-        if failures.is_locked(account, now):
+        if failures.is_locked(account, self._clock()):
             raise SignInError("waiting", failures=count, account=account.name)
-        factors = ["password"] if fits else []
-        second = self._second_factor(account, attempt, now)
-        if not fits:
-            raise await self._failed(found, "password")
+
+    async def _admit(
+        self, found: Found, account: account_pb2.Account, attempt: Attempt, first: str, second: str
+    ) -> SignedIn:
+        """Begin a session for somebody whose first factor was right, whatever it is; `second` is empty for none.
+
+        `account` is a copy in which the use of the second factor is noted. Raises SignInError and Stale.
+        """
+        now, count = self._clock(), account.failures.count
         if has_second_factor(account) and not second:
             raise await self._failed(found, "code" if attempt.code else "no_code")
-        factors += [second] if second else []
-        hashed_device = devices.digest(attempt.device)
-        known = devices.find(account, hashed_device) is not None
+        factors = [first, second] if second else [first]
+        known = devices.find(account, devices.digest(attempt.device)) is not None
         if not known and account.devices and not second:
             raise SignInError("device", failures=count, account=account.name)
         if not places.is_time(account.windows, now, self.rules.zone):

@@ -49,6 +49,11 @@ def right_word(right: account_pb2.Right) -> str:
     return "@".join([permission_word(right.permission), *scopes])
 
 
+def identity_word(identity: account_pb2.OidcIdentity) -> str:
+    """Return an identity in words; empty for none."""
+    return f"{identity.subject} at {identity.issuer}" if identity.subject else ""
+
+
 def differences(before: account_pb2.Account | None, after: account_pb2.Account) -> Mapping[str, str]:
     """Return what a change changed, `NAME.before` and `NAME.after` for each part that differs."""
     old, new = _parts(before or account_pb2.Account()), _parts(after)
@@ -72,6 +77,7 @@ def _parts(account: account_pb2.Account) -> Mapping[str, str]:
         "windows": "; ".join(_window(window) for window in account.windows),
         "authority_level": str(account.authority_level),
         "certificates": ", ".join(account.certificates),
+        "identity": identity_word(account.oidc),
         "factors": ", ".join(_factors(account)),
     }
 

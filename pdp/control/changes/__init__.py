@@ -6,7 +6,8 @@ Only what is otherwise now is told. A rule that moved to another file or was onl
 change lists that field. A rule whose fields alone changed lists those that came and went; a rule that changed
 otherwise (obligations too, which go with the verdict) lists all its fields. The change of a policy's scope lists the
 fields of its rules, that of an attribute's type or default those of the rules that depend on it, that of a named mask
-those that it masks, that of a message map those whose places changed. A title, a label or a golden case changes no
+those that it masks, that of a message map those whose places changed, that of the failure rule those that pass by one
+of the two. A title, a label or a golden case changes no
 verdict.
 
 **Who** (`who`). The clauses and scopes of those rules that name an attribute of the subject, before or after; empty
@@ -21,7 +22,9 @@ change that lists the field has `may_unmask`. It is true for
   priority, if after it another rule of at most its priority, or the dictionary's default, can show one of those fields;
 - a field whose default is to be shown now, that may be unmasked now, or whose level changed where a rule shows it under
   a grant, which can be for a level;
-- a message map that does not name a place of a field any more, because callers mask by it.
+- a message map that does not name a place of a field any more, because callers mask by it;
+- a failure rule that lets more fields pass while no verdict can be had, or lets them for longer, and a field that passes
+  then for its level.
 
 A condition may hold where it did not when one of its clauses is gone, and may hold no longer where it did when it has a
 new clause; a clause that changed is both. Another mask, though weaker, still masks.

@@ -68,6 +68,7 @@ class _Parts:
 
 def field_changes(before: Side, after: Side) -> Iterator[control_pb2.MeaningChange]:
     """Yield what changed in fields of the dictionary."""
+    passing = after.passing - before.passing
     for name, old, new in _pairs(before.fields, after.fields):
         parts = _Parts(old, new)
         parts.compare_both("label", lambda field: field.label)
@@ -86,6 +87,7 @@ def field_changes(before: Side, after: Side) -> Iterator[control_pb2.MeaningChan
             continue  # only a mask that has a name changed, which is a change of its own
         granted = "level" in parts and any(_granted(side, name) for side in (before, after))
         decisive = old is None or new is None or granted or any(p in parts for p in ("mask", "default", "never_unmask"))
+        passes = old is not None and name in passing and ("level" in parts or "never_unmask" in parts)
         found = new or old
         assert found is not None  # noqa: S101 - it is on one side
         yield control_pb2.MeaningChange(
@@ -95,7 +97,7 @@ def field_changes(before: Side, after: Side) -> Iterator[control_pb2.MeaningChan
             title=words.field(after if new is not None else before, name),
             parts=parts.found,
             fields=[name] if decisive else [],
-            may_unmask=_field_may_unmask(name, old, new, after),
+            may_unmask=_field_may_unmask(name, old, new, after) or passes,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from pdp.control.changes import dictionary
 from pdp.control.changes.expressions import Expressions
+from pdp.control.changes.failure import failure_rule_changes
 from pdp.control.changes.rules import Rules
 from pdp.control.changes.sides import Side
 from pdp.v1 import bundle_pb2, control_pb2
@@ -35,6 +36,7 @@ def meaning_changes(
             dictionary.mask_changes(old, new),
             dictionary.message_map_changes(old, new),
             dictionary.golden_case_changes(old, new),
+            failure_rule_changes(old, new),
         ),
         key=lambda change: (change.subject, change.id),
     )

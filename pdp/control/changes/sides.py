@@ -45,6 +45,7 @@ class Side:
         self.masks = {mask.name: mask for mask in bundle.masks}
         self.message_maps = {f"{message.application}/{message.name}": message for message in bundle.message_maps}
         self.golden_cases = {case.name: case for case in bundle.golden_cases}
+        self.failure_rule = bundle.failure_rule if bundle.HasField("failure_rule") else None
         self._variables = {
             policy.id: {variable.name: variable.expression for variable in policy.variables}
             for policy in bundle.policies
@@ -67,6 +68,14 @@ class Side:
         """Whether a rule may ever show the field."""
         known = self.fields.get(field)
         return known is not None and not known.never_unmask
+
+    @property
+    def passing(self) -> frozenset[str]:
+        """The fields that clients show as they are while they have no verdict."""
+        if self.failure_rule is None:
+            return frozenset()
+        levels = frozenset(self.failure_rule.pass_levels)
+        return frozenset(name for name, field in self.fields.items() if field.level in levels and not field.never_unmask)
 
     def shows_below(self, field: str, priority: int) -> bool:
         """Whether the field can be shown where a rule that masks it with this priority does not hold.

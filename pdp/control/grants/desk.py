@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
@@ -48,6 +49,8 @@ _MOST_LEASE: Final = 86_400
 _CONSENT_SECONDS: Final = 3_600
 """Longer than a consent may be old, and shorter than any is asked for again."""
 _MOST_SCANNED: Final = 5_000
+
+STEPS: Final = ("asked", "approved", "consented", "refused", "revoked")
 
 State = account_pb2.GrantState
 _WORDS = {
@@ -100,6 +103,8 @@ class GrantDesk:
         self._dictionary = dictionary
         self._knowing = knowing or Knowing(store)
         self._clock = clock
+        self.steps: Counter[str] = Counter(dict.fromkeys(STEPS, 0))
+        """How often each of STEPS was done here."""
 
     async def ask(self, request: grant_service_pb2.AskForGrantRequest, who: Authority) -> account_pb2.GrantRecord:
         """Ask for a grant. Raises RequestError, and AccessDeniedError beyond one's reach."""
@@ -121,6 +126,7 @@ class GrantDesk:
         if who.branch and same(who.name, record.grant.subject_id) and record.branch != who.branch:
             raise RequestError(Violation("branch", f"is `{record.branch}`, and that of `{who.name}` is `{who.branch}`"))
         await self._write(record, 0)
+        self.steps["asked"] += 1
         return record
 
     async def approve(self, request: grant_service_pb2.ApproveGrantRequest, who: Authority) -> Made:
@@ -138,7 +144,9 @@ class GrantDesk:
         grant.approver, grant.approver_level = who.name, who.level
         grant.not_before_nanos, grant.expires_at_nanos = now - _SKEW, now + validity
         _step(record, State.GRANT_STATE_ACTIVE, Who(who.name, request.reason), now)
-        return await self._activate(record, modified, validity)
+        made = await self._activate(record, modified, validity)
+        self.steps["approved"] += 1
+        return made
 
     async def refuse(self, grant_id: str, who: Authority, reason: str) -> account_pb2.GrantRecord:
         """Refuse a grant that was asked for. Raises as `approve`."""
@@ -148,6 +156,7 @@ class GrantDesk:
         self._check_state(record, State.GRANT_STATE_ASKED)
         _step(record, State.GRANT_STATE_REFUSED, Who(who.name, reason), self._clock())
         await self._write(record, modified)
+        self.steps["refused"] += 1
         return record
 
     async def revoke(self, grant_id: str, who: Authority, reason: str) -> Revoked:
@@ -166,10 +175,13 @@ class GrantDesk:
             was_asked = record.state == State.GRANT_STATE_ASKED
             _step(record, State.GRANT_STATE_REVOKED, Who(who.name, reason), self._clock())
             if was_asked:
-                return Revoked(record, await self._write(record, modified), ())
+                revision = await self._write(record, modified)
+                self.steps["revoked"] += 1
+                return Revoked(record, revision, ())
             key = layout.active_key(grant_id)
             active = await self._store.get(key)
             modified = await self._write(record, modified, Delete(key), Put(layout.GRANTED, b""))
+            self.steps["revoked"] += 1
             if active is not None and active.lease:
                 with contextlib.suppress(ControlStoreError):  # it ends by itself
                     await self._store.revoke(active.lease)
@@ -206,12 +218,14 @@ class GrantDesk:
         _step(record, State.GRANT_STATE_ACTIVE, Who(who.name), now)
         marked = Put(layout.CONSENTS + name, f"{record.grant.id} {digest}".encode())
         try:
-            return await self._activate(record, 0, validity, marked)
+            made = await self._activate(record, 0, validity, marked)
         except ConflictError:
             known = await self._store.get(layout.CONSENTS + name)
             if known is None:
                 raise
             return await self._known_consent(known, digest)
+        self.steps["consented"] += 1
+        return made
 
     async def get(self, grant_id: str) -> account_pb2.GrantRecord:
         """Return a grant as it is now. Raises NotFoundError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
@@ -35,7 +36,8 @@ class GrantFollower:
     """Follows from `start` to `stop`.
 
     `held_since` is `Presence.held_since`; `tell` has the node say soon what `revision` is; `told` hears of failures in
-    words, and of their end by an empty text. `lease` is that of the node in seconds.
+    words, and of their end by an empty text. `lease` is that of the node in seconds; `clock` tells the time by which
+    grants end, in nanoseconds since 1970.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class GrantFollower:
         lease: float,
         uptime: Callable[[], float] = uptime,
         told: Callable[[str], None] = lambda words: None,
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._store = store
         self._sink = sink
@@ -58,21 +61,32 @@ class GrantFollower:
         self._fence = min(lease, FENCE_SECONDS)
         self._uptime = uptime
         self._told = told
+        self._clock = clock
         self._lock = asyncio.Lock()
         self._moved = asyncio.Event()
         # When each grant was last changed, and how often any was: what the store said of it.
         self._known: dict[str, int] = {}
+        self._ends: dict[str, int] = {}
+        self._looked = 0.0
         self._version = -1
         self._seen = 0
         self._until = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self.revision = 0
         """The state that all decide by; 0 for none."""
+        self.expired = 0
+        """How many grants ran out while they were followed."""
 
     @property
     def count(self) -> int:
         """How many grants hold, as far as this node knows."""
-        return len(self._known)
+        now = self._clock()
+        return sum(1 for grant_id in self._known if self._ends.get(grant_id, 0) > now)
+
+    @property
+    def look_age(self) -> float | None:
+        """How many seconds ago the last look was, that found the store and missed nothing; None before the first."""
+        return max(self._uptime() - self._looked, 0.0) if self._looked else None
 
     @property
     def is_honouring(self) -> bool:
@@ -105,6 +119,7 @@ class GrantFollower:
         if version > self._version or version < before:
             async with self._lock:
                 await self._read()
+        self._looked = began
         until = min(began, held) + self._fence
         if until > self._uptime():
             self._until = until
@@ -203,6 +218,9 @@ class GrantFollower:
     ) -> None:  # fmt: skip
         await self._sink.change(put, gone, revision)
         self.revision = revision
+        now = self._clock()
+        self._ends.update({active.grant.id: active.grant.expires_at_nanos for active in put})
+        self.expired += sum(1 for grant_id in gone if self._ends.pop(grant_id, now + 1) <= now)
         if gone:
             # Somebody may wait for it.
             self._tell()

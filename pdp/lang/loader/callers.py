@@ -16,20 +16,22 @@ MAX_RATE = 1_000_000
 
 _DOCUMENT = Shape("Callers document", "kind callers")
 _CALLER = Shape(
-    "caller", "name applications subjects", "title certificates tokens calls grants consent_key rate disabled"
+    "caller",
+    "name applications subjects",
+    "title certificates tokens calls grants consent_key bundles reports rate disabled",
 )
 _TOKEN = Shape("token", "id sha256", "expires_at disabled")
 _RATE = Shape("rate", "per_second", "burst")
 
-_NAME = Name("caller name", names.APPLICATION.pattern, names.APPLICATION.rule)
-_TOKEN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_CALLS = {call: call for call in ("decide", "explain")}
+CALLER_NAME = Name("caller name", names.APPLICATION.pattern, names.APPLICATION.rule)
+TOKEN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+CALL_WORDS = {call: call for call in ("decide", "explain")}
 # What every token begins with, so that people and secret scanners know one when they see it.
 TOKEN_PREFIX = "jx_"  # noqa: S105 - not a token
 _MISPLACED = "if a token itself stands here, it is no secret any more: make another with `pdp caller token`"
-_GRANTS = {word: word for word in ("ask", "consent")}
-_HASH = re.compile(r"[0-9a-f]{64}")
-_CERTIFICATE = re.compile(r"(?:dns|uri|cn):[^\s*](?:[^*\x00-\x1f\x7f]*[^\s*])?")
+GRANT_WORDS = {word: word for word in ("ask", "consent")}
+DIGEST = re.compile(r"[0-9a-f]{64}")
+CERTIFICATE = re.compile(r"(?:dns|uri|cn):[^\s*](?:[^*\x00-\x1f\x7f]*[^\s*])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class CallerSpec:
 
     `certificates` are names with their kind, such as `dns:counter.bank.example`; `applications` and `subjects` hold
     what stands in the file, `*` for all, and a subject may end in `*`. `grants` holds `ask` and `consent`, and
-    `consent_key` the Ed25519 key, in hexadecimal, by which the caller signs what customers consented to.
+    `consent_key` the Ed25519 key, in hexadecimal, by which the caller signs what customers consented to. `bundles`
+    lets it decide by itself from what the service hands out, `reports` tell what it let through while cut off.
     """
 
     name: str
@@ -69,6 +72,8 @@ class CallerSpec:
     disabled: bool = False
     grants: tuple[str, ...] = ()
     consent_key: str = ""
+    bundles: bool = False
+    reports: bool = True
 
 
 class CallersReader:
@@ -101,7 +106,7 @@ class CallersReader:
         if record is None:
             return None
         record.label("title")
-        name = record.name("name", _NAME) or ""
+        name = record.name("name", CALLER_NAME) or ""
         if name:
             reader.is_new(self._names, name, record.span("name"), f"the caller `{name}` is written twice")
         certificates = tuple(filter(None, (self._certificate(item) for item in record.items("certificates"))))
@@ -120,13 +125,15 @@ class CallersReader:
             disabled=record.flag("disabled"),
             grants=self._grants(record),
             consent_key=self._consent_key(record),
+            bundles=record.flag("bundles"),
+            reports=record.get("reports") is None or record.flag("reports"),
         )
 
     def _certificate(self, node: Node) -> str | None:
         text = self._reader.text(node, "an item of `certificates`")
         if text is None:
             return None
-        if not _CERTIFICATE.fullmatch(text):
+        if not CERTIFICATE.fullmatch(text):
             message = "a certificate is known by one exact name with its kind, without wildcards"
             hint = "write `dns:counter.bank.example`, `uri:spiffe://bank/counter` or `cn:counter`"
             self._reader.error("bad-value", message, node, hint)
@@ -155,7 +162,7 @@ class CallersReader:
     def _token_id(self, token: Record, seen: dict[str, Span]) -> str:
         node = token.get("id")
         text = node.value if isinstance(node, Scalar) else ""
-        if node is not None and (not _TOKEN_ID.fullmatch(text) or text.startswith(TOKEN_PREFIX)):
+        if node is not None and (not TOKEN_ID.fullmatch(text) or text.startswith(TOKEN_PREFIX)):
             hint = f"use letters, digits, `.`, `_` and `-`, such as `2026-11`; {_MISPLACED}"
             self._reader.error("bad-id", "this is not a token id", node, hint)
         elif node is not None:
@@ -165,7 +172,7 @@ class CallersReader:
     def _hash(self, token: Record) -> str:
         node = token.get("sha256")
         text = node.value if isinstance(node, Scalar) else ""
-        if node is not None and not _HASH.fullmatch(text):
+        if node is not None and not DIGEST.fullmatch(text):
             message = "`sha256` must be the hash of a token, 64 lower-case hexadecimal digits in quotes"
             hint = f"write the line that `pdp caller token` shows; {_MISPLACED}"
             self._reader.error("bad-value", message, node, hint)
@@ -204,11 +211,11 @@ class CallersReader:
     def _calls(self, record: Record) -> tuple[str, ...]:
         if record.get("calls") is None:
             return ("decide",)
-        found = (self._reader.choice(item, "an item of `calls`", _CALLS) for item in record.items("calls"))
+        found = (self._reader.choice(item, "an item of `calls`", CALL_WORDS) for item in record.items("calls"))
         return tuple(dict.fromkeys(call for call in found if call is not None))
 
     def _grants(self, record: Record) -> tuple[str, ...]:
-        found = (self._reader.choice(item, "an item of `grants`", _GRANTS) for item in record.items("grants"))
+        found = (self._reader.choice(item, "an item of `grants`", GRANT_WORDS) for item in record.items("grants"))
         words = tuple(dict.fromkeys(word for word in found if word is not None))
         if "consent" in words and record.get("consent_key") is None:
             hint = 'add `consent_key: "…"`, the 64 hexadecimal digits of the key by which this caller signs consents'
@@ -218,7 +225,7 @@ class CallersReader:
     def _consent_key(self, record: Record) -> str:
         node = record.get("consent_key")
         text = node.value if isinstance(node, Scalar) else ""
-        if node is not None and not _HASH.fullmatch(text):
+        if node is not None and not DIGEST.fullmatch(text):
             message = "`consent_key` must be the 32 bytes of an Ed25519 public key, 64 lower-case hexadecimal digits"
             self._reader.error("bad-value", message, node, "the raw public key, in quotes; never the private one")
             return ""

@@ -12,6 +12,7 @@ from pdp.lang.diagnostics import Diagnostics
 from pdp.lang.loader.attributes import AttributeTable
 from pdp.lang.loader.callers import CallerSpec, CallersReader
 from pdp.lang.loader.dictionary import DictionaryTable
+from pdp.lang.loader.failure import FailureRuleReader
 from pdp.lang.loader.files import read_folder, source_of
 from pdp.lang.loader.grants import read_grants
 from pdp.lang.loader.message_map import MessageMapReader
@@ -26,7 +27,7 @@ from pdp.lang.model import Effect, GrantSpec, PolicySet
 from pdp.source import SourceFile, Span, whole
 
 # In the order of reading: values are typed by the attributes declared in any file.
-_KINDS = ("Attributes", "Dictionary", "Masks", "MessageMap", "Policy", "Test")
+_KINDS = ("Attributes", "Dictionary", "Masks", "MessageMap", "Policy", "FailureRule", "Test")
 _GRANTS_KIND = "Grants"
 _GRANTS = Shape("Grants document", "kind grants")
 _CALLERS_KIND = "Callers"
@@ -89,6 +90,7 @@ def _load(sources: list[SourceFile], report: Report) -> PolicySet:
     dictionary = DictionaryTable(reader)
     message_maps = MessageMapReader(reader, attributes)
     policies = PolicyReader(reader, attributes)
+    failure = FailureRuleReader(reader)
     tests = TestReader(reader, attributes)
     read: dict[str, Callable[[MappingNode], None]] = {
         "Attributes": attributes.read,
@@ -96,6 +98,7 @@ def _load(sources: list[SourceFile], report: Report) -> PolicySet:
         "Masks": dictionary.read_masks,
         "MessageMap": message_maps.read,
         "Policy": policies.read,
+        "FailureRule": failure.read,
         "Test": tests.read,
     }
     with _collector_paused():
@@ -112,6 +115,7 @@ def _load(sources: list[SourceFile], report: Report) -> PolicySet:
         policies=tuple(policies.policies),
         tests=tuple(tests.suites),
         sources=reader.sources,
+        failure_rule=failure.failure_rule,
     )
 
 

@@ -26,8 +26,16 @@ from pdp.source import SourceFile, Span, whole
 FILE_VARIABLE = "PDP_CONFIG"
 """Names the file when no flag does."""
 
-_TOP = Shape("configuration", optional=" ".join([*(o.key for o in OPTIONS if not o.section and o.variable), *GROUPS]))
-_SHAPES = {g: Shape(f"`{g}` section", optional=" ".join(o.key for o in OPTIONS if o.section == g)) for g in GROUPS}
+
+def _keys(section: str) -> str:
+    """Return the keys that may stand in a section of the file."""
+    settings = [option.key for option in OPTIONS if option.section == section and option.variable]
+    groups = [name.rpartition(".") for name in GROUPS]
+    return " ".join([*settings, *(key for within, _, key in groups if within == section)])
+
+
+_TOP = Shape("configuration", optional=_keys(""))
+_SHAPES = {group: Shape(f"`{group}` section", optional=_keys(group)) for group in GROUPS}
 # What Kubernetes sets for every container when a Service is called `pdp`.
 _KUBERNETES = re.compile(r"PDP_(?:SERVICE_.*|PORT(?:_.*)?)")
 _MAX_SECRET = 64 * 1024
@@ -126,11 +134,11 @@ def _read_mapping(
     reader.record(node, shape)  # for the keys that do not exist
     for key, (_, value) in node.entries.items():
         name = prefix + key
-        if not prefix and key in GROUPS:
+        if name in GROUPS:
             if isinstance(value, MappingNode):
-                _read_mapping(reader, value, _SHAPES[key], f"{key}.", base, values)
+                _read_mapping(reader, value, _SHAPES[name], f"{name}.", base, values)
             else:
-                reader.wrong_type(value, f"`{key}`", "a mapping")
+                reader.wrong_type(value, f"`{name}`", "a mapping")
         elif key in shape.known:
             option = BY_NAME[name]
             found = option.meta.kind.read(reader, value, f"`{name}`")

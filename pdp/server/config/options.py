@@ -45,7 +45,7 @@ def _options(made: type, prefix: str = "", path: str = "") -> Iterator[Option]:
         kind, about = get_args(hints[found.name])[:2]
         attribute = f"{path}{found.name}"
         if isinstance(about, Group):
-            yield from _options(kind, f"{found.name}.", f"{attribute}.")
+            yield from _options(kind, f"{prefix}{found.name}.", f"{attribute}.")
             continue
         assert isinstance(about, Meta)  # noqa: S101 - the definition is ours
         name = prefix + (about.key or found.name)
@@ -53,25 +53,36 @@ def _options(made: type, prefix: str = "", path: str = "") -> Iterator[Option]:
         yield Option(name, attribute, about, found.default, variable)
 
 
-def _groups() -> Iterator[tuple[str, Group]]:
-    hints = get_type_hints(Settings, include_extras=True)
-    for found in fields(Settings):
-        about = get_args(hints[found.name])[1]
+def _groups(made: type, prefix: str = "") -> Iterator[tuple[str, Group]]:
+    """Yield groups by their dotted names, each before those within it."""
+    hints = get_type_hints(made, include_extras=True)
+    for found in fields(made):
+        kind, about = get_args(hints[found.name])[:2]
         if isinstance(about, Group):
-            yield found.name, about
+            yield prefix + found.name, about
+            yield from _groups(kind, f"{prefix}{found.name}.")
 
 
 OPTIONS: tuple[Option, ...] = tuple(_options(Settings))
 BY_NAME: Mapping[str, Option] = MappingProxyType({option.name: option for option in OPTIONS})
-GROUPS: Mapping[str, Group] = MappingProxyType(dict(_groups()))
+GROUPS: Mapping[str, Group] = MappingProxyType(dict(_groups(Settings)))
 
 
 def assemble(values: Mapping[str, Any]) -> Settings:
     """Return the settings of values by name; the others have their defaults. Raises ConfigError."""
-    hints = get_type_hints(Settings)
-    top: dict[str, Any] = {}
-    inner: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
-    for name, value in values.items():
-        group, _, attribute = BY_NAME[name].attribute.rpartition(".")
-        (inner[group] if group else top)[attribute] = value
-    return Settings(**top, **{group: hints[group](**found) for group, found in inner.items()})
+    made: Settings = _assembled(Settings, {BY_NAME[name].attribute: value for name, value in values.items()})
+    return made
+
+
+def _assembled(made: type, values: Mapping[str, Any], path: str = "") -> Any:
+    """Return an object of the values whose attributes begin with `path`."""
+    hints = get_type_hints(made, include_extras=True)
+    given: dict[str, Any] = {}
+    for found in fields(made):
+        kind, about = get_args(hints[found.name])[:2]
+        attribute = f"{path}{found.name}"
+        if isinstance(about, Group):
+            given[found.name] = _assembled(kind, values, f"{attribute}.")
+        elif attribute in values:
+            given[found.name] = values[attribute]
+    return made(**given)

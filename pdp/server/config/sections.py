@@ -16,6 +16,7 @@ MAX_REPLY_BYTES = 4 * 1024 * 1024
 """What a gRPC client accepts unless told otherwise."""
 MAX_METADATA_BYTES = 16 * 1024
 MAX_STREAMS = 256
+MAX_BUNDLE_STREAMS = 256
 """Calls in flight on one connection; more wait at the client."""
 MAX_CALLS = 4096
 """Calls in flight on all connections, health watches included; more are refused, which bounds the memory."""
@@ -137,6 +138,14 @@ class Limits:
             unit="bytes",
         ),
     ] = MAX_REPLY_BYTES
+    bundle_streams: Annotated[
+        int,
+        Meta(
+            Whole(1, 100000),
+            "同时跟随策略包的离线客户端数；一个调用方至多占一半",
+            "offline clients that follow bundles at one time; those of one caller may be half of them",
+        ),
+    ] = MAX_BUNDLE_STREAMS
     revision_wait: Annotated[
         float,
         Meta(
@@ -371,6 +380,14 @@ class Control:
             sample="secrets/control-key",
         ),
     ] = None
+    callers: Annotated[
+        bool,
+        Meta(
+            Flag(),
+            "由管理人员管理的调用方可以调用；为真且无 `callers` 文件时，其他任何系统都不能调用",
+            "the callers that staff manage may call; with it, and without a `callers` file, nobody else may",
+        ),
+    ] = False
     labels: Annotated[
         str | None,
         Meta(

@@ -51,12 +51,14 @@ def _lines() -> Iterator[str]:
         if not option.section and option.variable:
             yield from _setting(option, "")
     for name, group in GROUPS.items():
-        yield f"# {group.en}."
-        yield f"# {group.zh}。"
-        yield f"# {name}:"
+        within, _, key = name.rpartition(".")
+        indent = "  " if within else ""
+        yield f"{indent}# {group.en}."
+        yield f"{indent}# {group.zh}。"
+        yield f"{indent}# {key}:"
         for option in OPTIONS:
             if option.section == name:
-                yield from _setting(option, "  ")
+                yield from _setting(option, f"{indent}  ")
 
 
 def _setting(option: Option, indent: str) -> Iterator[str]:

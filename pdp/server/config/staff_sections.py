@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from pdp.server.address import Address
 from pdp.server.config.kinds import Choice, File, Flag, Listen, Whole
-from pdp.server.config.meta import Meta
+from pdp.server.config.meta import Group, Meta
+from pdp.server.config.oidc_sections import Oidc
 from pdp.server.config.sections import AUTO, OFF, ON
 
 
@@ -93,3 +94,10 @@ class AccountSettings:
         int,
         Meta(Whole(120, 86_400), "会话闲置多久后结束", "how long a session lasts without being used", unit="seconds"),
     ] = 1_800
+    oidc: Annotated[
+        Oidc,
+        Group(
+            "人员单点登录所用的 OpenID 身份提供方；缺省只用口令登录",
+            "The OpenID provider that people sign in at; without one they sign in by passwords alone",
+        ),
+    ] = field(default_factory=Oidc)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from pdp.control.grants.desk import GrantDesk
 from pdp.server.address import Address
-from pdp.server.staff import accounts, cluster, grants, policies, sessions, snapshots
+from pdp.server.staff import accounts, callers, cluster, grants, policies, sessions, simulation, snapshots
 from pdp.server.staff.account_host import AccountHost, Recorder
 from pdp.server.staff.calls import Calls
-from pdp.server.staff.control_host import ControlHost
+from pdp.server.staff.control_host import CallerHost, ControlHost
 from pdp.server.staff.guard import Guard
 from pdp.server.staff.impact import ImpactAnalysis
 from pdp.server.staff.server import Service, StaffServer
@@ -25,9 +25,11 @@ from pdp.snapshot.query import Asking, Tokens
 from pdp.snapshot.store.base import Reader
 from pdp.v1 import (
     account_service_pb2_grpc,
+    caller_service_pb2_grpc,
     cluster_service_pb2_grpc,
     grant_service_pb2_grpc,
     policy_service_pb2_grpc,
+    simulation_service_pb2_grpc,
     snapshot_pb2,
     snapshot_service_pb2_grpc,
 )
@@ -75,9 +77,12 @@ def make_staff_server(
         services.append(_snapshot_service(calls, records))
     if control is not None:
         services.append(_policy_service(calls, control, records, tokens))
+        services.append(_simulation_service(calls, control))
         services.append(_cluster_service(calls, control))
         if control.grants is not None:
             services.append(_grant_service(calls, control, control.grants, tokens))
+        if control.callers is not None:
+            services.append(_caller_service(calls, control, control.callers, tokens))
     if people is not None:
         services += _account_services(calls, people, tokens)
         guard = Guard(calls, people.accounts, people.run, Recorder(calls, people).refused)
@@ -97,6 +102,12 @@ def _policy_service(calls: Calls, host: ControlHost, records: SnapshotHost | Non
     return Service(policies.SERVICE, lambda server: add(servicer, server), policies.LARGE)  # type: ignore[no-untyped-call]
 
 
+def _simulation_service(calls: Calls, host: ControlHost) -> Service:
+    servicer = simulation.SimulationServicer(calls, host)
+    add = simulation_service_pb2_grpc.add_SimulationServiceServicer_to_server
+    return Service(simulation.SERVICE, lambda server: add(servicer, server), simulation.LARGE)  # type: ignore[no-untyped-call]
+
+
 def _cluster_service(calls: Calls, host: ControlHost) -> Service:
     servicer = cluster.ClusterServicer(calls, host)
     add = cluster_service_pb2_grpc.add_ClusterServiceServicer_to_server
@@ -107,6 +118,12 @@ def _grant_service(calls: Calls, host: ControlHost, desk: GrantDesk, tokens: Tok
     servicer = grants.GrantServicer(calls, host, desk, tokens)
     add = grant_service_pb2_grpc.add_GrantServiceServicer_to_server
     return Service(grants.SERVICE, lambda server: add(servicer, server))  # type: ignore[no-untyped-call]
+
+
+def _caller_service(calls: Calls, control: ControlHost, host: CallerHost, tokens: Tokens) -> Service:
+    servicer = callers.CallerServicer(calls, host, control.run, control.record, tokens)
+    add = caller_service_pb2_grpc.add_CallerServiceServicer_to_server
+    return Service(callers.SERVICE, lambda server: add(servicer, server))  # type: ignore[no-untyped-call]
 
 
 def _account_services(calls: Calls, host: AccountHost, tokens: Tokens) -> list[Service]:

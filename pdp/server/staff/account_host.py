@@ -73,6 +73,7 @@ class Recorder:
     def failed(self, context: grpc.ServicerContext, error: SignInError, details: Mapping[str, str]) -> None:
         """Record a failed sign-in with its reason, never with what was shown."""
         told = {"reason": error.reason, "failures": str(error.failures), **details}
+        told |= {"identity": error.identity} if error.identity else {}
         if error.locked:
             told["locked"] = "true"
             logs.event(

@@ -23,10 +23,12 @@ T = TypeVar("T")
 MAX_WATCHES: Final = 16
 MAX_EXPORTS: Final = 2
 MAX_ANALYSES: Final = 2
+MAX_SCENARIO_RUNS: Final = 4
 MAX_SIGN_INS: Final = 4
-THREADS: Final = MAX_WATCHES + MAX_EXPORTS + MAX_ANALYSES + MAX_SIGN_INS + 8
-"""Watches, exports, analyses and sign-ins hold a thread each; the rest is for what is answered at once, whoever else
-tries to sign in.
+MAX_OIDC: Final = 4
+THREADS: Final = MAX_WATCHES + MAX_EXPORTS + MAX_ANALYSES + MAX_SCENARIO_RUNS + MAX_SIGN_INS + MAX_OIDC + 8
+"""Watches, exports, analyses, runs of scenarios and sign-ins hold a thread each, those at an OpenID provider their own,
+should it be slow; the rest is for what is answered at once, whoever else tries to sign in.
 """
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -37,7 +39,14 @@ class Calls:
 
     def __init__(self, actor: Callable[[str], str] | None = None) -> None:
         self._actor = actor or _owner
-        places = {"watch": MAX_WATCHES, "export": MAX_EXPORTS, "impact": MAX_ANALYSES, "sign_in": MAX_SIGN_INS}
+        places = {
+            "watch": MAX_WATCHES,
+            "export": MAX_EXPORTS,
+            "impact": MAX_ANALYSES,
+            "scenarios": MAX_SCENARIO_RUNS,
+            "sign_in": MAX_SIGN_INS,
+            "oidc": MAX_OIDC,
+        }
         self._places = {kind: threading.Semaphore(count) for kind, count in places.items()}
         self._stopping = threading.Event()
         self._ends: set[threading.Event] = set()

@@ -8,10 +8,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
+from pdp.control.callers import CallerDesk
 from pdp.control.grants.desk import GrantDesk
 from pdp.control.nodes import Nodes
 from pdp.control.revisions import Revisions
 from pdp.errors import ControlStoreError, StoppingError
+from pdp.server.caller_register import CallerRegister
 from pdp.v1 import snapshot_pb2
 
 T = TypeVar("T")
@@ -30,6 +32,18 @@ class Run(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class CallerHost:
+    """`register` knows the callers of this node's file; `counts` tells whether managed ones may call here; `look` has
+    this node judge calls by them as they are now.
+    """
+
+    desk: CallerDesk
+    register: CallerRegister
+    counts: bool
+    look: Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
 class ControlHost:
     """`record` makes an operation durable before it returns, or raises SpoolError.
 
@@ -42,6 +56,7 @@ class ControlHost:
     record: Callable[[snapshot_pb2.Operation], None]
     follows: str = ""
     grants: GrantDesk | None = None
+    callers: CallerHost | None = None
 
 
 class LoopRunner:

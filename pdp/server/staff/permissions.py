@@ -42,8 +42,11 @@ _SESSION = "/pdp.v1.SessionService/"
 _ACCOUNT = "/pdp.v1.AccountService/"
 _POLICY = "/pdp.v1.PolicyService/"
 _CLUSTER = "/pdp.v1.ClusterService/"
+_SIMULATION = "/pdp.v1.SimulationService/"
 _SNAPSHOT = "/pdp.v1.SnapshotService/"
 _GRANT = "/pdp.v1.GrantService/"
+_CALLER = "/pdp.v1.CallerService/"
+_SECURITY = "/pdp.v1.SecurityService/"
 _REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/"
 _HEALTH = "/grpc.health.v1.Health/"
 
@@ -54,6 +57,8 @@ NEEDS: Final[Mapping[str, Need]] = {
     f"{_REFLECTION}ServerReflectionInfo": Access.SIGNED_IN,
     f"{_SESSION}CreateFirstAccount": Access.ANYBODY,
     f"{_SESSION}SignIn": Access.ANYBODY,
+    f"{_SESSION}BeginOidc": Access.ANYBODY,
+    f"{_SESSION}FinishOidc": Access.ANYBODY,
     f"{_SESSION}SignOut": Access.LIMITED,
     f"{_SESSION}GetSession": Access.LIMITED,
     f"{_SESSION}ChangePassword": Access.LIMITED,
@@ -88,6 +93,9 @@ NEEDS: Final[Mapping[str, Need]] = {
     f"{_POLICY}PromoteRollout": names.PERMISSION_POLICY_PUBLISH,
     f"{_POLICY}StopRollout": names.PERMISSION_POLICY_PUBLISH,
     f"{_POLICY}AnalyseImpact": names.PERMISSION_SIMULATE,
+    f"{_SIMULATION}DescribePolicies": names.PERMISSION_POLICY_READ,
+    f"{_SIMULATION}Simulate": names.PERMISSION_SIMULATE,
+    f"{_SIMULATION}RunScenarios": names.PERMISSION_SIMULATE,
     f"{_CLUSTER}ListNodes": names.PERMISSION_CLUSTER_READ,
     f"{_CLUSTER}WatchNodes": names.PERMISSION_CLUSTER_READ,
     f"{_CLUSTER}AwaitRevision": names.PERMISSION_CLUSTER_READ,
@@ -109,5 +117,19 @@ NEEDS: Final[Mapping[str, Need]] = {
     f"{_GRANT}ListGrants": Within(
         (names.PERMISSION_GRANT_READ, names.PERMISSION_GRANT_ASK, names.PERMISSION_GRANT_APPROVE)
     ),
+    f"{_CALLER}ListCallers": names.PERMISSION_CALLER_MANAGE,
+    f"{_CALLER}GetCaller": names.PERMISSION_CALLER_MANAGE,
+    f"{_CALLER}CreateCaller": names.PERMISSION_CALLER_MANAGE,
+    f"{_CALLER}UpdateCaller": names.PERMISSION_CALLER_MANAGE,
+    f"{_CALLER}DisableCaller": names.PERMISSION_CALLER_MANAGE,
+    f"{_CALLER}EnableCaller": names.PERMISSION_CALLER_MANAGE,
+    f"{_CALLER}AddCallerToken": names.PERMISSION_CALLER_MANAGE,
+    f"{_CALLER}RevokeCallerToken": names.PERMISSION_CALLER_MANAGE,
+    f"{_CALLER}DeleteCaller": names.PERMISSION_CALLER_MANAGE,
+    f"{_CALLER}ListCallerChanges": names.PERMISSION_CALLER_MANAGE,
+    f"{_CALLER}ApproveCallerChange": names.PERMISSION_CALLER_MANAGE,
+    f"{_CALLER}RefuseCallerChange": names.PERMISSION_CALLER_MANAGE,
+    f"{_SECURITY}ListAnomalies": names.PERMISSION_SECURITY_REVIEW,
+    f"{_SECURITY}ReviewAnomaly": names.PERMISSION_SECURITY_REVIEW,
 }
 """A permission alone is needed for all applications and branches."""

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from pdp.control.accounts import Attempt
+from pdp.control.accounts import Attempt, OidcAttempt, SignedIn
+from pdp.control.accounts.oidc import flow
 from pdp.control.accounts.permissions import allows, level_word, rights_of
 from pdp.control.accounts.telling import without_device, without_secrets
 from pdp.control.steps import Who, check_reason
@@ -57,24 +59,68 @@ class SessionServicer(account_service_pb2_grpc.SessionServiceServicer):
                 request.name, request.password, request.code, request.device, request.device_name,
                 self._recorder.address(context), _certificate(context.auth_context()),
             )  # fmt: skip
-            device = {"device": request.device_name} if request.device_name else {}
-            try:
-                with self._calls.place("sign_in"):
-                    done = self._run(self._accounts.sign_in(attempt))
-            except SignInError as error:
-                self._recorder.failed(context, error, device)
-                raise
-            session, account = done.signed.session, done.signed.account
-            told_anomaly(account.name, done.unusual, attempt.address)
-            details = {**device, "session": session.id, "factors": ", ".join(session.factors)}
-            details |= {"limited": "true"} if session.limited else {}
-            details |= {"unusual": ", ".join(done.unusual)} if done.unusual else {}
-            self._recorder.tell(context, account.name, "session.sign_in", details, success=True)
+            done = self._signed_in(context, "sign_in", attempt.device_name, lambda: self._accounts.sign_in(attempt))
             return account_service_pb2.SignInResponse(
-                token=done.token, session=without_device(session), account=without_secrets(account)
+                token=done.token,
+                session=without_device(done.signed.session),
+                account=without_secrets(done.signed.account),
             )
 
         return self._calls.answer(context, "SignIn", None, act)
+
+    def BeginOidc(
+        self, request: account_service_pb2.BeginOidcRequest, context: grpc.ServicerContext
+    ) -> account_service_pb2.BeginOidcResponse:
+        def act() -> account_service_pb2.BeginOidcResponse:
+            with self._calls.place("oidc"):
+                begun = self._run(self._accounts.begin_oidc(request.redirect_uri, request.device))
+            rules = self._accounts.provider.rules
+            return account_service_pb2.BeginOidcResponse(
+                authorization_url=begun.url, handle=begun.handle, state=begun.state, seconds=flow.SECONDS,
+                label=rules.label, provider_second_factor=rules.trusts_second_factor,
+            )  # fmt: skip
+
+        return self._calls.answer(context, "BeginOidc", None, act)
+
+    def FinishOidc(
+        self, request: account_service_pb2.FinishOidcRequest, context: grpc.ServicerContext
+    ) -> account_service_pb2.FinishOidcResponse:
+        def act() -> account_service_pb2.FinishOidcResponse:
+            attempt = OidcAttempt(
+                request.handle, request.state, request.authorization_code, request.device, request.code, request.issuer,
+                request.device_name, self._recorder.address(context), _certificate(context.auth_context()),
+            )  # fmt: skip
+            done = self._signed_in(context, "oidc", attempt.device_name, lambda: self._accounts.finish_oidc(attempt))
+            return account_service_pb2.FinishOidcResponse(
+                token=done.token,
+                session=without_device(done.signed.session),
+                account=without_secrets(done.signed.account),
+            )
+
+        return self._calls.answer(context, "FinishOidc", None, act)
+
+    def _signed_in(
+        self,
+        context: grpc.ServicerContext,
+        place: str,
+        device_name: str,
+        sign_in: Callable[[], Coroutine[Any, Any, SignedIn]],
+    ) -> SignedIn:
+        """Return a new session, however somebody signs in; it is recorded, and so is a failure."""
+        device = {"device": device_name} if device_name else {}
+        try:
+            with self._calls.place(place):
+                done = self._run(sign_in())
+        except SignInError as error:
+            self._recorder.failed(context, error, device)
+            raise
+        session, account = done.signed.session, done.signed.account
+        told_anomaly(account.name, done.unusual, self._recorder.address(context))
+        details = {**device, "session": session.id, "factors": ", ".join(session.factors)}
+        details |= {"limited": "true"} if session.limited else {}
+        details |= {"unusual": ", ".join(done.unusual)} if done.unusual else {}
+        self._recorder.tell(context, account.name, "session.sign_in", details, success=True)
+        return done
 
     def SignOut(
         self, request: account_service_pb2.SignOutRequest, context: grpc.ServicerContext

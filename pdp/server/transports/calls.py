@@ -25,12 +25,14 @@ from pdp.errors import (
 )
 from pdp.server import logs
 from pdp.server.callers import OPEN, Caller, Registry
+from pdp.server.bundles import WATCH, BundleFeed
 from pdp.server.control import Asking, Data
 from pdp.server.core import GRANT_METHODS, GRANTS, SERVICE, STREAM, DecisionCore, Method, decode_grant_call
 from pdp.server.grants import GrantTable
 from pdp.server.journal import Journal, Note
 from pdp.server.metrics import Recorder, WorkerMetrics
 from pdp.server.peers import Peer, PeerReader
+from pdp.server.reports import BUNDLES, REPORT_METHODS, Reports
 from pdp.server.status import Failure, failure_of
 from pdp.server.tracing import NO_TRACER, Span, Tracer
 from pdp.server.transports.waiting import MAX_PLACES, WaitingRoom
@@ -79,8 +81,12 @@ class Calls:
         revision_wait: float = 0.0,
         grants: GrantTable | None = None,
         asking: Asking | None = None,
+        reports: Reports | None = None,
+        feed: BundleFeed | None = None,
     ) -> None:
         self.core = core
+        self.reports = reports
+        self.feed = feed or BundleFeed()
         self.grants = grants or GrantTable()
         self.asking = asking
         self.journal = journal
@@ -92,7 +98,12 @@ class Calls:
         self.unary: Mapping[str, Served] = {
             **{name: Served(name, method) for name, method in core.methods.items()},
             **{name: Served(name, None, GRANTS) for name in (GRANT_METHODS if asking is not None else ())},
+            **{
+                name: Served(name, None, service)
+                for name, service in (REPORT_METHODS if asking is not None and reports is not None else {}).items()
+            },
         }
+        self.bundles = Served(WATCH, None, BUNDLES)
         self.stream = Served(STREAM, core.decide_streamed)
         self.long = LongCalls(min(MAX_WAITING, max_calls))
         # They may not take all the places of calls.
@@ -105,6 +116,21 @@ class Calls:
     def is_guarded(self) -> bool:
         """Whether callers must say who they are, so that a transport must read a call's metadata and connection."""
         return self.registry is not OPEN
+
+    def admit_to_bundles(self, peer: Peer | None, *, again: bool) -> str:
+        """Return the name of who watches bundles; `again` when it was let in before, which is not counted twice.
+
+        Raises UnauthenticatedError, AccessDeniedError and RateLimitedError.
+        """
+        registry = self.registry
+        if registry is OPEN:
+            return ""
+        known = registry.identify(peer or Peer())
+        if not again:
+            known.admit(WATCH)
+        elif not known.bundles:
+            raise AccessDeniedError(f"the caller `{known.name}` may not have bundles any more")
+        return known.name
 
     def lane(self) -> Lane:
         """Return what one more thread answers calls with."""
@@ -176,15 +202,14 @@ class Lane:
             method = served.method
             if registry is OPEN:
                 if method is None:
-                    _only_known(served)
+                    return self._errand(served, payload, None, begun, span)
                 reply = method(payload, None, notes)
             else:
                 known = registry.identify(peer or Peer())
                 notes.caller = caller = known.name
                 known.admit(served.name)
                 if method is None:
-                    known.check(decode_grant_call(served.name, payload))
-                    return Errand(calls, served, payload, known, begun, span)
+                    return self._errand(served, payload, known, begun, span)
                 reply = method(payload, known.check, notes)
             if len(reply) > calls.reply_bytes:
                 _too_large("reply", reply, calls.reply_bytes)
@@ -193,6 +218,21 @@ class Lane:
                 return Behind(calls, served, payload, ready, begun, caller, span)
             reply = self._settle(served, payload, error)
         return self.count(served, reply, begun, caller, span)
+
+    def _errand(
+        self, served: Served, payload: bytes, known: Caller | None, begun: float, span: Span | None
+    ) -> Errand:  # fmt: skip
+        """Return a call that the supervisor answers. Raises what is wrong with it."""
+        name, caller = served.name, "" if known is None else known.name
+        reports = self._calls.reports
+        if reports is not None and name in REPORT_METHODS:
+            words, data = reports.prepare(name, payload, caller)
+        elif known is None:
+            _only_known(served)
+        else:
+            known.check(decode_grant_call(name, payload))
+            words, data = {"what": "call", "method": name, "caller": caller, "key": known.consent_key}, payload
+        return Errand(self._calls, served, words, data, caller, begun, span)
 
     def resume(self, behind: Behind) -> bytes | Failure:
         """Answer a call that waited, be it for nothing."""
@@ -360,24 +400,21 @@ class Behind:
 class Errand(Behind):
     """A call that the supervisor answers."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_words",)
 
     def __init__(
-        self, calls: Calls, served: Served, payload: bytes, known: Caller, begun: float, span: Span | None
+        self, calls: Calls, served: Served, words: Data, data: bytes, caller: str, begun: float, span: Span | None
     ) -> None:  # fmt: skip
-        super().__init__(calls, served, payload, lambda: False, begun, known.name, span)
-        self._known = known
+        super().__init__(calls, served, data, lambda: False, begun, caller, span)
+        self._words = words
 
     def wait(self, remaining: float | None, came: Came) -> bool:
         """Have it answered; it is always waited for."""
         del remaining
         asking = self._calls.asking
         assert asking is not None, "such calls are served only where there is one"  # noqa: S101 - as said
-        words = {
-            "what": "call", "method": self.served.name, "caller": self._known.name, "key": self._known.consent_key,
-        }  # fmt: skip
         self._came = came
-        asking.ask(words, self.payload, self._told)
+        asking.ask(self._words, self.payload, self._told)
         return True
 
     def leave(self) -> bool:

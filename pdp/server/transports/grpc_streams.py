@@ -37,19 +37,19 @@ class Streams:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._lock = threading.Lock()
-        self.open: set[_Call] = set()
+        self.open: set[Call] = set()
         self.ticks = 0
         self.stopping: Failure | None = None
 
     def answer_each(self, converse: Converse, event: Any) -> None:
         """Take a bidirectional call."""
-        self._admit(event, lambda: _Conversation(self, event, converse))
+        self.admit_call(event, lambda: _Conversation(self, event, converse))
 
     def watch(self, health: Health, event: Any) -> None:
         """Take a health watch."""
-        self._admit(event, lambda: _Watch(self, event, health))
+        self.admit_call(event, lambda: _Watch(self, event, health))
 
-    def _admit(self, event: Any, make: Callable[[], _Call]) -> None:
+    def admit_call(self, event: Any, make: Callable[[], Call]) -> None:
         if self.stopping is not None or len(self.open) >= self._limit:
             core.fail(event.call, self.stopping or _FULL, core.ignore)
             return
@@ -60,7 +60,7 @@ class Streams:
         if self.stopping is not None:  # `stop` did not see it yet
             call.stop(self.stopping)
 
-    def discard(self, call: _Call) -> None:
+    def discard(self, call: Call) -> None:
         """Forget a call that is over."""
         with self._lock:
             self.open.discard(call)
@@ -82,8 +82,8 @@ class Streams:
             call.stop(self.stopping)
 
 
-class _Call:
-    """What conversations and watches share. INVARIANT: the lock is held around every batch and change of state."""
+class Call:
+    """What all kinds of streams share. INVARIANT: the lock is held around every batch and change of state."""
 
     def __init__(self, streams: Streams, event: Any) -> None:
         self.streams = streams
@@ -135,7 +135,7 @@ class _Call:
                 self.end(failure)
 
 
-class _Conversation(_Call):
+class _Conversation(Call):
     def __init__(self, streams: Streams, event: Any, converse: Converse) -> None:
         super().__init__(streams, event)
         self._event = event
@@ -204,7 +204,7 @@ class _Conversation(_Call):
                 self.end(_IDLE)
 
 
-class _Watch(_Call):
+class _Watch(Call):
     """Sends the status whenever it changes; while one is on its way only the newest waits."""
 
     def __init__(self, streams: Streams, event: Any, health: Health) -> None:

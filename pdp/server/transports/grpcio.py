@@ -21,6 +21,7 @@ from pdp.server.status import Failure, failure_of
 from pdp.server.transports import grpc_core as core
 from pdp.server.transports.base import HANDSHAKE_SECONDS, TransportOptions
 from pdp.server.transports.calls import Behind, Calls, Lane
+from pdp.server.transports.grpc_bundles import BundleStreams
 from pdp.server.transports.grpc_core import CoreServer
 from pdp.server.transports.grpc_streams import Deferred, Leave, Streams, ends_stream
 from pdp.server.transports.grpc_unary import MISSING, Desk
@@ -75,6 +76,10 @@ class GrpcTransport:
         self._server.on(calls.stream.path, partial(self._streams.answer_each, self._decide_streamed))
         self._server.on(CHECK, self._check)
         self._server.on(WATCH, partial(self._watches.watch, health))
+        self._bundles = BundleStreams(
+            options.limits.bundle_streams, calls.feed, self._admit_to_bundles, lambda: calls.registry
+        )
+        self._server.on(calls.bundles.path, self._bundles.watch_bundle)
         if options.reflection:
             self._reflection: Any = reflection.ReflectionServicer((SERVICE, HEALTH, reflection.SERVICE_NAME))
             self._server.on(_REFLECT, partial(self._streams.answer_each, self._reflect))
@@ -100,6 +105,7 @@ class GrpcTransport:
         self._calls.room.end()
         self._streams.stop()
         self._watches.stop()
+        self._bundles.stop()
         self._server.stop(grace)
         self._stopped.set()
 
@@ -108,6 +114,10 @@ class GrpcTransport:
             core.guarded(lambda _: self._desk.sweep(), None)
             core.guarded(lambda _: self._streams.sweep(), None)
             core.guarded(lambda _: self._watches.sweep(), None)
+            core.guarded(lambda _: self._bundles.sweep(), None)
+
+    def _admit_to_bundles(self, event: Any, *, again: bool) -> str:
+        return self._calls.admit_to_bundles(self._desk.peer(event), again=again)
 
     def _check(self, event: Any) -> None:
         call = event.call

@@ -57,10 +57,14 @@ class Sql(NamedTuple):
 
     SQLite takes `:p0`, PostgreSQL `%(p0)s` (where a percent sign is written twice); names begin with `p`. Only a
     condition that says `severity >= 2` literally meets the small index of the flagged records.
+
+    `marked` is a weaker condition over `time`, `mark_a` and `mark_b` alone, which one index answers; empty when there
+    is none, or when `text` meets a better index.
     """
 
     text: str
     parameters: Mapping[str, Any]
+    marked: str = ""
 
 
 class Writer(Protocol):

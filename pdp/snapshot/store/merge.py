@@ -44,12 +44,11 @@ class Page(NamedTuple):
 
     def statement(self, part: Part, table: str, streams: str, row: str) -> str:
         """Return the SELECT of a partition's records, given its table as `r`, the streams' and a row's columns."""
-        sense, direction = (">", "ASC") if self.oldest_first else ("<", "DESC")
+        sense, direction = self._sense, self.direction
         conditions = [f"({self.where.text})"] if self.where is not None else []
         if self.after is not None:
             at, node, boot, sequence = map(self.mark, ("at", "node", "boot", "sequence"))
-            # The first is what an index on time can use.
-            conditions.append(f"r.time {sense}= {at}")
+            conditions.append(f"r.{self.bound}")
             mine, theirs = (part.retention, part.day), self.after[3:5]
             if mine == theirs:
                 key = f"(r.time, s.node, s.boot, r.position & {SEQUENCE_MASK})"
@@ -63,6 +62,20 @@ class Page(NamedTuple):
             f"SELECT {row} FROM {table} CROSS JOIN {streams} AS s WHERE s.number = r.position >> {SEQUENCE_BITS}"
             f"{''.join(f' AND {condition}' for condition in conditions)} ORDER BY {order} LIMIT {self.mark('limit')}"
         )
+
+    @property
+    def direction(self) -> str:
+        """The order of times, as SQL names it."""
+        return "ASC" if self.oldest_first else "DESC"
+
+    @property
+    def bound(self) -> str:
+        """What an index on time can use of `after`; empty when there is none."""
+        return "" if self.after is None else f"time {self._sense}= {self.mark('at')}"
+
+    @property
+    def _sense(self) -> str:
+        return ">" if self.oldest_first else "<"
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -80,11 +80,14 @@ class PostgresReader:
         with self._at_once() as connection:
 
             def ask(due: Sequence[Part]) -> list[StoredRecord]:
-                texts = (
-                    page.statement(part, where_postgres.source(records_table(*part[:2]), where), "jingxi.streams", row)
-                    for part in due
+                tables = ((part, records_table(*part[:2])) for part in due)
+                sources = (
+                    (part, where_postgres.page_source(table, where, page.bound, page.direction))
+                    for part, table in tables
                 )
-                text = " UNION ALL ".join(f"({text})" for text in texts)
+                text = " UNION ALL ".join(
+                    f"({page.statement(part, found, 'jingxi.streams', row)})" for part, found in sources
+                )
                 return list(map(read, connection.execute(text, page.parameters, binary=True)))
 
             rows = connection.execute("SELECT retention, day, low, high FROM jingxi.parts WHERE records > 0").fetchall()

@@ -19,6 +19,7 @@ from pdp.values import AttributeType
 _OPERATORS: Final = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _MOST_MARKED: Final = 16
 """Of so many texts some record has one's bits by chance; then looking at marks only costs."""
+_INDEXED: Final = frozenset({"id", "subject_id", "resource_key"})
 _KEY: Final = re.compile(r"[A-Za-z0-9_.]+")
 
 
@@ -33,7 +34,9 @@ class Writer(ABC):
 
     def sql(self, node: Node) -> Sql:
         """Return a condition that is true for the records that match."""
-        return Sql(self.node(node, strict=False), self._parameters)
+        condition = self.node(node, strict=False)
+        marked, told = ("", False) if _has_index(node) else self._marks_of(node)
+        return Sql(condition, self._parameters, marked if told else "")
 
     def sql_of(self, term: Term) -> Sql:
         """Return the value of a term, for grouping."""
@@ -88,18 +91,33 @@ class Writer(ABC):
                 found = self.scalar(term, kind)
                 return found if blank else f"nullif({found}, '')"
 
+    def _marks_of(self, node: Node) -> tuple[str, bool]:
+        """Return what a condition says of times and marks, empty for nothing, and whether it tells of marks."""
+        match node:
+            case nodes.All(operands):
+                found = [each for each in map(self._marks_of, operands) if each[0]]
+                return " AND ".join(text for text, _ in found), any(told for _, told in found)
+            case nodes.AnyOf(operands):
+                found = [self._marks_of(each) for each in operands]
+                every = all(text for text, _ in found)
+                # Only where each alternative is looked up by its marks the whole is.
+                return (f"({' OR '.join(f'({text})' for text, _ in found)})" if every else ""), all(t for _, t in found)
+            case nodes.Compare(left=nodes.Column(name="time"), right=nodes.Constant()):
+                return self._compare(node), False
+            case nodes.Compare(operator="==", left=nodes.Fact() as fact, right=nodes.Constant(value=value)):
+                test = _mark_test(fact, (value,))
+            case nodes.OneOf(nodes.Fact() as fact, values):
+                test = _mark_test(fact, values)
+            case nodes.Has(fact, item):
+                test = _mark_test(fact, (item,))
+            case _:
+                test = ""
+        return test, bool(test)
+
     def _marked(self, fact: nodes.Fact, values: tuple[Any, ...], condition: str, *, strict: bool) -> str:
         """Return a condition that looks at the record's marks first, before any JSON is read."""
-        name = None
-        if fact.kind is AttributeType.STRING:
-            name = marks.name_of_text(fact.path)
-        elif fact.kind is AttributeType.STRING_LIST:
-            name = marks.name_of_list(fact.path)
-        if strict or name is None or not 0 < len(values) <= _MOST_MARKED:
-            return condition
-        pairs = (marks.split(marks.bit(name, value)) for value in values)
-        either = " OR ".join(f"((mark_a & {a}) <> 0 AND (mark_b & {b}) <> 0)" for a, b in pairs)
-        return self.marked(f"({either})", condition)
+        test = "" if strict else _mark_test(fact, values)
+        return self.marked(test, condition) if test else condition
 
     def marked(self, test: str, condition: str) -> str:
         """Return `test AND condition`, of which the test comes first."""
@@ -186,6 +204,33 @@ class Writer(ABC):
 
         Spans begin `offset` nanoseconds after 1970 and their multiples.
         """
+
+
+def _mark_test(fact: nodes.Fact, values: tuple[Any, ...]) -> str:
+    """Return the test of a record's marks for one of some texts; empty where marks tell nothing."""
+    name = None
+    if fact.kind is AttributeType.STRING:
+        name = marks.name_of_text(fact.path)
+    elif fact.kind is AttributeType.STRING_LIST:
+        name = marks.name_of_list(fact.path)
+    if name is None or not 0 < len(values) <= _MOST_MARKED:
+        return ""
+    pairs = (marks.split(marks.bit(name, value)) for value in values)
+    return "(" + " OR ".join(f"((mark_a & {a}) <> 0 AND (mark_b & {b}) <> 0)" for a, b in pairs) + ")"
+
+
+def _has_index(node: Node) -> bool:
+    """Whether a condition names who or what it is about, which the store finds by an index of its own."""
+    match node:
+        case nodes.All(operands):
+            return any(map(_has_index, operands))
+        case nodes.Compare(operator="==", left=nodes.Column(name=name), right=nodes.Constant()):
+            return name in _INDEXED
+        case nodes.OneOf(nodes.Column(name=name), _):
+            return name in _INDEXED
+        case nodes.ResourceIs():
+            return not node.clear
+    return False
 
 
 def plain_keys(path: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ left when marks and columns have been looked at.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from pdp.snapshot.filter import nodes
@@ -19,10 +20,28 @@ _JSON: Final = "facts_json"
 
 def source(table: str, *parts: Sql | None) -> str:
     """Return what to select from, as `r`, for conditions and values of PostgresWriter's."""
+    return f"{table} AS r{_reading(parts)}"
+
+
+def page_source(table: str, where: Sql | None, bound: str, direction: str) -> str:
+    """Return what to select a page of a partition from, as `r`; `bound` is a condition over `time`, or empty.
+
+    Where marks tell something, the index of times answers which records are worth a look: it has the marks too, and is
+    a fortieth of the table.
+    """
+    if where is None or not where.marked:
+        return source(table, where)
+    tests = f"{where.marked} AND {bound}" if bound else where.marked
+    worth = f"SELECT time AS at, position AS place FROM {table} WHERE {tests} ORDER BY time {direction} OFFSET 0"  # noqa: S608 - bound
+    # Both equal: the order of the index is then known to be that of the page, which ends once it is full.
+    return f"({worth}) AS worth JOIN {table} AS r ON r.time = worth.at AND r.position = worth.place{_reading((where,))}"
+
+
+def _reading(parts: Sequence[Sql | None]) -> str:
     if not any(part is not None and _JSON in part.text for part in parts):
-        return f"{table} AS r"
+        return ""
     # OFFSET keeps it apart from the conditions that need no JSON: it is read once, and for what meets those.
-    return f"{table} AS r CROSS JOIN LATERAL (SELECT r.facts::jsonb AS {_JSON} OFFSET 0) AS read"
+    return f" CROSS JOIN LATERAL (SELECT r.facts::jsonb AS {_JSON} OFFSET 0) AS read"
 
 
 class PostgresWriter(Writer):

@@ -47,6 +47,58 @@ class SignInResponse(_message.Message):
     account: _account_pb2.Account
     def __init__(self, token: _Optional[str] = ..., session: _Optional[_Union[_account_pb2.Session, _Mapping]] = ..., account: _Optional[_Union[_account_pb2.Account, _Mapping]] = ...) -> None: ...
 
+class BeginOidcRequest(_message.Message):
+    __slots__ = ("redirect_uri", "device")
+    REDIRECT_URI_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    redirect_uri: str
+    device: bytes
+    def __init__(self, redirect_uri: _Optional[str] = ..., device: _Optional[bytes] = ...) -> None: ...
+
+class BeginOidcResponse(_message.Message):
+    __slots__ = ("authorization_url", "handle", "state", "seconds", "label", "provider_second_factor")
+    AUTHORIZATION_URL_FIELD_NUMBER: _ClassVar[int]
+    HANDLE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_SECOND_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    authorization_url: str
+    handle: str
+    state: str
+    seconds: int
+    label: str
+    provider_second_factor: bool
+    def __init__(self, authorization_url: _Optional[str] = ..., handle: _Optional[str] = ..., state: _Optional[str] = ..., seconds: _Optional[int] = ..., label: _Optional[str] = ..., provider_second_factor: _Optional[bool] = ...) -> None: ...
+
+class FinishOidcRequest(_message.Message):
+    __slots__ = ("handle", "state", "authorization_code", "issuer", "code", "device", "device_name")
+    HANDLE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    AUTHORIZATION_CODE_FIELD_NUMBER: _ClassVar[int]
+    ISSUER_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_NAME_FIELD_NUMBER: _ClassVar[int]
+    handle: str
+    state: str
+    authorization_code: str
+    issuer: str
+    code: str
+    device: bytes
+    device_name: str
+    def __init__(self, handle: _Optional[str] = ..., state: _Optional[str] = ..., authorization_code: _Optional[str] = ..., issuer: _Optional[str] = ..., code: _Optional[str] = ..., device: _Optional[bytes] = ..., device_name: _Optional[str] = ...) -> None: ...
+
+class FinishOidcResponse(_message.Message):
+    __slots__ = ("token", "session", "account")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    session: _account_pb2.Session
+    account: _account_pb2.Account
+    def __init__(self, token: _Optional[str] = ..., session: _Optional[_Union[_account_pb2.Session, _Mapping]] = ..., account: _Optional[_Union[_account_pb2.Account, _Mapping]] = ...) -> None: ...
+
 class SignOutRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -45,6 +45,16 @@ class SessionServiceStub:
                 request_serializer=pdp_dot_v1_dot_account__service__pb2.SignInRequest.SerializeToString,
                 response_deserializer=pdp_dot_v1_dot_account__service__pb2.SignInResponse.FromString,
                 _registered_method=True)
+        self.BeginOidc = channel.unary_unary(
+                '/pdp.v1.SessionService/BeginOidc',
+                request_serializer=pdp_dot_v1_dot_account__service__pb2.BeginOidcRequest.SerializeToString,
+                response_deserializer=pdp_dot_v1_dot_account__service__pb2.BeginOidcResponse.FromString,
+                _registered_method=True)
+        self.FinishOidc = channel.unary_unary(
+                '/pdp.v1.SessionService/FinishOidc',
+                request_serializer=pdp_dot_v1_dot_account__service__pb2.FinishOidcRequest.SerializeToString,
+                response_deserializer=pdp_dot_v1_dot_account__service__pb2.FinishOidcResponse.FromString,
+                _registered_method=True)
         self.SignOut = channel.unary_unary(
                 '/pdp.v1.SessionService/SignOut',
                 request_serializer=pdp_dot_v1_dot_account__service__pb2.SignOutRequest.SerializeToString,
@@ -95,6 +105,21 @@ class SessionServiceServicer:
 
     def SignIn(self, request, context):
         """Signs in by name and password, and by a second factor where the account has one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BeginOidc(self, request, context):
+        """Begins to sign in at the OpenID provider (authorization code with PKCE; RFC 8252 for what runs on people's machines).
+        FAILED_PRECONDITION where the settings name no provider, UNAVAILABLE when it does not answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishOidc(self, request, context):
+        """Signs in by what the provider sent back: the session of SignIn, under the same rules. Each sign-in finishes once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -161,6 +186,16 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.SignIn,
                     request_deserializer=pdp_dot_v1_dot_account__service__pb2.SignInRequest.FromString,
                     response_serializer=pdp_dot_v1_dot_account__service__pb2.SignInResponse.SerializeToString,
+            ),
+            'BeginOidc': grpc.unary_unary_rpc_method_handler(
+                    servicer.BeginOidc,
+                    request_deserializer=pdp_dot_v1_dot_account__service__pb2.BeginOidcRequest.FromString,
+                    response_serializer=pdp_dot_v1_dot_account__service__pb2.BeginOidcResponse.SerializeToString,
+            ),
+            'FinishOidc': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishOidc,
+                    request_deserializer=pdp_dot_v1_dot_account__service__pb2.FinishOidcRequest.FromString,
+                    response_serializer=pdp_dot_v1_dot_account__service__pb2.FinishOidcResponse.SerializeToString,
             ),
             'SignOut': grpc.unary_unary_rpc_method_handler(
                     servicer.SignOut,
@@ -253,6 +288,60 @@ class SessionService:
             '/pdp.v1.SessionService/SignIn',
             pdp_dot_v1_dot_account__service__pb2.SignInRequest.SerializeToString,
             pdp_dot_v1_dot_account__service__pb2.SignInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BeginOidc(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pdp.v1.SessionService/BeginOidc',
+            pdp_dot_v1_dot_account__service__pb2.BeginOidcRequest.SerializeToString,
+            pdp_dot_v1_dot_account__service__pb2.BeginOidcResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinishOidc(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pdp.v1.SessionService/FinishOidc',
+            pdp_dot_v1_dot_account__service__pb2.FinishOidcRequest.SerializeToString,
+            pdp_dot_v1_dot_account__service__pb2.FinishOidcResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -86,7 +86,7 @@ class RecordedGrant(_message.Message):
     def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., approver: _Optional[str] = ..., approver_level: _Optional[int] = ..., evidence: _Optional[str] = ..., scenario: _Optional[str] = ..., expires_at_nanos: _Optional[int] = ...) -> None: ...
 
 class Snapshot(_message.Message):
-    __slots__ = ("decision_id", "request_id", "revision", "policy_hash", "time_nanos", "caller", "facts", "resource_key", "key_id", "buckets", "hashes", "withheld", "verdicts", "obligations", "severity", "diagnostics", "grants", "source", "latency_micros")
+    __slots__ = ("decision_id", "request_id", "revision", "policy_hash", "time_nanos", "caller", "facts", "resource_key", "key_id", "buckets", "hashes", "withheld", "verdicts", "obligations", "severity", "diagnostics", "grants", "source", "latency_micros", "may_repeat")
     class BucketsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -120,6 +120,7 @@ class Snapshot(_message.Message):
     GRANTS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     LATENCY_MICROS_FIELD_NUMBER: _ClassVar[int]
+    MAY_REPEAT_FIELD_NUMBER: _ClassVar[int]
     decision_id: str
     request_id: str
     revision: int
@@ -139,7 +140,8 @@ class Snapshot(_message.Message):
     grants: _containers.RepeatedCompositeFieldContainer[RecordedGrant]
     source: SnapshotSource
     latency_micros: int
-    def __init__(self, decision_id: _Optional[str] = ..., request_id: _Optional[str] = ..., revision: _Optional[int] = ..., policy_hash: _Optional[str] = ..., time_nanos: _Optional[int] = ..., caller: _Optional[str] = ..., facts: _Optional[_Union[_decision_service_pb2.DecideRequest, _Mapping]] = ..., resource_key: _Optional[bytes] = ..., key_id: _Optional[str] = ..., buckets: _Optional[_Mapping[str, Bucket]] = ..., hashes: _Optional[_Mapping[str, bytes]] = ..., withheld: _Optional[_Iterable[str]] = ..., verdicts: _Optional[_Iterable[_Union[RecordedVerdict, _Mapping]]] = ..., obligations: _Optional[_Iterable[_Union[_types_pb2.Obligation, _Mapping]]] = ..., severity: _Optional[_Union[Severity, str]] = ..., diagnostics: _Optional[_Iterable[_Union[_types_pb2.Diagnostic, _Mapping]]] = ..., grants: _Optional[_Iterable[_Union[RecordedGrant, _Mapping]]] = ..., source: _Optional[_Union[SnapshotSource, str]] = ..., latency_micros: _Optional[int] = ...) -> None: ...
+    may_repeat: str
+    def __init__(self, decision_id: _Optional[str] = ..., request_id: _Optional[str] = ..., revision: _Optional[int] = ..., policy_hash: _Optional[str] = ..., time_nanos: _Optional[int] = ..., caller: _Optional[str] = ..., facts: _Optional[_Union[_decision_service_pb2.DecideRequest, _Mapping]] = ..., resource_key: _Optional[bytes] = ..., key_id: _Optional[str] = ..., buckets: _Optional[_Mapping[str, Bucket]] = ..., hashes: _Optional[_Mapping[str, bytes]] = ..., withheld: _Optional[_Iterable[str]] = ..., verdicts: _Optional[_Iterable[_Union[RecordedVerdict, _Mapping]]] = ..., obligations: _Optional[_Iterable[_Union[_types_pb2.Obligation, _Mapping]]] = ..., severity: _Optional[_Union[Severity, str]] = ..., diagnostics: _Optional[_Iterable[_Union[_types_pb2.Diagnostic, _Mapping]]] = ..., grants: _Optional[_Iterable[_Union[RecordedGrant, _Mapping]]] = ..., source: _Optional[_Union[SnapshotSource, str]] = ..., latency_micros: _Optional[int] = ..., may_repeat: _Optional[str] = ...) -> None: ...
 
 class Operation(_message.Message):
     __slots__ = ("id", "time_nanos", "actor", "kind", "success", "details", "address")

@@ -23,6 +23,7 @@ class ReasonKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_KIND_RULE: _ClassVar[ReasonKind]
     REASON_KIND_DEFAULT: _ClassVar[ReasonKind]
     REASON_KIND_UNKNOWN_FIELD: _ClassVar[ReasonKind]
+    REASON_KIND_FAILURE_RULE: _ClassVar[ReasonKind]
 
 class DiagnosticCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -35,6 +36,7 @@ class DiagnosticCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DIAGNOSTIC_CODE_GRANT_MISMATCH: _ClassVar[DiagnosticCode]
     DIAGNOSTIC_CODE_TRUNCATED: _ClassVar[DiagnosticCode]
     DIAGNOSTIC_CODE_STALE_POLICIES: _ClassVar[DiagnosticCode]
+    DIAGNOSTIC_CODE_NO_VERDICT: _ClassVar[DiagnosticCode]
 
 class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -61,6 +63,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_INVALID_POLICIES: _ClassVar[ErrorReason]
     ERROR_REASON_CANNOT_SIGN: _ClassVar[ErrorReason]
     ERROR_REASON_OUT_OF_SEQUENCE: _ClassVar[ErrorReason]
+    ERROR_REASON_PROVIDER_UNAVAILABLE: _ClassVar[ErrorReason]
 EFFECT_UNSPECIFIED: Effect
 EFFECT_UNMASK: Effect
 EFFECT_MASK: Effect
@@ -68,6 +71,7 @@ REASON_KIND_UNSPECIFIED: ReasonKind
 REASON_KIND_RULE: ReasonKind
 REASON_KIND_DEFAULT: ReasonKind
 REASON_KIND_UNKNOWN_FIELD: ReasonKind
+REASON_KIND_FAILURE_RULE: ReasonKind
 DIAGNOSTIC_CODE_UNSPECIFIED: DiagnosticCode
 DIAGNOSTIC_CODE_UNKNOWN_FIELD: DiagnosticCode
 DIAGNOSTIC_CODE_UNDECLARED_ATTRIBUTE: DiagnosticCode
@@ -77,6 +81,7 @@ DIAGNOSTIC_CODE_GRANT_INACTIVE: DiagnosticCode
 DIAGNOSTIC_CODE_GRANT_MISMATCH: DiagnosticCode
 DIAGNOSTIC_CODE_TRUNCATED: DiagnosticCode
 DIAGNOSTIC_CODE_STALE_POLICIES: DiagnosticCode
+DIAGNOSTIC_CODE_NO_VERDICT: DiagnosticCode
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_REQUEST: ErrorReason
 ERROR_REASON_UNKNOWN_MESSAGE: ErrorReason
@@ -100,6 +105,7 @@ ERROR_REASON_WRONG_STATE: ErrorReason
 ERROR_REASON_INVALID_POLICIES: ErrorReason
 ERROR_REASON_CANNOT_SIGN: ErrorReason
 ERROR_REASON_OUT_OF_SEQUENCE: ErrorReason
+ERROR_REASON_PROVIDER_UNAVAILABLE: ErrorReason
 
 class StringList(_message.Message):
     __slots__ = ("values",)

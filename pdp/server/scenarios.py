@@ -6,7 +6,6 @@ import fnmatch
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pdp.cli.trace import mask_words, reason_words
 from pdp.engine import bundle as bundles
 from pdp.engine.program import Program
 from pdp.errors import RequestError
@@ -14,6 +13,7 @@ from pdp.lang.model import Effect, Expectation, Label, MaskRef, Scenario
 from pdp.lang.resolved import ResolvedSet
 from pdp.server import golden
 from pdp.server.grants import GrantTable
+from pdp.server.verdict_words import mask_words, reason_words
 from pdp.source import Span
 from pdp.v1 import bundle_pb2, types_pb2
 from pdp.v1 import decision_service_pb2 as service
@@ -91,6 +91,10 @@ class Runner:
             for policy in bundle.policies
             for rule in policy.rules
         }
+
+    def count(self, pattern: str = "") -> int:
+        """Return how many scenarios `run` would run."""
+        return sum(_matches(case.name, pattern) for case, _ in self._scenarios)
 
     def run(self, pattern: str = "") -> Iterator[Result]:
         """Run the scenarios whose `test/scenario` has `pattern` in it, or matches it when it holds `*` or `?`."""

@@ -1,0 +1,23 @@
+"""Signing in at an OpenID provider, with accounts in etcd."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+pytest.importorskip("aetcd", reason="needs the extra `cluster`")
+
+from pdp.control.kv.etcd import EtcdStore
+from tests.integration.etcd import Etcd, etcd
+from tests.integration.kv_steps import Opener, opener
+from tests.integration.oidc_contract import OidcContract, clock, provider, served
+
+__all__ = ["clock", "etcd", "provider", "served"]
+
+
+class TestOidcInEtcd(OidcContract):
+    @pytest.fixture
+    def open_store(self, etcd: Etcd) -> Opener:
+        namespace = f"/{uuid.uuid4().hex}/"
+        return opener(lambda: EtcdStore(etcd.urls, namespace=namespace))

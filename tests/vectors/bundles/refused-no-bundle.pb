@@ -1,0 +1,1 @@
+-----BEGIN PUBLIC KEY-----
