@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from pdp.control import sources
+from pdp.engine import bundle
 from pdp.engine.program import Program
+from pdp.lang.resolved import ResolvedSet
 from pdp.server.grants import GrantTable
 from pdp.server.judge import PolicyJudge
-from pdp.v1 import bundle_pb2, control_pb2, decision_service_pb2
+from pdp.v1 import bundle_pb2, control_pb2, decision_service_pb2, simulation_service_pb2, types_pb2
 
 _KEPT: Final = 4
 
@@ -45,10 +47,9 @@ class Simulator:
         self.judge = judge
         self._compiled: OrderedDict[str, _Compiled] = OrderedDict()
 
-    async def describe(self, text: control_pb2.Sources) -> tuple[bundle_pb2.Bundle, str]:
-        """Return what a text means, without the checked form of its expressions, and its hash. Raises PolicyError."""
-        signed = await self.judge.bundle(text)
-        return await asyncio.to_thread(_readable, signed), signed.hash
+    async def describe(self, text: control_pb2.Sources) -> simulation_service_pb2.DescribePoliciesResponse:
+        """Return what a text means. Raises PolicyError."""
+        return await asyncio.to_thread(_described, await self.judge.resolved(text))
 
     async def explain(
         self,
@@ -78,7 +79,8 @@ def _compile(signed: bundle_pb2.SignedBundle) -> _Compiled:
     return _Compiled(Program.from_bundle(signed, grants=grants), grants, threading.Lock())
 
 
-def _readable(signed: bundle_pb2.SignedBundle) -> bundle_pb2.Bundle:
+def _described(resolved: ResolvedSet) -> simulation_service_pb2.DescribePoliciesResponse:
+    signed = bundle.build(resolved)
     found = bundle_pb2.Bundle.FromString(signed.bundle)
     for policy in found.policies:
         for variable in policy.variables:
@@ -86,4 +88,12 @@ def _readable(signed: bundle_pb2.SignedBundle) -> bundle_pb2.Bundle:
         for rule in policy.rules:
             for expression in rule.when:
                 expression.checked = b""
-    return found
+    return simulation_service_pb2.DescribePoliciesResponse(
+        bundle=found,
+        bundle_hash=signed.hash,
+        scenario_titles={
+            f"{suite.id}/{scenario.id}": types_pb2.LocalizedText(zh=scenario.title.zh, en=scenario.title.en)
+            for suite in resolved.tests
+            for scenario in suite.scenarios
+        },
+    )

@@ -29,7 +29,7 @@ from pdp.v1 import policy_service_pb2 as pdp_dot_v1_dot_policy__service__pb2
 from pdp.v1 import types_pb2 as pdp_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpdp/v1/simulation_service.proto\x12\x06pdp.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13pdp/v1/bundle.proto\x1a\x1dpdp/v1/decision_service.proto\x1a\x1bpdp/v1/policy_service.proto\x1a\x12pdp/v1/types.proto\";\n\x17\x44\x65scribePoliciesRequest\x12 \n\x04text\x18\x01 \x01(\x0b\x32\x12.pdp.v1.PolicyText\"O\n\x18\x44\x65scribePoliciesResponse\x12\x1e\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x0e.pdp.v1.Bundle\x12\x13\n\x0b\x62undle_hash\x18\x02 \x01(\t\"\xc7\x01\n\x0fSimulateRequest\x12 \n\x04text\x18\x01 \x01(\x0b\x32\x12.pdp.v1.PolicyText\x12\"\n\x06\x62\x65side\x18\x02 \x01(\x0b\x32\x12.pdp.v1.PolicyText\x12&\n\x07request\x18\x03 \x01(\x0b\x32\x15.pdp.v1.DecideRequest\x12\'\n\x03now\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x06grants\x18\x05 \x03(\x0b\x32\r.pdp.v1.Grant\"g\n\x10SimulateResponse\x12*\n\texplained\x18\x01 \x01(\x0b\x32\x17.pdp.v1.ExplainResponse\x12\'\n\x06\x62\x65side\x18\x02 \x01(\x0b\x32\x17.pdp.v1.ExplainResponse\"H\n\x13RunScenariosRequest\x12 \n\x04text\x18\x01 \x01(\x0b\x32\x12.pdp.v1.PolicyText\x12\x0f\n\x07pattern\x18\x02 \x01(\t\"O\n\x12ScenarioDifference\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x10\n\x08\x65xpected\x18\x02 \x01(\t\x12\x0b\n\x03got\x18\x03 \x01(\t\x12\x0b\n\x03why\x18\x04 \x01(\t\"\x87\x01\n\x0eScenarioResult\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05title\x18\x02 \x01(\x0b\x32\x15.pdp.v1.LocalizedText\x12\x10\n\x08location\x18\x03 \x01(\t\x12/\n\x0b\x64ifferences\x18\x04 \x03(\x0b\x32\x1a.pdp.v1.ScenarioDifference\"[\n\x0e\x43lauseCoverage\x12\x12\n\nexpression\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x10\n\x08was_true\x18\x03 \x01(\x08\x12\x11\n\twas_false\x18\x04 \x01(\x08\"h\n\x0cRuleCoverage\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x0f\n\x07matched\x18\x03 \x01(\x05\x12\'\n\x07\x63lauses\x18\x04 \x03(\x0b\x32\x16.pdp.v1.ClauseCoverage\"V\n\x0fScenarioSummary\x12\x0e\n\x06passed\x18\x01 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x02 \x01(\x05\x12#\n\x05rules\x18\x03 \x03(\x0b\x32\x14.pdp.v1.RuleCoverage\"\x83\x01\n\x14RunScenariosResponse\x12\r\n\x05total\x18\x01 \x01(\x05\x12(\n\x06result\x18\x02 \x01(\x0b\x32\x16.pdp.v1.ScenarioResultH\x00\x12*\n\x07summary\x18\x03 \x01(\x0b\x32\x17.pdp.v1.ScenarioSummaryH\x00\x42\x06\n\x04part2\xfc\x01\n\x11SimulationService\x12W\n\x10\x44\x65scribePolicies\x12\x1f.pdp.v1.DescribePoliciesRequest\x1a .pdp.v1.DescribePoliciesResponse\"\x00\x12?\n\x08Simulate\x12\x17.pdp.v1.SimulateRequest\x1a\x18.pdp.v1.SimulateResponse\"\x00\x12M\n\x0cRunScenarios\x12\x1b.pdp.v1.RunScenariosRequest\x1a\x1c.pdp.v1.RunScenariosResponse\"\x00\x30\x01\x42.\n\x11\x64\x65v.jingxi.pdp.v1P\x01Z\x17jingxi.dev/pdp/v1;pdpv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpdp/v1/simulation_service.proto\x12\x06pdp.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13pdp/v1/bundle.proto\x1a\x1dpdp/v1/decision_service.proto\x1a\x1bpdp/v1/policy_service.proto\x1a\x12pdp/v1/types.proto\";\n\x17\x44\x65scribePoliciesRequest\x12 \n\x04text\x18\x01 \x01(\x0b\x32\x12.pdp.v1.PolicyText\"\xec\x01\n\x18\x44\x65scribePoliciesResponse\x12\x1e\n\x06\x62undle\x18\x01 \x01(\x0b\x32\x0e.pdp.v1.Bundle\x12\x13\n\x0b\x62undle_hash\x18\x02 \x01(\t\x12M\n\x0fscenario_titles\x18\x03 \x03(\x0b\x32\x34.pdp.v1.DescribePoliciesResponse.ScenarioTitlesEntry\x1aL\n\x13ScenarioTitlesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.pdp.v1.LocalizedText:\x02\x38\x01\"\xc7\x01\n\x0fSimulateRequest\x12 \n\x04text\x18\x01 \x01(\x0b\x32\x12.pdp.v1.PolicyText\x12\"\n\x06\x62\x65side\x18\x02 \x01(\x0b\x32\x12.pdp.v1.PolicyText\x12&\n\x07request\x18\x03 \x01(\x0b\x32\x15.pdp.v1.DecideRequest\x12\'\n\x03now\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x06grants\x18\x05 \x03(\x0b\x32\r.pdp.v1.Grant\"g\n\x10SimulateResponse\x12*\n\texplained\x18\x01 \x01(\x0b\x32\x17.pdp.v1.ExplainResponse\x12\'\n\x06\x62\x65side\x18\x02 \x01(\x0b\x32\x17.pdp.v1.ExplainResponse\"H\n\x13RunScenariosRequest\x12 \n\x04text\x18\x01 \x01(\x0b\x32\x12.pdp.v1.PolicyText\x12\x0f\n\x07pattern\x18\x02 \x01(\t\"O\n\x12ScenarioDifference\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x10\n\x08\x65xpected\x18\x02 \x01(\t\x12\x0b\n\x03got\x18\x03 \x01(\t\x12\x0b\n\x03why\x18\x04 \x01(\t\"\x87\x01\n\x0eScenarioResult\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05title\x18\x02 \x01(\x0b\x32\x15.pdp.v1.LocalizedText\x12\x10\n\x08location\x18\x03 \x01(\t\x12/\n\x0b\x64ifferences\x18\x04 \x03(\x0b\x32\x1a.pdp.v1.ScenarioDifference\"[\n\x0e\x43lauseCoverage\x12\x12\n\nexpression\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x10\n\x08was_true\x18\x03 \x01(\x08\x12\x11\n\twas_false\x18\x04 \x01(\x08\"h\n\x0cRuleCoverage\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x0f\n\x07matched\x18\x03 \x01(\x05\x12\'\n\x07\x63lauses\x18\x04 \x03(\x0b\x32\x16.pdp.v1.ClauseCoverage\"V\n\x0fScenarioSummary\x12\x0e\n\x06passed\x18\x01 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x02 \x01(\x05\x12#\n\x05rules\x18\x03 \x03(\x0b\x32\x14.pdp.v1.RuleCoverage\"\x83\x01\n\x14RunScenariosResponse\x12\r\n\x05total\x18\x01 \x01(\x05\x12(\n\x06result\x18\x02 \x01(\x0b\x32\x16.pdp.v1.ScenarioResultH\x00\x12*\n\x07summary\x18\x03 \x01(\x0b\x32\x17.pdp.v1.ScenarioSummaryH\x00\x42\x06\n\x04part2\xfc\x01\n\x11SimulationService\x12W\n\x10\x44\x65scribePolicies\x12\x1f.pdp.v1.DescribePoliciesRequest\x1a .pdp.v1.DescribePoliciesResponse\"\x00\x12?\n\x08Simulate\x12\x17.pdp.v1.SimulateRequest\x1a\x18.pdp.v1.SimulateResponse\"\x00\x12M\n\x0cRunScenarios\x12\x1b.pdp.v1.RunScenariosRequest\x1a\x1c.pdp.v1.RunScenariosResponse\"\x00\x30\x01\x42.\n\x11\x64\x65v.jingxi.pdp.v1P\x01Z\x17jingxi.dev/pdp/v1;pdpv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,28 +37,32 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pdp.v1.simulation_service_p
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\021dev.jingxi.pdp.v1P\001Z\027jingxi.dev/pdp/v1;pdpv1'
+  _globals['_DESCRIBEPOLICIESRESPONSE_SCENARIOTITLESENTRY']._loaded_options = None
+  _globals['_DESCRIBEPOLICIESRESPONSE_SCENARIOTITLESENTRY']._serialized_options = b'8\001'
   _globals['_DESCRIBEPOLICIESREQUEST']._serialized_start=177
   _globals['_DESCRIBEPOLICIESREQUEST']._serialized_end=236
-  _globals['_DESCRIBEPOLICIESRESPONSE']._serialized_start=238
-  _globals['_DESCRIBEPOLICIESRESPONSE']._serialized_end=317
-  _globals['_SIMULATEREQUEST']._serialized_start=320
-  _globals['_SIMULATEREQUEST']._serialized_end=519
-  _globals['_SIMULATERESPONSE']._serialized_start=521
-  _globals['_SIMULATERESPONSE']._serialized_end=624
-  _globals['_RUNSCENARIOSREQUEST']._serialized_start=626
-  _globals['_RUNSCENARIOSREQUEST']._serialized_end=698
-  _globals['_SCENARIODIFFERENCE']._serialized_start=700
-  _globals['_SCENARIODIFFERENCE']._serialized_end=779
-  _globals['_SCENARIORESULT']._serialized_start=782
-  _globals['_SCENARIORESULT']._serialized_end=917
-  _globals['_CLAUSECOVERAGE']._serialized_start=919
-  _globals['_CLAUSECOVERAGE']._serialized_end=1010
-  _globals['_RULECOVERAGE']._serialized_start=1012
-  _globals['_RULECOVERAGE']._serialized_end=1116
-  _globals['_SCENARIOSUMMARY']._serialized_start=1118
-  _globals['_SCENARIOSUMMARY']._serialized_end=1204
-  _globals['_RUNSCENARIOSRESPONSE']._serialized_start=1207
-  _globals['_RUNSCENARIOSRESPONSE']._serialized_end=1338
-  _globals['_SIMULATIONSERVICE']._serialized_start=1341
-  _globals['_SIMULATIONSERVICE']._serialized_end=1593
+  _globals['_DESCRIBEPOLICIESRESPONSE']._serialized_start=239
+  _globals['_DESCRIBEPOLICIESRESPONSE']._serialized_end=475
+  _globals['_DESCRIBEPOLICIESRESPONSE_SCENARIOTITLESENTRY']._serialized_start=399
+  _globals['_DESCRIBEPOLICIESRESPONSE_SCENARIOTITLESENTRY']._serialized_end=475
+  _globals['_SIMULATEREQUEST']._serialized_start=478
+  _globals['_SIMULATEREQUEST']._serialized_end=677
+  _globals['_SIMULATERESPONSE']._serialized_start=679
+  _globals['_SIMULATERESPONSE']._serialized_end=782
+  _globals['_RUNSCENARIOSREQUEST']._serialized_start=784
+  _globals['_RUNSCENARIOSREQUEST']._serialized_end=856
+  _globals['_SCENARIODIFFERENCE']._serialized_start=858
+  _globals['_SCENARIODIFFERENCE']._serialized_end=937
+  _globals['_SCENARIORESULT']._serialized_start=940
+  _globals['_SCENARIORESULT']._serialized_end=1075
+  _globals['_CLAUSECOVERAGE']._serialized_start=1077
+  _globals['_CLAUSECOVERAGE']._serialized_end=1168
+  _globals['_RULECOVERAGE']._serialized_start=1170
+  _globals['_RULECOVERAGE']._serialized_end=1274
+  _globals['_SCENARIOSUMMARY']._serialized_start=1276
+  _globals['_SCENARIOSUMMARY']._serialized_end=1362
+  _globals['_RUNSCENARIOSRESPONSE']._serialized_start=1365
+  _globals['_RUNSCENARIOSRESPONSE']._serialized_end=1496
+  _globals['_SIMULATIONSERVICE']._serialized_start=1499
+  _globals['_SIMULATIONSERVICE']._serialized_end=1751
 # @@protoc_insertion_point(module_scope)

@@ -75,6 +75,8 @@ def test_what_a_text_means(stub: Any) -> None:
         assert expression.location.startswith("policies/核心.yaml:")
         assert not expression.checked
     assert len(found.bundle_hash) == 64
+    told = stub.DescribePolicies(api.DescribePoliciesRequest(text=named(text(tests=SCENARIOS))), timeout=PATIENCE)
+    assert told.scenario_titles["counter/senior"].zh == "高级柜员"
 
 
 def test_another_text_beside_the_one_in_force(stub: Any) -> None:

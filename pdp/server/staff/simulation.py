@@ -41,8 +41,7 @@ class SimulationServicer(stubs.SimulationServiceServicer):
         self, request: simulation_service_pb2.DescribePoliciesRequest, context: grpc.ServicerContext
     ) -> simulation_service_pb2.DescribePoliciesResponse:
         async def ask() -> simulation_service_pb2.DescribePoliciesResponse:
-            bundle, name = await self._simulator.describe(await self._text(request.text, "text"))
-            return simulation_service_pb2.DescribePoliciesResponse(bundle=bundle, bundle_hash=name)
+            return await self._simulator.describe(await self._text(request.text, "text"))
 
         return self._answer(context, "DescribePolicies", ask)
 

@@ -20,12 +20,21 @@ class DescribePoliciesRequest(_message.Message):
     def __init__(self, text: _Optional[_Union[_policy_service_pb2.PolicyText, _Mapping]] = ...) -> None: ...
 
 class DescribePoliciesResponse(_message.Message):
-    __slots__ = ("bundle", "bundle_hash")
+    __slots__ = ("bundle", "bundle_hash", "scenario_titles")
+    class ScenarioTitlesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: _types_pb2.LocalizedText
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_types_pb2.LocalizedText, _Mapping]] = ...) -> None: ...
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     BUNDLE_HASH_FIELD_NUMBER: _ClassVar[int]
+    SCENARIO_TITLES_FIELD_NUMBER: _ClassVar[int]
     bundle: _bundle_pb2.Bundle
     bundle_hash: str
-    def __init__(self, bundle: _Optional[_Union[_bundle_pb2.Bundle, _Mapping]] = ..., bundle_hash: _Optional[str] = ...) -> None: ...
+    scenario_titles: _containers.MessageMap[str, _types_pb2.LocalizedText]
+    def __init__(self, bundle: _Optional[_Union[_bundle_pb2.Bundle, _Mapping]] = ..., bundle_hash: _Optional[str] = ..., scenario_titles: _Optional[_Mapping[str, _types_pb2.LocalizedText]] = ...) -> None: ...
 
 class SimulateRequest(_message.Message):
     __slots__ = ("text", "beside", "request", "now", "grants")

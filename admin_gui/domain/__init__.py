@@ -1,0 +1,1 @@
+"""What the program knows without a window: texts, forms, filters, conditions. No Qt here."""

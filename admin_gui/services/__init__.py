@@ -1,0 +1,1 @@
+"""Asks the service and tells what came. gRPC is known here alone."""
