@@ -1,4 +1,4 @@
-"""Colours by what they are for. Text and its ground have a contrast of 4.5 or more (WCAG 2.2, 1.4.3): a test sees to it."""
+"""Colours by what they are for. A test sees that text has a contrast of at least 4.5 (WCAG 2.2, 1.4.3)."""
 
 from __future__ import annotations
 

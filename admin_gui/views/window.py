@@ -15,9 +15,10 @@ from admin_gui.actions.registry import Actions
 from admin_gui.domain.failure import Failure
 from admin_gui.domain.say import Say, plain
 from admin_gui.services.connection import Connection, Endpoint
-from admin_gui.services.desk import Simulation
+from admin_gui.services.desk import Cluster, Simulation
 from admin_gui.services.embedded import EmbeddedService
 from admin_gui.theme.icons import icon
+from admin_gui.views.cluster import ClusterScreen
 from admin_gui.views.simulator import SimulatorScreen
 from admin_gui.views.start import StartScreen
 from admin_gui.widgets.banner import Banner
@@ -37,6 +38,7 @@ class Screen(NamedTuple):
     say: Say
     widget: QWidget
     load: Callable[[], object]
+    leave: Callable[[], object] = lambda: None
 
 
 class Window(QMainWindow):
@@ -115,9 +117,11 @@ class Window(QMainWindow):
         self._where = where
         self.start.wait(waiting=False)
         simulator = SimulatorScreen(self._context, Simulation(self._connection))
+        cluster = ClusterScreen(self._context, Cluster(self._connection))
         self._put([
             Screen("start", Say("开始", "Start"), self.start, lambda: None),
             Screen("simulator", Say("模拟", "Simulator"), simulator, simulator.load),
+            Screen("cluster", Say("集群", "Cluster"), cluster, cluster.load, cluster.leave),
         ])  # fmt: skip
         self.go("simulator")
 
@@ -172,7 +176,9 @@ class Window(QMainWindow):
     def _show(self, row: int) -> None:
         if 0 <= row < len(self._screens):
             screen = self._screens[row]
-            if self.stack.currentWidget() is not screen.widget:
+            before = self.stack.currentWidget()
+            if before is not screen.widget:
+                next((one.leave for one in self._screens if one.widget is before), _nothing)()
                 self.stack.setCurrentWidget(screen.widget)
                 screen.load()
 
@@ -209,3 +215,7 @@ class Window(QMainWindow):
         palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         palette.move(self.mapToGlobal(self.rect().center()) - palette.rect().center())
         palette.show()
+
+
+def _nothing() -> None:
+    """Leave nothing."""

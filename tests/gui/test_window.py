@@ -15,6 +15,7 @@ from admin_gui.domain.say import plain
 from admin_gui.domain.verdicts import Line
 from admin_gui.models.verdicts import VerdictModel
 from admin_gui.services.connection import Endpoint
+from admin_gui.views.cluster import ClusterScreen
 from admin_gui.views.simulator import SimulatorScreen
 from admin_gui.views.window import Window
 from admin_gui.widgets.context import Context
@@ -150,3 +151,18 @@ def test_a_verdict_that_differs_shows_both(context: Context, qtmodeltester: Mode
     assert model.rowCount(model.index(0, 0)) == 0
     assert model.rowCount(QModelIndex()) == 2
     qtmodeltester.check(model)
+
+
+def test_the_cluster_is_followed_while_it_is_shown(qtbot: QtBot, opened: Window, qtmodeltester: ModelTester) -> None:
+    opened.go("cluster")
+    screen = opened.shown_as("cluster")
+    assert isinstance(screen, ClusterScreen)
+    qtbot.waitUntil(lambda: screen.model.rowCount() == 1, timeout=PATIENCE)
+    assert screen.model.index(0, 0).data() == "desktop"
+    qtbot.waitUntil(lambda: screen.model.index(0, 1).data() == "一致", timeout=PATIENCE)
+    assert "1 个节点" in screen._summary.text()
+    qtmodeltester.check(screen.model)
+    call = screen._call
+    assert call is not None
+    opened.go("simulator")
+    assert call.is_over
