@@ -37,6 +37,13 @@ class Call(QObject):
         # INVARIANT: what other threads tell goes through a queued connection to a slot of this object.
         self._came.connect(self._tell, Qt.ConnectionType.QueuedConnection)
 
+    @classmethod
+    def over(cls, parent: QObject) -> Call:
+        """Return a call that tells nothing."""
+        made = cls(parent)
+        made._over = True
+        return made
+
     @property
     def is_over(self) -> bool:
         """Whether nothing will be told any more."""

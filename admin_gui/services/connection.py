@@ -50,6 +50,7 @@ class Connection(QObject):
         self.endpoint = endpoint
         self._token, self._device = "", b""
         self._is_there: bool | None = None
+        self._closed = False
         self._channel = _open(endpoint)
         self._watch = _Watch(self._channel, self)
         self._watch.changed.connect(self._heard)
@@ -64,15 +65,20 @@ class Connection(QObject):
         return self._is_there is not False
 
     def ask(self, stub: type[Any], method: str, request: Any, seconds: float = UNARY_SECONDS) -> Call:
-        """Ask a question with one answer."""
+        """Ask a question with one answer; once the connection is closed nothing is told."""
+        if self._closed:
+            return Call.over(self)
         return UnaryCall(self).begin(getattr(stub(self._channel), method), request, seconds, self._shown())
 
     def stream(self, stub: type[Any], method: str, request: Any) -> Call:
-        """Ask a question with many answers."""
+        """Ask a question with many answers; once the connection is closed nothing is told."""
+        if self._closed:
+            return Call.over(self)
         return StreamCall(self).begin(getattr(stub(self._channel), method), request, self._shown())
 
     def close(self) -> None:
         """End all calls and the connection."""
+        self._closed = True
         self._watch.stop()
         for call in self.findChildren(Call):
             call.cancel()

@@ -74,6 +74,11 @@ class Policies:
         request = policy_service_pb2.GetRevisionRequest(with_sources=True)
         return self._connection.ask(policy_service_pb2_grpc.PolicyServiceStub, "GetRevision", request)
 
+    def check(self, text: policy_service_pb2.PolicyText, *, analyse: bool = False) -> Call:
+        """Ask what is wrong in a text: a CheckPoliciesResponse."""
+        request = policy_service_pb2.CheckPoliciesRequest(text=text, analyse=analyse)
+        return self._connection.ask(policy_service_pb2_grpc.PolicyServiceStub, "CheckPolicies", request, _LONG)
+
 
 class Cluster:
     """Nodes and what they decide by."""

@@ -14,11 +14,13 @@ from admin_gui.actions.palette import Palette
 from admin_gui.actions.registry import Actions
 from admin_gui.domain.failure import Failure
 from admin_gui.domain.say import Say, plain
+from admin_gui.domain.workspace import Workspace, WorkspaceError, open_folder
 from admin_gui.services.connection import Connection, Endpoint
-from admin_gui.services.desk import Cluster, Simulation
+from admin_gui.services.desk import Cluster, Policies, Simulation
 from admin_gui.services.embedded import EmbeddedService
 from admin_gui.theme.icons import icon
 from admin_gui.views.cluster import ClusterScreen
+from admin_gui.views.policies import PoliciesScreen
 from admin_gui.views.simulator import SimulatorScreen
 from admin_gui.views.start import StartScreen
 from admin_gui.widgets.banner import Banner
@@ -49,6 +51,7 @@ class Window(QMainWindow):
         self._context = context
         self._service: EmbeddedService | None = None
         self._connection: Connection | None = None
+        self._workspace: Workspace | None = None
         self._screens: list[Screen] = []
         self._where = _NOT_CONNECTED
         self.actions_ = Actions(self, context)
@@ -96,7 +99,13 @@ class Window(QMainWindow):
 
     def open_folder(self, folder: Path) -> None:
         """Begin with a policy folder: a service of its own is started for it."""
+        try:
+            workspace = open_folder(folder)
+        except WorkspaceError as error:
+            self.start.tell(Failure("INVALID_ARGUMENT", str(error)))
+            return
         self._leave()
+        self._workspace = workspace
         self.start.wait(waiting=True)
         service = EmbeddedService(folder, parent=self)
         service.ready.connect(lambda address: self.connect_to(Endpoint(address), _EMBEDDED.filled(folder=folder.name)))
@@ -116,13 +125,16 @@ class Window(QMainWindow):
         self._connection.available.connect(self._heard)
         self._where = where
         self.start.wait(waiting=False)
+        policies = PoliciesScreen(self._context, Policies(self._connection), self._workspace)
         simulator = SimulatorScreen(self._context, Simulation(self._connection))
         cluster = ClusterScreen(self._context, Cluster(self._connection))
         self._put([
             Screen("start", Say("开始", "Start"), self.start, lambda: None),
+            Screen("policies", Say("策略", "Policies"), policies, policies.load),
             Screen("simulator", Say("模拟", "Simulator"), simulator, simulator.load),
             Screen("cluster", Say("集群", "Cluster"), cluster, cluster.load, cluster.leave),
         ])  # fmt: skip
+        simulator.place_chosen.connect(self._open_place)
         self.go("simulator")
 
     def go(self, key: str) -> None:
@@ -135,7 +147,10 @@ class Window(QMainWindow):
         return next(screen.widget for screen in self._screens if screen.key == key)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
-        """End what runs, and remember where the window was."""
+        """End what runs, and remember where the window was; unsaved changes are asked about first."""
+        if not all(screen.widget.may_leave() for screen in self._screens if isinstance(screen.widget, PoliciesScreen)):
+            event.ignore()
+            return
         self._context.settings.setValue("window/geometry", self.saveGeometry())
         self._context.settings.setValue("language", self._context.language.tongue)
         self._context.settings.setValue("shade", self._context.theme.shade)
@@ -149,6 +164,7 @@ class Window(QMainWindow):
         if self._service is not None:
             self._service.stop()
             self._service = None
+        self._workspace = None
 
     def _put(self, screens: list[Screen]) -> None:
         kept = {screen.widget for screen in screens}
@@ -203,12 +219,29 @@ class Window(QMainWindow):
         add("light", Say("浅色外观", "Light appearance"), lambda: context.theme.choose("light"))
         add("dark", Say("深色外观", "Dark appearance"), lambda: context.theme.choose("dark"))
         add("reload", Say("刷新", "Refresh"), self._reload, QKeySequence.StandardKey.Refresh)
+        add("save", Say("保存", "Save"), lambda: self._on_policies(PoliciesScreen.save), QKeySequence.StandardKey.Save)
+        add("next", Say("下一个问题", "Next problem"), lambda: self._on_policies(PoliciesScreen.next_problem), "F8")
+        add(
+            "previous", Say("上一个问题", "Previous problem"),
+            lambda: self._on_policies(lambda screen: screen.next_problem(-1)), "Shift+F8",
+        )  # fmt: skip
         add("quit", Say("退出", "Quit"), self.close, QKeySequence.StandardKey.Quit)
 
     def _reload(self) -> None:
         row = self.navigation.currentIndex().row()
         if row >= 0:
             self._screens[row].load()
+
+    def _open_place(self, place: str) -> None:
+        self.go("policies")
+        policies = self.shown_as("policies")
+        if isinstance(policies, PoliciesScreen):
+            policies.open_place(place)
+
+    def _on_policies(self, act: Callable[[PoliciesScreen], object]) -> None:
+        shown = self.stack.currentWidget()
+        if isinstance(shown, PoliciesScreen):
+            act(shown)
 
     def _palette(self) -> None:
         palette = Palette(self._context, self.actions_, self)

@@ -36,6 +36,7 @@ UNAUTHENTICATED, DENIED = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMI
 LEVELS = {"A": ADMIN, "M": MANAGER, "U": USER, "R": RESTRICTED}
 SESSION, ACCOUNT, POLICY = "/pdp.v1.SessionService/", "/pdp.v1.AccountService/", "/pdp.v1.PolicyService/"
 SIMULATION = "/pdp.v1.SimulationService/"
+CALLER, SECURITY = "/pdp.v1.CallerService/", "/pdp.v1.SecurityService/"
 CLUSTER, SNAPSHOT, GRANT = "/pdp.v1.ClusterService/", "/pdp.v1.SnapshotService/", "/pdp.v1.GrantService/"
 # Written by hand: who may call what when a level has every right that it may have (requirement B8).
 WHO = {
@@ -53,9 +54,15 @@ WHO = {
         "CheckPolicies": "MUR", "ListDrafts": "MUR", "GetDraft": "MUR", "SaveDraft": "U", "DeleteDraft": "U",
         "SubmitDraft": "U", "ReturnDraft": "MU", "PublishDraft": "M", "RollBack": "M", "ListRevisions": "MUR",
         "GetRevision": "MUR", "ComparePolicies": "MUR", "GetRollout": "MUR", "PromoteRollout": "M", "StopRollout": "M",
-        "AnalyseImpact": "MUR", "ApproveDraft": "M",
+        "AnalyseImpact": "MUR", "ApproveDraft": "M", "GetBundle": "MUR",
     },
     SIMULATION: {"DescribePolicies": "MUR", "Simulate": "MUR", "RunScenarios": "MUR"},
+    CALLER: {
+        "ListCallers": "A", "GetCaller": "A", "CreateCaller": "A", "UpdateCaller": "A", "DisableCaller": "A",
+        "EnableCaller": "A", "AddCallerToken": "A", "RevokeCallerToken": "A", "DeleteCaller": "A",
+        "ListCallerChanges": "A", "ApproveCallerChange": "A", "RefuseCallerChange": "A",
+    },
+    SECURITY: {"ListAnomalies": "AM", "ReviewAnomaly": "AM"},
     CLUSTER: {"ListNodes": "AMUR", "WatchNodes": "AMUR", "AwaitRevision": "AMUR", "ForgetNode": "A"},
     SNAPSHOT: {
         "ListSnapshots": "MUR", "GetSnapshot": "MUR", "WatchSnapshots": "MUR", "ExportSnapshots": "M",
@@ -119,7 +126,7 @@ def test_every_method_as_every_level(port: Staffed) -> None:
     bare = {
         "bare A": ("ListAccounts", "GetAccount", "ListNodes", "WatchNodes", "AwaitRevision"),
         "bare M": ("CheckPolicies", "ListDrafts", "GetDraft", "ListRevisions", "GetRevision", "ComparePolicies",
-                   "GetRollout", "ListNodes", "WatchNodes", "AwaitRevision"),
+                   "GetRollout", "GetBundle", "DescribePolicies", "ListNodes", "WatchNodes", "AwaitRevision"),
         "bare R": (),
     }  # fmt: skip
     everybody = {path for path, need in NEEDS.items() if isinstance(need, Access)}

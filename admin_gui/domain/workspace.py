@@ -1,0 +1,102 @@
+"""The texts that somebody works on: what they were, what they are, and where each is kept."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+SUFFIXES: Final = (".yaml", ".yml")
+_MOST_FILES: Final = 10_000
+
+
+class WorkspaceError(Exception):
+    """A folder or file that cannot be read or written; the message says which and why."""
+
+
+@dataclass(slots=True)
+class Workspace:
+    """Files by path below the policy folder. `kept` is what was last read or saved, `texts` what they are now."""
+
+    folder: Path | None
+    kept: dict[str, str]
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.texts = dict(self.kept)
+
+    @property
+    def changed(self) -> list[str]:
+        """The paths of files that are not as they were kept, sorted."""
+        return sorted(path for path in {*self.kept, *self.texts} if self.kept.get(path) != self.texts.get(path))
+
+    def write(self, path: str, text: str) -> None:
+        """Give a file another text."""
+        self.texts[path] = text
+
+    def save(self, paths: Iterable[str] | None = None) -> list[str]:
+        """Write changed files into the folder, each whole or not at all; return which. Raises WorkspaceError.
+
+        A file that somebody else has changed since it was read is not overwritten.
+        """
+        if self.folder is None:
+            raise WorkspaceError("these texts do not come from a folder")
+        saved = []
+        for path in self.changed if paths is None else [path for path in paths if path in self.changed]:
+            target = self.folder.joinpath(*PurePosixPath(path).parts)
+            now = _read(target) if target.exists() else None
+            if now is not None and now != self.kept.get(path):
+                raise WorkspaceError(f"`{path}` was changed by somebody else; read it again, or save it elsewhere")
+            _write(target, self.texts[path])
+            self.kept[path] = self.texts[path]
+            saved.append(path)
+        return saved
+
+
+def open_folder(folder: Path) -> Workspace:
+    """Read the policy files of a folder as the service does: YAML, hidden files and folders left out.
+
+    Raises WorkspaceError.
+    """
+    found: dict[str, str] = {}
+    try:
+        for path in sorted(folder.rglob("*")):
+            parts = path.relative_to(folder).parts
+            if path.suffix in SUFFIXES and not any(part.startswith(".") for part in parts) and path.is_file():
+                found["/".join(parts)] = _read(path)
+                if len(found) > _MOST_FILES:
+                    raise WorkspaceError(f"`{folder}` has more than {_MOST_FILES} files; is it the policy folder?")
+    except OSError as error:
+        raise WorkspaceError(f"cannot read `{folder}`: {error.strerror or error}") from error
+    return Workspace(folder, found)
+
+
+def of_texts(texts: Mapping[str, str]) -> Workspace:
+    """Return texts that come from the service."""
+    return Workspace(None, dict(texts))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise WorkspaceError(f"`{path}` is not UTF-8") from error
+    except OSError as error:
+        raise WorkspaceError(f"cannot read `{path}`: {error.strerror or error}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", delete=False) as made:
+            made.write(text)
+            made.flush()
+            os.fsync(made.fileno())
+        if path.exists():
+            Path(made.name).chmod(path.stat().st_mode)
+        Path(made.name).replace(path)
+    except OSError as error:
+        raise WorkspaceError(f"cannot write `{path}`: {error.strerror or error}") from error
