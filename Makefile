@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+AUDIT := .venv-audit
 PYTEST_ARGS ?=
 CLUSTER_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-down test test-slow test-faults test-cluster lint format bench bench-service bench-snapshots bench-replay proto docs lock clean setup
+.PHONY: help demo cluster cluster-down test test-slow test-faults test-cluster lint audit format bench bench-service bench-snapshots bench-replay bench-clients proto docs lock clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +72,11 @@ lint: $(READY) ## style, types, layers, proto, generated code, the sample polici
 	$(BIN)/python proto/generate.py --check
 	$(BIN)/pdp check policies
 
+audit: ## look for known weaknesses in what is pinned (skips, and says so, where advisories cannot be had)
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
+	@$(AUDIT)/bin/python requirements/audit.py requirements/run.txt requirements/cluster.txt requirements/dev.txt
+
 format: $(READY) ## format the code
 	$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
@@ -86,6 +92,9 @@ bench-snapshots: $(READY) debian ## measure spool, stores, queries and verificat
 bench-replay: $(READY) ## measure how fast recorded decisions are made again by another policy set; table and JSON
 	$(BIN)/python benchmarks/replay.py
 
+bench-clients: $(READY) ## measure the clients of all languages: masking, deciding offline, asking; table and JSON
+	$(BIN)/python benchmarks/clients.py
+
 proto: $(READY) ## regenerate the protobuf code of every language
 	$(BIN)/python proto/generate.py
 
@@ -97,6 +106,7 @@ lock: $(READY) ## pin the requirements anew
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 --extra cluster --extra postgres --extra native --extra otel pyproject.toml -o requirements/cluster.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml requirements/dev.in -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 requirements/audit.in -o requirements/audit.txt
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) build dist *.egg-info clients/python/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(AUDIT) build dist *.egg-info clients/python/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

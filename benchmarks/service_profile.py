@@ -66,7 +66,7 @@ def _parts(folder: Path) -> dict[str, Candidate]:
         dialect.request(BATCH, asked[at : at + BATCH_ITEMS]) for at in range(0, len(asked) - BATCH_ITEMS, BATCH_ITEMS)
     ]
     items = len(batches) * BATCH_ITEMS
-    lane, served = _lane(plain)
+    lane, served = _lane(plain, signed)
     notes = Notes()
     parse, parse_batch = (
         message.FromString for message in (decision_service_pb2.DecideRequest, decision_service_pb2.DecideBatchRequest)
@@ -128,7 +128,7 @@ def _batch_rules(program: Program, requests: Sequence[Any]) -> Callable[[], None
     return run
 
 
-def _lane(program: Program) -> tuple[Lane, Served]:
+def _lane(program: Program, signed: bundle_pb2.SignedBundle) -> tuple[Lane, Served]:
     """Return what a transport answers calls with, and the method Decide."""
     holder = Holder()
     holder.version = Version.of(program, signed)

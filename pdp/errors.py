@@ -38,7 +38,7 @@ PdpError                    code `internal`
 ├── ConflictError           code `conflict`        somebody else was first; `actor`, `time_nanos`, `version` tell more
 ├── NotFoundError           code `not_found`       no draft, revision, rollout or node has this name
 ├── WrongStateError         code `wrong_state`     what is asked does not fit where things are
-├── OutOfSequenceError      code `out_of_sequence` a client's report that does not follow on; `expected` is the next number
+├── OutOfSequenceError      code `out_of_sequence` a client's report leaves a gap; `expected` is the next number
 ├── UnsettledError          code `unsettled`       somebody else must find out first whether it was done already
 ├── CannotSignError         code `cannot_sign`     a node without a key that revisions are signed by
 ├── RefusedError            code `refused`         a revision that a node must not decide by; `reason` is a stable code
@@ -52,7 +52,7 @@ PdpError                    code `internal`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -177,7 +177,8 @@ class SignInError(UnauthenticatedError):
     """A failed attempt to sign in, or a session that is refused. Its message is the same whatever the `reason`.
 
     `reason` is a stable word, `failures` how many there were in a row, `locked` whether this one locked the account,
-    `account` whose it is where that is known, `identity` whom the OpenID provider named: all are for the record alone.
+    `account` whose it is where that is known, `identity` whom the OpenID provider named, `details` what else is known:
+    all are for the record alone.
     """
 
     code = "sign_in"
@@ -191,6 +192,7 @@ class SignInError(UnauthenticatedError):
         account: str = "",
         identity: str = "",
         message: str = "",
+        details: Mapping[str, str] | None = None,
     ) -> None:
         usual = "this does not sign anybody in; look at the name or identity, the password, the code and the device"
         super().__init__(message or usual)
@@ -199,6 +201,7 @@ class SignInError(UnauthenticatedError):
         self.locked = locked
         self.account = account
         self.identity = identity
+        self.details = details or {}
 
 
 class ProviderError(PdpError):

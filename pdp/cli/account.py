@@ -28,7 +28,7 @@ COMMANDS: dict[str, Entry] = {
     "totp": Entry(_OWN, "pdp.cli.account_own:totp", "Set up one-time codes as your second factor."),
     "ask": Entry(_ASK, "pdp.cli.account_requests:ask", "Ask for an account, a change, a reset or an end."),
     "requests": Entry(_ASK, "pdp.cli.account_requests:requests", "List requests."),
-    "review": Entry(_ASK, "pdp.cli.account_requests:review", "Say that a request is in order."),
+    "review": Entry(_ASK, "pdp.cli.account_requests:review", "Say that a request is in order, or what was unusual."),
     "approve": Entry(_ASK, "pdp.cli.account_requests:approve", "Approve a reviewed request."),
     "execute": Entry(_ASK, "pdp.cli.account_requests:execute", "Carry an approved request out."),
     "refuse": Entry(_ASK, "pdp.cli.account_requests:refuse", "Refuse a request, or take your own back."),
@@ -36,6 +36,7 @@ COMMANDS: dict[str, Entry] = {
     "show": Entry(_LOOK, "pdp.cli.account_look:show", "Show an account and all that it may do."),
     "lock": Entry(_LOOK, "pdp.cli.account_look:lock", "Lock an account at once."),
     "unlock": Entry(_LOOK, "pdp.cli.account_look:unlock", "Unlock an account."),
+    "anomalies": Entry(_LOOK, "pdp.cli.account_anomalies:anomalies", "List what was unusual about sign-ins."),
 }
 
 account = LazyGroup("account", entries=COMMANDS, help="Accounts of people, and their rights by request.", epilog=EPILOG)

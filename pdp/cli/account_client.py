@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pdp.cli import console
+from pdp.cli.account_words import WORDS, factor_word, state_word
 from pdp.cli.exits import CommandError
 from pdp.cli.session_file import Known
 from pdp.cli.snapshot_text import local
@@ -81,14 +82,16 @@ def known_of(target: Target, ca: Path | None, certificate: Path | None, key: Pat
     return Known(tls=tls, ca=_path(ca), certificate=_path(certificate), key=_path(key))
 
 
-def secret(words: str, *, from_stdin: bool, twice: bool = False, optional: bool = False) -> str:
-    """Return what somebody types unseen, or the next line of the standard input."""
+def secret(what: str, lang: str, *, from_stdin: bool, twice: bool = False, optional: bool = False) -> str:
+    """Return what somebody types unseen, or the next line of the standard input; `what` is a name of `WORDS`."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
+    words = WORDS[lang]
     default = "" if optional else None
     typed: str = click.prompt(
-        words, hide_input=True, confirmation_prompt=twice, default=default, show_default=False, err=True
-    )
+        words[what], hide_input=True, confirmation_prompt=words["ask_again"] if twice else False, default=default,
+        show_default=False, err=True,
+    )  # fmt: skip
     return typed
 
 
@@ -110,49 +113,58 @@ def right_of(text: str) -> account_pb2.Right:
     return right
 
 
-def accounts_table(found: Iterable[account_pb2.Account]) -> Table:
+def accounts_table(found: Iterable[account_pb2.Account], lang: str) -> Table:
     """Return accounts as a table."""
-    table = console.table("account", "owner", "branch", "level", "state", "rights", "last sign-in")
+    words = WORDS[lang]
+    names = ("account", "owner", "branch", "level", "state", "rights", "last_sign_in")
+    table = console.table(*(words[name] for name in names))
     for account in found:
         last = local(account.last_sign_in_nanos) if account.last_sign_in_nanos else ""
         table.add_row(
             Text(account.name), Text(account.owner), Text(account.branch), level_word(account.level),
-            state_word(account), Text(right_words(account.rights)), last,
+            state_word(account, lang), Text(right_words(account.rights)), last,
         )  # fmt: skip
     return table
 
 
-def sessions_table(found: Iterable[account_pb2.Session]) -> Table:
+def sessions_table(found: Iterable[account_pb2.Session], lang: str) -> Table:
     """Return sessions as a table."""
-    table = console.table("session", "account", "began", "last used", "ends", "address", "factors")
+    words = WORDS[lang]
+    names = ("session", "account", "began", "used", "ends", "address", "factors")
+    table = console.table(*(words[name] for name in names))
     for item in found:
+        factors = words["joined"].join(factor_word(factor, lang) for factor in item.factors)
         table.add_row(
             item.id, Text(item.account), local(item.began_nanos), local(item.used_nanos), local(item.ends_nanos),
-            Text(item.address), ", ".join(item.factors) + (" (limited)" if item.limited else ""),
+            Text(item.address), words["limited"].format(factors=factors) if item.limited else factors,
         )  # fmt: skip
     return table
 
 
-def show_account(account: account_pb2.Account, rights: Iterable[account_pb2.Right]) -> None:
+def show_account(account: account_pb2.Account, rights: Iterable[account_pb2.Right], lang: str) -> None:
     """Write an account with all that it may do."""
-    out = console.console()
-    out.print(accounts_table([account]))
+    words = WORDS[lang]
+    console.console().print(accounts_table([account], lang))
     if account.state_reason:
-        click.echo(f"{state_word(account)}: {account.state_reason}")
-    words = sorted(map(right_word, rights))
-    click.echo("may: " + (", ".join(words) or "nothing"))
-    factors = [name for name, has in (
-        ("password", account.HasField("password")), ("one-time codes", account.totp.confirmed),
-        ("certificate", bool(account.certificates)),
+        click.echo(words["state_reason"].format(state=state_word(account, lang), reason=account.state_reason))
+    may = words["joined"].join(sorted(map(right_word, rights)))
+    click.echo(words["may"].format(rights=may or words["nothing"]))
+    factors = [factor_word(name, lang) for name, has in (
+        ("password", account.HasField("password")), ("oidc", account.HasField("oidc")),
+        ("totp", account.totp.confirmed), ("certificate", bool(account.certificates)),
     ) if has]  # fmt: skip
-    click.echo(f"factors: {', '.join(factors) or 'none'}; recovery codes left: {len(account.recovery_hashes)}")
+    told = words["joined"].join(factors) or words["none"]
+    click.echo(words["factors_line"].format(factors=told, left=len(account.recovery_hashes)))
+    if account.HasField("oidc"):
+        click.echo(words["identity"].format(subject=account.oidc.subject, issuer=account.oidc.issuer))
     for device in account.devices:
-        click.echo(f"device: {device.name or '(no name)'}, last {local(device.last_nanos)} from {device.last_address}")
-
-
-def state_word(account: account_pb2.Account) -> str:
-    """Return where an account is, in a word."""
-    return account_pb2.AccountState.Name(account.state).removeprefix("ACCOUNT_STATE_").lower()
+        click.echo(
+            words["device"].format(
+                name=device.name or words["no_name"],
+                time=local(device.last_nanos),
+                address=device.last_address or words["here"],
+            )
+        )
 
 
 def _path(path: Path | None) -> str:

@@ -8,6 +8,7 @@ import click
 
 from pdp.cli import console
 from pdp.cli.account_client import Accounts, accounts, accounts_table, as_json, show_account
+from pdp.cli.account_words import WORDS
 from pdp.cli.exits import ExitCode
 from pdp.cli.policy_client import reasoned
 from pdp.cli.staff_client import TIMEOUT_SECONDS, Target, asking
@@ -54,7 +55,7 @@ def list_(*, as_json: bool, target: Target) -> ExitCode:
             for item in _all(stub):
                 console.print_json(console.message_data(item), indent=None)
         else:
-            console.console().print(accounts_table(_all(stub)))
+            console.console().print(accounts_table(_all(stub), target.language))
     return ExitCode.OK
 
 
@@ -69,7 +70,7 @@ def show(*, name: str, as_json: bool, target: Target) -> ExitCode:
     if as_json:
         console.print_json(console.message_data(answer))
     else:
-        show_account(answer.account, answer.rights)
+        show_account(answer.account, answer.rights, target.language)
     return ExitCode.OK
 
 
@@ -81,7 +82,7 @@ def lock(*, name: str, reason: str, target: Target) -> ExitCode:
     """Lock the account NAME at once."""
     with accounts(target) as stub:
         stub.LockAccount(account_service_pb2.LockAccountRequest(name=name, reason=reason), timeout=TIMEOUT_SECONDS)
-    click.echo(f"locked `{name}`")
+    click.echo(WORDS[target.language]["locked"].format(name=name))
     return ExitCode.OK
 
 
@@ -93,7 +94,7 @@ def unlock(*, name: str, reason: str, target: Target) -> ExitCode:
     """Unlock the account NAME, and forget its failed sign-ins."""
     with accounts(target) as stub:
         stub.UnlockAccount(account_service_pb2.UnlockAccountRequest(name=name, reason=reason), timeout=TIMEOUT_SECONDS)
-    click.echo(f"unlocked `{name}`")
+    click.echo(WORDS[target.language]["unlocked"].format(name=name))
     return ExitCode.OK
 
 

@@ -8,6 +8,7 @@ import click
 
 from pdp.cli import console
 from pdp.cli.account_client import as_json, known_of, reading, secret, sessions, trusting
+from pdp.cli.account_words import WORDS
 from pdp.cli.exits import ExitCode
 from pdp.cli.session_file import SessionFile
 from pdp.cli.staff_client import TIMEOUT_SECONDS, Target, asking
@@ -65,12 +66,12 @@ def first(
     request = account_service_pb2.CreateFirstAccountRequest(
         name=name,
         owner=owner,
-        token=token or secret("Token", from_stdin=from_stdin),
-        password=secret("New password", from_stdin=from_stdin, twice=True),
+        token=token or secret("ask_token", target.language, from_stdin=from_stdin),
+        password=secret("ask_new", target.language, from_stdin=from_stdin, twice=True),
     )
     with sessions(target) as stub:
         stub.CreateFirstAccount(request, timeout=TIMEOUT_SECONDS)
-    click.echo(f"made the account `{name}`; sign in with: pdp login {name}")
+    click.echo(WORDS[target.language]["first_made"].format(name=name))
     return ExitCode.OK
 
 
@@ -80,12 +81,12 @@ def first(
 def password(*, from_stdin: bool, target: Target) -> ExitCode:
     """Change your password."""
     request = account_service_pb2.ChangePasswordRequest(
-        old_password=secret("Password so far", from_stdin=from_stdin),
-        new_password=secret("New password", from_stdin=from_stdin, twice=True),
+        old_password=secret("ask_before", target.language, from_stdin=from_stdin),
+        new_password=secret("ask_new", target.language, from_stdin=from_stdin, twice=True),
     )
     with sessions(target) as stub:
         stub.ChangePassword(request, timeout=TIMEOUT_SECONDS)
-    click.echo("changed; other sessions have ended")
+    click.echo(WORDS[target.language]["password_changed"])
     return ExitCode.OK
 
 
@@ -95,16 +96,20 @@ def password(*, from_stdin: bool, target: Target) -> ExitCode:
 @asking
 def totp(*, from_stdin: bool, as_json: bool, target: Target) -> ExitCode:
     """Set up one-time codes (RFC 6238) as your second factor."""
-    typed = secret("Password", from_stdin=from_stdin)
+    words = WORDS[target.language]
     with sessions(target) as stub:
+        has_password = stub.GetSession(
+            account_service_pb2.GetSessionRequest(), timeout=TIMEOUT_SECONDS
+        ).account.HasField("password")
+        typed = secret("ask_password", target.language, from_stdin=from_stdin) if has_password else ""
         uri = stub.BeginTotp(account_service_pb2.BeginTotpRequest(password=typed), timeout=TIMEOUT_SECONDS).uri
-        click.echo(f"for the authenticator, once: {uri}", err=as_json)
-        code = secret("Code that it shows", from_stdin=from_stdin)
+        click.echo(words["totp_uri"].format(uri=uri), err=as_json)
+        code = secret("ask_shown", target.language, from_stdin=from_stdin)
         answer = stub.ConfirmTotp(account_service_pb2.ConfirmTotpRequest(code=code), timeout=TIMEOUT_SECONDS)
     if as_json:
         console.print_json(console.message_data(answer))
         return ExitCode.OK
-    click.echo("one-time codes count from now on; recovery codes, each for one sign-in, shown this once:")
+    click.echo(words["totp_done"])
     for one in answer.recovery_codes:
         click.echo(f"  {one}")
     return ExitCode.OK

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 from rich.text import Text
 
 from pdp.cli import console
+from pdp.cli.account_anomalies import VERDICTS, review_anomaly
 from pdp.cli.account_client import LEVELS, Accounts, accounts, as_json, right_of
+from pdp.cli.account_words import WORDS, kind_word, request_state_word
 from pdp.cli.exits import ExitCode
 from pdp.cli.policy_client import reasoned
 from pdp.cli.snapshot_text import local
 from pdp.cli.staff_client import TIMEOUT_SECONDS, Target, asking
 from pdp.control.accounts.permissions import level_word
-from pdp.control.accounts.telling import right_word, right_words
+from pdp.control.accounts.telling import identity_word, right_word, right_words
 from pdp.v1 import account_pb2, account_service_pb2
 
 _KINDS = {
     "create": account_pb2.REQUEST_KIND_CREATE, "change": account_pb2.REQUEST_KIND_CHANGE,
     "close": account_pb2.REQUEST_KIND_CLOSE, "reset": account_pb2.REQUEST_KIND_RESET,
 }  # fmt: skip
-_KIND_WORDS = {kind: word for word, kind in _KINDS.items()}
 _WINDOW = re.compile(r"(?:([1-7](?:,[1-7])*) )?([0-2][0-9]):([0-5][0-9])-([0-2][0-9]):([0-5][0-9])")
 _ENDS = "Exit codes: 0 {done}, 1 {failed}, or the service does not answer, 2 wrong command line."
 _ASK_EPILOG = f"""\b
@@ -30,6 +31,7 @@ Examples:
   pdp account ask create zhang --owner "Zhang San" --branch 0101 --level user --right policy-write \\
       --network 10.1.0.0/16 --window "1,2,3,4,5 08:00-19:00" --risk "low: drafts only" --reason "new colleague"
   pdp account ask change zhang --right simulate --risk "low: reads only" --reason "tests too"
+  pdp account ask change zhang --oidc-subject u-1001 --risk "low: the same person" --reason "single sign-on"
   pdp account ask reset zhang --risk "medium: seen in person" --reason "lost the telephone"
   pdp account ask close zhang --risk "low: nothing is given" --reason "has left"
 
@@ -65,6 +67,10 @@ def _step_epilog(command: str, done: str) -> str:
               help="When alone: `08:00-19:00` or `1,2,3 08:00-19:00` (Monday is 1); may be repeated.")  # fmt: skip
 @click.option("--certificate-hash", "certificates", multiple=True, metavar="HEX",
               help="The SHA-256 of a client certificate that is a second factor; may be repeated.")  # fmt: skip
+@click.option("--oidc-subject", metavar="SUBJECT",
+              help="Who it is at the OpenID provider (`sub`); empty for nobody.")  # fmt: skip
+@click.option("--oidc-issuer", default="", metavar="URL",
+              help="Which provider that is.  [default: the one in the service's settings]")  # fmt: skip
 @click.option("--authority", type=click.IntRange(0), metavar="NUMBER", help="The level of authority for grants.")
 @click.option("--risk", required=True, metavar="TEXT", help="`low`, `medium` or `high`, and why.")
 @reasoned(required=True)
@@ -82,6 +88,8 @@ def ask(
     networks: Sequence[str],
     windows: Sequence[str],
     certificates: Sequence[str],
+    oidc_subject: str | None,
+    oidc_issuer: str,
     authority: int | None,
     risk: str,
     reason: str,
@@ -89,6 +97,8 @@ def ask(
     target: Target,
 ) -> ExitCode:
     """Ask for an account NAME, a change of it, a reset of its factors, or its end."""
+    if oidc_issuer and not oidc_subject:
+        raise click.UsageError("`--oidc-issuer` says where `--oidc-subject` is from, and needs it")
     with accounts(target) as stub:
         wanted = account_pb2.Account(name=name)
         if kind == "change":
@@ -104,13 +114,17 @@ def ask(
             if values:
                 wanted.ClearField(part)
                 getattr(wanted, part).extend(values)
+        if oidc_subject is not None:
+            wanted.ClearField("oidc")
+        if oidc_subject:
+            wanted.oidc.CopyFrom(account_pb2.OidcIdentity(issuer=oidc_issuer, subject=oidc_subject))
         gone = {right_word(right_of(text)) for text in removed}
         kept = [right for right in wanted.rights if right_word(right) not in gone]
         wanted.ClearField("rights")
         wanted.rights.extend([*kept, *map(right_of, rights)])
         request = account_service_pb2.AskForRightsRequest(kind=_KINDS[kind], wanted=wanted, risk=risk, reason=reason)
         made = stub.AskForRights(request, timeout=TIMEOUT_SECONDS).request
-    return _told(made, "asked", as_json=as_json)
+    return _told(made, "asked_now", target, as_json=as_json)
 
 
 @click.command(epilog=_REQUESTS_EPILOG)
@@ -128,16 +142,18 @@ def requests(*, only_open: bool, limit: int, as_json: bool, target: Target) -> E
         for item in found:
             console.print_json(console.message_data(item), indent=None)
         return ExitCode.OK
-    table = console.table("request", "what", "account", "level and rights", "state", "risk", "steps")
+    lang, words = target.language, WORDS[target.language]
+    names = ("request", "what", "account", "level_and_rights", "state", "risk", "steps")
+    table = console.table(*(words[name] for name in names))
     for item in found:
         wanted = item.wanted
-        level = f"{level_word(wanted.level)}: " if wanted.level else ""
         steps = "\n".join(
-            f"{_state(step.state)} {step.actor} {local(step.time_nanos)} {step.reason}" for step in item.steps
+            f"{request_state_word(step.state, lang)} {step.actor} {local(step.time_nanos)} {step.reason}"
+            for step in item.steps
         )
         table.add_row(
-            item.id, _KIND_WORDS.get(item.kind, ""), Text(wanted.name), Text(level + right_words(wanted.rights)),
-            _state(item.state), Text(item.risk), Text(steps),
+            item.id, kind_word(item.kind, lang), Text(wanted.name), Text("\n".join(_asked_for(wanted))),
+            request_state_word(item.state, lang), Text(item.risk), Text(steps),
         )  # fmt: skip
     console.console().print(table)
     return ExitCode.OK
@@ -145,14 +161,19 @@ def requests(*, only_open: bool, limit: int, as_json: bool, target: Target) -> E
 
 @click.command(epilog=_step_epilog('review 0f3a9 --reason "known to me"', "reviewed"))
 @click.argument("request_id", metavar="ID")
+@click.option("--verdict", type=click.Choice(VERDICTS), help="What it was: then ID is that of an anomaly.")
 @reasoned(required=True)
 @as_json
 @asking
-def review(*, request_id: str, reason: str, as_json: bool, target: Target) -> ExitCode:
-    """Say that the request ID was looked at and is in order."""
+def review(*, request_id: str, verdict: str | None, reason: str, as_json: bool, target: Target) -> ExitCode:
+    """Say that the request ID was looked at and is in order, or with a verdict what the anomaly ID was."""
+    if verdict is not None:
+        return review_anomaly(request_id, verdict, reason, target, as_json=as_json)
     with accounts(target) as stub:
         asked = account_service_pb2.ReviewRequestRequest(id=request_id, reason=reason)
-        return _told(stub.ReviewRequest(asked, timeout=TIMEOUT_SECONDS).request, "reviewed", as_json=as_json)
+        return _told(
+            stub.ReviewRequest(asked, timeout=TIMEOUT_SECONDS).request, "reviewed_now", target, as_json=as_json
+        )
 
 
 @click.command(epilog=_step_epilog("approve 0f3a9", "approved"))
@@ -164,7 +185,9 @@ def approve(*, request_id: str, reason: str, as_json: bool, target: Target) -> E
     """Approve the reviewed request ID."""
     with accounts(target) as stub:
         asked = account_service_pb2.ApproveRequestRequest(id=request_id, reason=reason)
-        return _told(stub.ApproveRequest(asked, timeout=TIMEOUT_SECONDS).request, "approved", as_json=as_json)
+        return _told(
+            stub.ApproveRequest(asked, timeout=TIMEOUT_SECONDS).request, "approved_now", target, as_json=as_json
+        )
 
 
 @click.command(epilog=_step_epilog('refuse 0f3a9 --reason "not needed"', "refused"))
@@ -176,7 +199,7 @@ def refuse(*, request_id: str, reason: str, as_json: bool, target: Target) -> Ex
     """Refuse the request ID, or take your own back."""
     with accounts(target) as stub:
         asked = account_service_pb2.RefuseRequestRequest(id=request_id, reason=reason)
-        return _told(stub.RefuseRequest(asked, timeout=TIMEOUT_SECONDS).request, "refused", as_json=as_json)
+        return _told(stub.RefuseRequest(asked, timeout=TIMEOUT_SECONDS).request, "refused_now", target, as_json=as_json)
 
 
 @click.command(epilog=_step_epilog("execute 0f3a9", "carried out"))
@@ -190,9 +213,10 @@ def execute(*, request_id: str, as_json: bool, target: Target) -> ExitCode:
     if as_json:
         console.print_json(console.message_data(answer))
         return ExitCode.OK
-    _told(answer.request, "carried out", as_json=False)
+    _told(answer.request, "done_now", target, as_json=False)
     if answer.password:
-        click.echo(f"first password of `{answer.request.wanted.name}`, shown this once: {answer.password}")
+        words = WORDS[target.language]["first_password"]
+        click.echo(words.format(name=answer.request.wanted.name, password=answer.password))
     return ExitCode.OK
 
 
@@ -202,16 +226,21 @@ def _execute(stub: Accounts, request_id: str) -> account_service_pb2.ExecuteRequ
     return answer
 
 
-def _told(request: account_pb2.RightsRequest, done: str, *, as_json: bool) -> ExitCode:
+def _told(request: account_pb2.RightsRequest, done: str, target: Target, *, as_json: bool) -> ExitCode:
     if as_json:
         console.print_json(console.message_data(request))
     else:
-        click.echo(f"{done}: request {request.id}, {_KIND_WORDS.get(request.kind, '')} `{request.wanted.name}`")
+        kind = kind_word(request.kind, target.language)
+        click.echo(WORDS[target.language][done].format(id=request.id, kind=kind, name=request.wanted.name))
     return ExitCode.OK
 
 
-def _state(state: account_pb2.RequestState) -> str:
-    return account_pb2.RequestState.Name(state).removeprefix("REQUEST_STATE_").lower()
+def _asked_for(wanted: account_pb2.Account) -> Iterator[str]:
+    """Yield what an account is to have, for who judges the request."""
+    if wanted.level:
+        yield f"{level_word(wanted.level)}: {right_words(wanted.rights)}"
+    if wanted.HasField("oidc"):
+        yield identity_word(wanted.oidc)
 
 
 def _window(text: str) -> account_pb2.TimeWindow:

@@ -40,6 +40,7 @@ COMMANDS: dict[str, Entry] = {
     "explain": Entry("Write policies", "pdp.cli.explain:explain", "Tell rules, or one decision, in words."),
     "compile": Entry("Write policies", "pdp.cli.compile:compile_", "Make a bundle of a policy set."),
     "policy": Entry("Publish", "pdp.cli.policy:policy", "Lead policies from draft to revision."),
+    "bundle": Entry("Publish", "pdp.cli.bundle:bundle", "Carry bundles to clients that decide offline."),
     "node": Entry("Publish", "pdp.cli.node:node", "See which node decides by what."),
     "grant": Entry("Decide", "pdp.cli.grant:grant", "Ask for authorisations, and decide on them."),
     "decide": Entry("Decide", "pdp.cli.decide:decide", "Decide requests from a file, without a server."),
@@ -54,7 +55,7 @@ COMMANDS: dict[str, Entry] = {
     "backup": Entry("Operate", "pdp.cli.backup:backup", "Copy all that a service keeps, encrypted, while it runs."),
     "restore": Entry("Operate", "pdp.cli.backup:restore_", "Restore a service from its backups, and verify it."),
     "config": Entry("Operate", "pdp.cli.config:config", "Show, check and explain the settings of pdp serve."),
-    "caller": Entry("Set up", "pdp.cli.caller:caller", "Give systems access: tokens and the callers file."),
+    "caller": Entry("Set up", "pdp.cli.caller:caller", "Give systems access to the decision port."),
     "completion": Entry("Set up", "pdp.cli.completion:completion", "Print a shell's script for tab completion."),
 }
 

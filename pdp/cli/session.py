@@ -6,6 +6,7 @@ import click
 
 from pdp.cli import console
 from pdp.cli.account_client import as_json, sessions, sessions_table
+from pdp.cli.account_words import WORDS
 from pdp.cli.exits import ExitCode
 from pdp.cli.staff_client import TIMEOUT_SECONDS, Target, asking
 from pdp.v1 import account_service_pb2
@@ -52,7 +53,7 @@ def list_(*, account: str, everybodys: bool, as_json: bool, target: Target) -> E
     if as_json:
         console.print_json([console.message_data(item) for item in answer.sessions])
     else:
-        console.console().print(sessions_table(answer.sessions))
+        console.console().print(sessions_table(answer.sessions, target.language))
     return ExitCode.OK
 
 
@@ -65,5 +66,5 @@ def revoke(*, session_id: str, reason: str, target: Target) -> ExitCode:
     request = account_service_pb2.RevokeSessionRequest(id=session_id, reason=reason)
     with sessions(target) as stub:
         stub.RevokeSession(request, timeout=TIMEOUT_SECONDS)
-    click.echo(f"ended the session {session_id}")
+    click.echo(WORDS[target.language]["session_ended"].format(id=session_id))
     return ExitCode.OK

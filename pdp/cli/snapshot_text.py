@@ -24,7 +24,7 @@ WORDS: Final = {
         "uncovered": "no checkpoint covers it yet", "bundle": "the policy set that decided is not in the store",
         "lost": "not kept", "insufficient": "not enough was kept to tell clauses about", "rules": "rules as they stood",
         "exported": "{count} records in `{path}`", "waiting": "waiting for records; Ctrl-C ends", "failed": "failed",
-        "gone": "cut off; trying again",
+        "gone": "cut off; trying again", "repeats": "does not count, repeats the record of",
     },
     "zh": {
         "time": "时间", "id": "编号", "severity": "级别", "subject": "操作员", "action": "操作", "resource": "对象",
@@ -36,7 +36,7 @@ WORDS: Final = {
         "uncovered": "尚无检查点覆盖", "bundle": "当时的策略集不在存储中",
         "lost": "未留存", "insufficient": "留存不足，以下属性的条件无法重现", "rules": "当时的规则",
         "exported": "已导出 {count} 条记录到 `{path}`", "waiting": "等待新记录，Ctrl-C 结束", "failed": "失败",
-        "gone": "连接中断，正在重试",
+        "gone": "连接中断，正在重试", "repeats": "不计，重复了此处的记录：",
     },
 }  # fmt: skip
 _SEVERITIES = ("", "C1", "C2", "C3")
@@ -71,7 +71,7 @@ def row(entry: snapshot_service_pb2.SnapshotEntry, lang: str) -> list[Text]:
         Text(facts.action.name),
         Text(_resource(snapshot)),
         Text(_context(facts, "menu")),
-        Text(" ".join(shown)),
+        Text(" ".join(shown) + (f" ({WORDS[lang]['repeats']} {entry.repeats})" if entry.repeats else "")),
     ]
 
 

@@ -11,17 +11,18 @@ there tells that nobody knows yet:
 | another node that lives | it finds out itself, and the client is asked to wait |
 | a node that is gone | what the store does not have may still lie on that node's disk |
 
-Only the last leaves a doubt. The client's report is then recorded here, each record saying whose it may repeat, with the
-same id. Should that node come back and bring its own, its record counts and this one does not (`may_repeat`).
-docs/adr/0018-reports-once.md says why it is so.
+Only the last leaves a doubt. The client's report is then recorded here, each record saying whose it may repeat, with
+the same id. Should that node come back and bring its own, its record counts and this one does not (`may_repeat`).
+docs/adr/0025-reports-once.md says why it is so.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -98,10 +99,12 @@ class ReportBook:
         self._evidence = evidence
         self._clock = clock
         self._mark = mark
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # By key the lock and how many hold it or wait for it.
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
         # What this life has recorded while the mark has not moved: number and time of the intent, by key.
         self._appended: dict[str, tuple[int, int]] = {}
         self._unsettled: set[str] = set()
+        self._knows_marks = False
         self._wake = asyncio.Event()
         self._settling: asyncio.Task[None] | None = None
 
@@ -113,19 +116,14 @@ class ReportBook:
         is raised, the same may be reported again.
         """
         key = layout.report_key(kind, client)
-        lock = self._locks[key]
-        try:
-            async with lock:
-                while True:
-                    try:
-                        return await self._record(key, caller, events)
-                    except keeping.Stale:
-                        continue  # another node was first
-        finally:
-            if not lock.locked():
-                self._locks.pop(key, None)
+        async with self._alone(key):
+            while True:
+                try:
+                    return await self._record(key, caller, events)
+                except keeping.Stale:
+                    continue  # another node was first
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Find out in the background what became of what earlier lives of this node were about to record."""
         self._settling = asyncio.create_task(self._settle_on())
 
@@ -145,6 +143,21 @@ class ReportBook:
                 done = await self._store.commit([Unchanged(item.key, item.modified)], [Delete(item.key)])
                 gone += done.succeeded
         return gone
+
+    @asynccontextmanager
+    async def _alone(self, key: str) -> AsyncIterator[None]:
+        """Let one at a time be at a client's reports of a kind."""
+        # INVARIANT: a lock that somebody waits for stays the one: it is free for a moment before the next one has it,
+        # and whoever found an intent of this life while another was at it would record the same again.
+        lock, users = self._locks.get(key, (asyncio.Lock(), 0))
+        self._locks[key] = lock, users + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            _, users = self._locks.pop(key)
+            if users > 1:
+                self._locks[key] = lock, users - 1
 
     async def _record(self, key: str, caller: str, events: Sequence[Event]) -> Recorded:
         item = await self._store.get(key)
@@ -189,12 +202,14 @@ class ReportBook:
         return await self._write(key, item, mark)
 
     def _bodies(self, events: Sequence[Event], doubts: Sequence[control_pb2.ReportIntent]) -> list[tuple[str, bytes]]:
-        found = []
+        found: list[tuple[str, bytes]] = []
         for event in events:
             # The last one stands for all: whoever reads looks for the id, wherever else it is.
             repeats = [f"{doubt.node}/{doubt.boot}" for doubt in doubts if event.number <= doubt.through][-1:]
-            for record in event.records:
-                found.append((record.retention, self._mark(record.body, repeats[0]) if repeats else record.body))
+            found += [
+                (record.retention, self._mark(record.body, repeats[0]) if repeats else record.body)
+                for record in event.records
+            ]
         return found
 
     async def _write(self, key: str, item: KeyValue | None, mark: control_pb2.ReportMark) -> KeyValue:
@@ -236,28 +251,34 @@ class ReportBook:
             raise UnsettledError(f"the node `{intent.node}` was about to record this; try again in a moment")
         return _Fate.LOST if own and not may_come else _Fate.DOUBTFUL
 
+    async def settle(self) -> bool:
+        """Find out what can be found out now of what this node left behind; return whether that was all.
+
+        Raises ControlStoreError, StoreError and OSError.
+        """
+        if not self._knows_marks:
+            async for item in self._marks():
+                if control_pb2.ReportMark.FromString(item.value).intent.node == self._node:
+                    self._unsettled.add(item.key)
+            self._knows_marks = True
+        for key in sorted(self._unsettled):
+            await self._settle(key)
+        return not self._unsettled
+
     async def _settle_on(self) -> None:
-        """Settle what this node left behind, now and whenever a mark could not be moved."""
-        is_known = False
         while True:
-            try:
-                if not is_known:
-                    async for item in self._marks():
-                        if control_pb2.ReportMark.FromString(item.value).intent.node == self._node:
-                            self._unsettled.add(item.key)
-                    is_known = True
-                for key in sorted(self._unsettled):
-                    await self._settle(key)
-            except (PdpError, OSError):
-                pass  # it is tried again, and whoever reports hears of it
-            if is_known and not self._unsettled:
+            is_all = False
+            # It is tried again, and whoever reports hears of it.
+            with contextlib.suppress(PdpError, OSError):
                 self._wake.clear()
+                is_all = await self.settle()
+            if is_all:
                 await self._wake.wait()
             else:
                 await asyncio.sleep(SETTLE_SECONDS)
 
     async def _settle(self, key: str) -> None:
-        async with self._locks[key]:
+        async with self._alone(key):
             item = await self._store.get(key)
             mark = control_pb2.ReportMark() if item is None else control_pb2.ReportMark.FromString(item.value)
             if mark.intent.node == self._node:
@@ -278,4 +299,3 @@ class ReportBook:
             if not page.more:
                 return
             after, revision = page.items[-1].key, page.revision
-

@@ -6,7 +6,7 @@ Every change is one transaction of the store, which holds only if nothing that i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pdp.control import garbage, keeping, layout, signatures, sources
@@ -60,9 +60,11 @@ class Revisions(Drafts, Rollouts, History):
         canary: policy_service_pb2.Canary | None = None,
         *,
         four_eyes: bool = False,
+        beside: Callable[[control_pb2.Revision], Put] | None = None,
     ) -> Publication:
         """Put a draft that was handed in in force, everywhere or first on the nodes with the labels of a `canary`; with
-        `four_eyes` only when somebody who had no part in it approved its text.
+        `four_eyes` only when somebody who had no part in it approved its text. What `beside` makes of the revision is
+        written in the same transaction.
 
         The draft is gone then: its steps are the revision's. Raises RequestError, NotFoundError, ConflictError,
         WrongStateError when the draft was not handed in, not approved or not begun from the revision in force or a
@@ -72,7 +74,9 @@ class Revisions(Drafts, Rollouts, History):
         check_reason(who)
         if canary is not None:
             check_canary(canary)
-        return await self._insist(lambda: self._publish_draft(name, version, who, canary, four_eyes=four_eyes))
+        return await self._insist(
+            lambda: self._publish_draft(name, version, who, canary, four_eyes=four_eyes, beside=beside)
+        )
 
     async def roll_back(self, number: int, who: Who) -> control_pb2.Revision:
         """Put the text of an earlier revision in force again, as a new revision; with 0 that of the last one that was
@@ -106,7 +110,14 @@ class Revisions(Drafts, Rollouts, History):
         return made.revision
 
     async def _publish_draft(
-        self, name: str, version: int, who: Who, canary: policy_service_pb2.Canary | None, *, four_eyes: bool
+        self,
+        name: str,
+        version: int,
+        who: Who,
+        canary: policy_service_pb2.Canary | None,
+        *,
+        four_eyes: bool,
+        beside: Callable[[control_pb2.Revision], Put] | None,
     ) -> Publication:
         found = await self._draft(name, version)
         draft = found.draft
@@ -133,11 +144,13 @@ class Revisions(Drafts, Rollouts, History):
         judged = await self.judge(await self.published.sources(draft.sources), await self._text(draft.base))
         made = await self._made(now, judged, who, control_pb2.STEP_KIND_PUBLISHED, draft.sources, draft=draft)
         conditions = [Unchanged(layout.draft_key(name), found.modified)]
-        gone = Delete(layout.draft_key(name))
+        more: list[Put | Delete] = [Delete(layout.draft_key(name))]
+        if beside is not None:
+            more.append(beside(made.revision))
         if canary is None:
-            await self._take_force(now, made.revision, made.names, conditions, [gone])
+            await self._take_force(now, made.revision, made.names, conditions, more)
             return Publication(made.revision, None)
-        rollout = await self._begin(now, made, canary, conditions, [gone])
+        rollout = await self._begin(now, made, canary, conditions, more)
         return Publication(made.revision, rollout)
 
     async def _roll_back(self, number: int, who: Who) -> control_pb2.Revision:
@@ -211,7 +224,7 @@ class Revisions(Drafts, Rollouts, History):
         revision: control_pb2.Revision,
         names: Sequence[Kept],
         conditions: Sequence[Unchanged] = (),
-        changes: Sequence[Delete] = (),
+        changes: Sequence[Put | Delete] = (),
     ) -> None:
         head = control_pb2.Head(
             revision=revision.number, bundle_hash=revision.bundle_hash, since_nanos=revision.steps[-1].time_nanos
@@ -231,7 +244,7 @@ class Revisions(Drafts, Rollouts, History):
         made: _Made,
         canary: policy_service_pb2.Canary,
         conditions: Sequence[Unchanged],
-        changes: Sequence[Delete],
+        changes: Sequence[Put | Delete],
     ) -> control_pb2.Rollout:
         """Begin a rollout of what was made, with the text in force signed under the number after it."""
         key = self._signing_key()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
-from pdp.engine.request import TYPE_NUMBERS, build_request, wire_value
 from pdp.engine.mask_ranks import rank_masks
+from pdp.engine.request import TYPE_NUMBERS, build_request, wire_value
 from pdp.engine.wire_masks import mask_message
 from pdp.errors import BundleError
 from pdp.lang import model, resolved

@@ -22,7 +22,9 @@ def judge(rule: FailureRule, now: int, out: Diagnostics) -> None:
         message = f"the failure rule ended at {format_timestamp(rule.until)}: nothing passes without a verdict"
         out.warning("failure-rule-over", message, rule.until_span, "set a later `until`, or mask every level")
     elif rule.until - now > MOST_DAYS * _DAY_NANOS:
-        message = "the failure rule holds for more than a year: what may be shown without a verdict is to be decided anew"
+        message = (
+            "the failure rule holds for more than a year: what may be shown without a verdict is to be decided anew"
+        )
         out.warning("failure-rule-long", message, rule.until_span, "set an earlier `until`")
     if "C3" in rule.passes:
         message = "the failure rule shows fields of level C3 while no verdict can be had"

@@ -10,7 +10,7 @@ from pdp.server.settings import Settings
 
 
 def make_accounts(settings: Settings, store: KeyValueStore) -> Accounts:
-    """Return the accounts of a store. Raises ConfigError for a key or certificates that cannot be used."""
+    """Return the accounts of a store. Raises ConfigError for a key, certificates or places that cannot be used."""
     found = settings.accounts
     oidc = found.oidc.rules()
     rules = AccountRules(
@@ -19,6 +19,7 @@ def make_accounts(settings: Settings, store: KeyValueStore) -> Accounts:
         ),
         sessions=SessionRules(found.session_seconds, min(found.idle_seconds, found.session_seconds)),
         second_factor=found.second_factor,
+        anomalies=found.anomalies.rules(),
         issuer="" if oidc is None else oidc.issuer,
     )
     provider = None if oidc is None else Provider(oidc, Web(found.oidc.ca))

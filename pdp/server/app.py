@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pdp.errors import ControlStoreError
-from pdp.server import data_folder, logs
+from pdp.server import data_folder, logs, spools
 from pdp.server.admin import AdminServer
 from pdp.server.alarm_records import AlarmRecords
 from pdp.server.audit import AuditTrail, KeepingSink
@@ -30,6 +30,7 @@ from pdp.server.grant_calls import GrantCalls
 from pdp.server.judge import PolicyJudge
 from pdp.server.launch import Launch, launch_process, launch_shipper
 from pdp.server.node_applier import NodeApplier
+from pdp.server.report_calls import ReportCalls, SpooledEvidence, repeating
 from pdp.server.settings import Settings
 from pdp.server.staff.control_host import CallerHost
 from pdp.server.status import frames
@@ -78,6 +79,7 @@ class App:
         )
         self._alarms = AlarmRecords(self.audit.note)
         self.plane: ControlPlane | None = None
+        self._reports: ReportCalls | None = None
         self._register = CallerRegister(sink.set_callers)
         self._source = FolderSource(
             settings.policies, settings.grants, sink, self._publish,
@@ -117,6 +119,8 @@ class App:
             shipper=self.audit.facts(),
             control=None if self.plane is None else self.plane.facts(),
             grants=None if self.plane is None else self.plane.grant_facts(),
+            people=None if self.plane is None else self.plane.people_facts(self.audit.throttled),
+            reports=None if self._reports is None else self._reports.facts(),
             loads=self._loads,
         )
 
@@ -170,8 +174,12 @@ class App:
         if data_folder.is_needed(settings):
             self.plane = ControlPlane(settings, self._judge, self._applier, self._collect, self._register)
             if self.audit.operations is not None:
-                record = self.audit.operations.record
-                self.supervisor.serve(GrantCalls(self.plane.grants, self.plane.uses, record))
+                operations = self.audit.operations
+                grants = GrantCalls(self.plane.grants, self.plane.uses, operations.record)
+                evidence = SpooledEvidence(settings, operations, spools.folders(settings))
+                book = self.plane.take_reports(evidence, repeating)
+                self._reports = ReportCalls(settings, book, grants, self.audit.note)
+                self.supervisor.serve(self._reports)
         # Likewise: who may call must be known before anybody can.
         if self.plane is not None:
             await self.plane.know_callers()

@@ -30,6 +30,7 @@ from pdp.server.places import Place
 from pdp.server.settings import Settings
 from pdp.server.staff.account_host import AccountHost
 from pdp.server.staff.control_host import CallerHost, ControlHost, LoopRunner
+from pdp.server.staff.throttle import AddressThrottle
 from pdp.server.staff_port import StaffPort
 from pdp.v1 import bundle_pb2
 
@@ -59,6 +60,7 @@ class AuditTrail:
         self._staff: StaffPort | None = None
         self.operations: Operations | None = None
         self.staff_address: Address | None = None
+        self._throttle = AddressThrottle()
 
     async def open(self) -> None:
         """Take the data folder, and begin to record operations.
@@ -91,7 +93,10 @@ class AuditTrail:
                 revisions, nodes, LoopRunner(asyncio.get_running_loop()), self.operations.record,
                 follows="" if follows is None else str(follows), grants=grants, callers=callers,
             )  # fmt: skip
-            people = None if accounts is None else AccountHost(accounts, host.run, host.record)
+            people = None
+            if accounts is not None:
+                self._throttle = AddressThrottle(self._settings.accounts.address_failures)
+                people = AccountHost(accounts, host.run, host.record, self._throttle)
             self._staff = StaffPort(self._settings, address, host, people)
             self.staff_address = await self._staff.start()
 
@@ -161,6 +166,11 @@ class AuditTrail:
             with contextlib.suppress(WorkerError):  # it is gone, and the next one will tell
                 told = await link.request(Kind.COLLECT, within=_COLLECT_SECONDS)
                 self._told = (pid, cast("Shipping", told)) if told else None
+
+    @property
+    def throttled(self) -> int:
+        """How many sign-ins were refused because too many failed from their address."""
+        return self._throttle.refused
 
     def facts(self) -> ShipperFacts | None:
         """Return how the shipper does; None when nothing is kept."""

@@ -1,8 +1,8 @@
 """Which systems may call, how each is recognised, what it may ask for, and how often.
 
-A callers file names them (docs/guides/callers.md). Of a token only the SHA-256 is known, here and in the file: a token
-has 256 random bits, so nothing slower is needed, and finding it by its hash compares in no time that an attacker learns
-from. Neither tokens nor values of requests are ever logged.
+A callers file names them, and staff do in the control store (docs/guides/callers.md). Of a token only the SHA-256 is
+known, here and there: a token has 256 random bits, so nothing slower is needed, and finding it by its hash compares in
+no time that an attacker learns from. Neither tokens nor values of requests are ever logged.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Caller:
             raise RateLimitedError(f"the caller `{self.name}` asks too often; wait {wait:.3f} s", wait)
         if method not in self._methods:
             message = (
-                f"the caller `{self.name}` may not call {method}; the callers file says so by `calls`, `grants`, "
+                f"the caller `{self.name}` may not call {method}; its entry says so by `calls`, `grants`, "
                 "`bundles` and `reports`"
             )
             raise self._denied("method", message)
@@ -125,7 +125,7 @@ class Caller:
     def _check_subject(self, subject: str, place: str) -> None:
         if not subject.startswith(self._prefixes) and subject not in self._exact:
             message = f"{place}: the caller `{self.name}` may not ask for `{subject}`"
-            raise self._denied("subject", f"{message}; the callers file says which `subjects` it may")
+            raise self._denied("subject", f"{message}; its entry says which `subjects` it may")
 
     def _check_context(self, request: Any, applications: frozenset[str]) -> bool:
         """Return whether the context names the application, which must then be one of the caller's."""
@@ -147,7 +147,7 @@ class Caller:
 
     def _outside(self, place: str, application: str) -> AccessDeniedError:
         message = f"{place}: the caller `{self.name}` may not ask for `{application}`"
-        return self._denied("application", f"{message}; the callers file says which `applications` it may")
+        return self._denied("application", f"{message}; its entry says which `applications` it may")
 
     def _denied(self, what: str, message: str) -> AccessDeniedError:
         self._log(self._denials_logged, "caller.denied", "a caller asked for what it may not have", what=what)

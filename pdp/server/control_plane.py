@@ -28,13 +28,14 @@ from pdp.control.last_good import LastGood
 from pdp.control.node import NodeAgent, Pace, Standing
 from pdp.control.nodes import Nodes
 from pdp.control.presence import Identity
+from pdp.control.reports import Evidence, ReportBook
 from pdp.control.revisions import Revisions, Who
 from pdp.errors import BlobError, CompactedError, ConfigError, ControlStoreError, EvidenceError
 from pdp.server import clock, logs
 from pdp.server.account_settings import make_accounts
 from pdp.server.caller_register import CallerRegister
 from pdp.server.config.control_problems import is_etcd, labels_of
-from pdp.server.facts import ControlFacts, GrantFacts
+from pdp.server.facts import ControlFacts, GrantFacts, PeopleFacts
 from pdp.server.folder import InForce
 from pdp.server.judge import PolicyJudge
 from pdp.server.node_applier import NodeApplier
@@ -49,6 +50,8 @@ _METER_SECONDS: Final = 2.0
 _FIRST_SECONDS: Final = 10.0
 _KEPT_SECONDS: Final = 90 * 86_400
 """How long after its making a grant that has ended stays in lists; records of decisions and operations stay longer."""
+_REPORTS_SECONDS: Final = 400 * 86_400
+"""How long it is remembered how far a client has reported that reports nothing any more."""
 _TIDY_SECONDS: Final = 3600.0
 _USES_SECONDS: Final = 2.0
 """How often the store hears of tokens that were used."""
@@ -102,6 +105,7 @@ class ControlPlane:
         self._callers_trouble = ""
         self._tokens_used: dict[tuple[str, str], int] = {}
         self._tokens_noted: dict[tuple[str, str], int] = {}
+        self.reports: ReportBook | None = None
         self._agent: NodeAgent | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -124,6 +128,13 @@ class ControlPlane:
             self._store, self._applier.active_grants, held_since=lambda: agent.held_since, tell=agent.tell_soon,
             poll=control.poll_seconds, lease=control.lease_seconds, told=self._tell_of_grants, clock=self._clock,
         )  # fmt: skip
+
+    def take_reports(self, evidence: Evidence, mark: Callable[[bytes, str], bytes]) -> ReportBook:
+        """Return what records clients' reports, for this life of the node; see `ReportBook`."""
+        self.reports = ReportBook(
+            self._store, self._settings.node_name, secrets.token_hex(8), evidence, clock=time.time_ns, mark=mark
+        )
+        return self.reports
 
     async def know_callers(self) -> None:
         """Let the managed callers call, if they may on this node. To be done before anybody can."""
@@ -166,6 +177,8 @@ class ControlPlane:
         self.nodes.start()
         if self._follower is not None:
             self._follower.start()
+        if self.reports is not None:
+            self.reports.start()
         self._tasks = [asyncio.create_task(self._keep_measuring()), asyncio.create_task(self._forget_old())]
         if self._caller_follower is not None:
             self._caller_follower.start()
@@ -191,6 +204,12 @@ class ControlPlane:
     async def decides(self) -> None:
         """Return once this node decides by something."""
         await self._require().deciding.wait()
+
+    def people_facts(self, throttled: int) -> PeopleFacts | None:
+        """Return what was seen of people who sign in; None where nobody does."""
+        if self.accounts is None:
+            return None
+        return PeopleFacts(anomalies=dict(self.accounts.unusual), throttled=throttled)
 
     def facts(self) -> ControlFacts | None:
         """Return how the node stands; None before it began."""
@@ -221,6 +240,8 @@ class ControlPlane:
     async def stop(self) -> None:
         """Follow nothing more, and let the lease go."""
         await tasks.end(self._tasks)
+        if self.reports is not None:
+            await self.reports.stop()
         await self.nodes.stop()
         if self._caller_follower is not None:
             await self._caller_follower.stop()
@@ -253,6 +274,11 @@ class ControlPlane:
             try:
                 await self.grants.forget(before)
                 await self.callers.forget(before)
+                if self.accounts is not None:
+                    kept = self._settings.accounts.anomalies.keep_days * 86_400 * 10**9
+                    await self.accounts.forget_anomalies(self._clock() - kept)
+                if self.reports is not None:
+                    await self.reports.forget(time.time_ns() - _REPORTS_SECONDS * 10**9)
             except (ControlStoreError, BlobError, CompactedError) as error:
                 words = "what is old cannot be forgotten now"
                 logs.event(log, logging.WARNING, "control.kept", words, reason=str(error))
@@ -283,7 +309,7 @@ class ControlPlane:
             return
         self._callers_trouble = trouble
         if trouble:
-            words = "who may call is not heard of: those that were known last go on"
+            words = "who may call is not heard of, or not kept: those that were known last go on"
             logs.event(log, logging.WARNING, "callers.unheard", words, reason=trouble)
         else:
             logs.event(log, logging.INFO, "callers.heard", "who may call is heard of again")

@@ -16,12 +16,13 @@
 | pdp_worker_restarts_total | counter | worker |
 | pdp_worker_cpu_seconds_total | counter | worker |
 | pdp_worker_resident_bytes | gauge | worker |
+| pdp_reported_total | counter | kind, shown |
 | pdp_ready | gauge (0, 1) | |
 | pdp_start_time_seconds | gauge | |
 | pdp_build_info | gauge (1) | version, python |
 
-What `exposition_audit` adds tells of records, `exposition_control` of the control store, `exposition_grants` of grants,
-`exposition_shadow` of revisions that are compared.
+What `exposition_accounts` adds tells of people, `exposition_audit` of records, `exposition_control` of the control
+store, `exposition_grants` of grants, `exposition_shadow` of revisions that are compared.
 docs/guides/operation.md explains all; a test keeps the tables alike.
 """
 
@@ -39,7 +40,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from pdp import __version__
-from pdp.server import exposition_audit, exposition_control, exposition_grants, exposition_shadow
+from pdp.server import exposition_accounts, exposition_audit, exposition_control, exposition_grants, exposition_shadow
 from pdp.server.facts import FOLLOWED, Facts, ShadowCounts, Snapshot
 from pdp.server.metrics import BOUNDS
 
@@ -140,9 +141,10 @@ def render(history: History, facts: Facts) -> bytes:
     grants = () if held is None else exposition_grants.of_grants(held)
     totals = history.totals()
     audit = _audit(history, totals, facts)
+    people = exposition_accounts.of_people(facts.get("people"))
     shadow = exposition_shadow.of_shadows(totals.shadow, history.shadows())
-    service = (*_calls(totals), *_policies(facts), *_workers(history, facts))
-    registry.register(_Snapshot([*service, *node, *grants, *shadow, *audit]))
+    service = (*_calls(totals), *_policies(facts), *_reports(facts), *_workers(history, facts))
+    registry.register(_Snapshot([*service, *node, *grants, *shadow, *audit, *people]))
     return generate_latest(registry)
 
 
@@ -193,6 +195,16 @@ def _policies(facts: Facts) -> Iterator[Metric]:
         for outcome, count in sorted(outcomes.items()):
             loads.add_metric((what, outcome), count)
     yield loads
+
+
+def _reports(facts: Facts) -> Iterator[Metric]:
+    reported = CounterMetricFamily(
+        "pdp_reported", "What clients reported afterwards and was recorded.", labels=("kind", "shown")
+    )
+    for kind, counts in sorted((facts.get("reports") or {}).items()):
+        for shown, count in sorted(counts.items()):
+            reported.add_metric((kind, shown), count)
+    yield reported
 
 
 def _workers(history: History, facts: Facts) -> Iterator[Metric]:

@@ -223,6 +223,20 @@ FOLLOWED = ("policies", "grants", "callers")
 """What the service follows while it runs; the errors of each stand in the facts as `…_error`."""
 
 
+ReportFacts = dict[str, dict[str, int]]
+"""Numbers of what clients reported and was recorded, by kind (`fallbacks`, `decisions`) and by what it showed
+(`nothing`, `fields`)."""
+
+
+class PeopleFacts(TypedDict):
+    """What was seen of people who sign in, since the service started."""
+
+    anomalies: dict[str, int]
+    """What was unusual about sign-ins, by class such as `new_device`."""
+    throttled: int
+    """Sign-ins that were refused because too many failed from their address."""
+
+
 class Facts(TypedDict):
     """What the supervisor knows. `ready` is false from the drain on, whatever the workers say."""
 
@@ -244,5 +258,9 @@ class Facts(TypedDict):
     """None when nothing is kept."""
     grants: NotRequired[GrantFacts | None]
     """None when nothing is kept."""
+    reports: NotRequired[ReportFacts | None]
+    """None when nothing is kept."""
+    people: NotRequired[PeopleFacts | None]
+    """None where nobody signs in."""
     loads: NotRequired[dict[str, dict[str, int]]]
     """How often `policies`, `grants` and `callers` were looked at, by outcome (accepted, unchanged, refused)."""

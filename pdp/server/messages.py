@@ -70,9 +70,7 @@ def _fields(message: bundle_pb2.MessageMap) -> set[str]:
     return {field.field for part in message.parts for field in part.fields}
 
 
-def _fallback(
-    field: bundle_pb2.FieldDefinition, rule: bundle_pb2.FailureRule
-) -> decision_service_pb2.FieldFallback:
+def _fallback(field: bundle_pb2.FieldDefinition, rule: bundle_pb2.FailureRule) -> decision_service_pb2.FieldFallback:
     """Return what holds for a field while no verdict can be had; `pass` is a word of Python."""
     found = decision_service_pb2.FieldFallback(field=field.id, level=field.level, mask=field.default_mask)
     # INVARIANT: here and nowhere else it is said what passes; a client only looks at the time.

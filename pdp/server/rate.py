@@ -86,6 +86,11 @@ class Bucket:
         self._cells[self._slot] = after
         return 0.0
 
+    def wait(self) -> float:
+        """Return the seconds until there is a token, and take none."""
+        now = self._clock()
+        return max(max(self._cells[self._slot], now) + self._interval - now - self._depth, 0) / _NANOS
+
     def charge(self, count: int) -> None:
         """Take tokens that may not be there yet; `take` then refuses until they have come in."""
         self._cells[self._slot] = max(self._cells[self._slot], self._clock()) + self._interval * count

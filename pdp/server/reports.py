@@ -274,4 +274,3 @@ def _check_origin(revision: int, policy_hash: str, place: str) -> None:
 def _check_length(place: str, text: str, limit: int) -> None:
     if len(text) > limit or len(text.encode()) > limit:
         raise RequestError(Violation(place, f"is longer than {limit} bytes"))
-

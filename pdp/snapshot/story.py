@@ -266,6 +266,7 @@ _KINDS = {
     types_pb2.REASON_KIND_RULE: "rule",
     types_pb2.REASON_KIND_DEFAULT: "default",
     types_pb2.REASON_KIND_UNKNOWN_FIELD: "unknown",
+    types_pb2.REASON_KIND_FAILURE_RULE: "failure",
 }
 
 

@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from pdp.v1 import bundle_service_pb2 as _bundle_service_pb2
 from pdp.v1 import control_pb2 as _control_pb2
 from pdp.v1 import snapshot_service_pb2 as _snapshot_service_pb2
 from pdp.v1 import types_pb2 as _types_pb2
@@ -430,3 +431,17 @@ class AnalyseImpactResponse(_message.Message):
     done: bool
     groups: _containers.RepeatedCompositeFieldContainer[ImpactGroup]
     def __init__(self, read: _Optional[int] = ..., expected: _Optional[int] = ..., changed: _Optional[int] = ..., more_shown: _Optional[int] = ..., undecidable: _Optional[int] = ..., insufficient: _Optional[_Mapping[str, int]] = ..., done: _Optional[bool] = ..., groups: _Optional[_Iterable[_Union[ImpactGroup, _Mapping]]] = ...) -> None: ...
+
+class GetBundleRequest(_message.Message):
+    __slots__ = ("revision",)
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    revision: int
+    def __init__(self, revision: _Optional[int] = ...) -> None: ...
+
+class GetBundleResponse(_message.Message):
+    __slots__ = ("header", "chunk")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    header: _bundle_service_pb2.BundleHeader
+    chunk: bytes
+    def __init__(self, header: _Optional[_Union[_bundle_service_pb2.BundleHeader, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...

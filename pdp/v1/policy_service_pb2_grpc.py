@@ -95,6 +95,11 @@ class PolicyServiceStub:
                 request_serializer=pdp_dot_v1_dot_policy__service__pb2.GetRevisionRequest.SerializeToString,
                 response_deserializer=pdp_dot_v1_dot_policy__service__pb2.GetRevisionResponse.FromString,
                 _registered_method=True)
+        self.GetBundle = channel.unary_stream(
+                '/pdp.v1.PolicyService/GetBundle',
+                request_serializer=pdp_dot_v1_dot_policy__service__pb2.GetBundleRequest.SerializeToString,
+                response_deserializer=pdp_dot_v1_dot_policy__service__pb2.GetBundleResponse.FromString,
+                _registered_method=True)
         self.ComparePolicies = channel.unary_unary(
                 '/pdp.v1.PolicyService/ComparePolicies',
                 request_serializer=pdp_dot_v1_dot_policy__service__pb2.ComparePoliciesRequest.SerializeToString,
@@ -213,6 +218,14 @@ class PolicyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetBundle(self, request, context):
+        """Returns the signed bundle of a revision, for clients that decide offline behind a border: its header, then its bytes.
+        NOT_FOUND when there is no revision of this number. It is recorded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ComparePolicies(self, request, context):
         """Compares two texts by line and by meaning.
         """
@@ -310,6 +323,11 @@ def add_PolicyServiceServicer_to_server(servicer, server):
                     servicer.GetRevision,
                     request_deserializer=pdp_dot_v1_dot_policy__service__pb2.GetRevisionRequest.FromString,
                     response_serializer=pdp_dot_v1_dot_policy__service__pb2.GetRevisionResponse.SerializeToString,
+            ),
+            'GetBundle': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetBundle,
+                    request_deserializer=pdp_dot_v1_dot_policy__service__pb2.GetBundleRequest.FromString,
+                    response_serializer=pdp_dot_v1_dot_policy__service__pb2.GetBundleResponse.SerializeToString,
             ),
             'ComparePolicies': grpc.unary_unary_rpc_method_handler(
                     servicer.ComparePolicies,
@@ -662,6 +680,33 @@ class PolicyService:
             '/pdp.v1.PolicyService/GetRevision',
             pdp_dot_v1_dot_policy__service__pb2.GetRevisionRequest.SerializeToString,
             pdp_dot_v1_dot_policy__service__pb2.GetRevisionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBundle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/pdp.v1.PolicyService/GetBundle',
+            pdp_dot_v1_dot_policy__service__pb2.GetBundleRequest.SerializeToString,
+            pdp_dot_v1_dot_policy__service__pb2.GetBundleResponse.FromString,
             options,
             channel_credentials,
             insecure,

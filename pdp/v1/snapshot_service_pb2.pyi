@@ -28,14 +28,16 @@ EXPORT_FORMAT_XLSX: ExportFormat
 EXPORT_FORMAT_EVIDENCE: ExportFormat
 
 class SnapshotEntry(_message.Message):
-    __slots__ = ("stream", "sequence", "record")
+    __slots__ = ("stream", "sequence", "record", "repeats")
     STREAM_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     RECORD_FIELD_NUMBER: _ClassVar[int]
+    REPEATS_FIELD_NUMBER: _ClassVar[int]
     stream: _snapshot_pb2.Stream
     sequence: int
     record: _snapshot_pb2.Record
-    def __init__(self, stream: _Optional[_Union[_snapshot_pb2.Stream, _Mapping]] = ..., sequence: _Optional[int] = ..., record: _Optional[_Union[_snapshot_pb2.Record, _Mapping]] = ...) -> None: ...
+    repeats: str
+    def __init__(self, stream: _Optional[_Union[_snapshot_pb2.Stream, _Mapping]] = ..., sequence: _Optional[int] = ..., record: _Optional[_Union[_snapshot_pb2.Record, _Mapping]] = ..., repeats: _Optional[str] = ...) -> None: ...
 
 class ListSnapshotsRequest(_message.Message):
     __slots__ = ("filter", "page_size", "page_token", "oldest_first", "exact_count")

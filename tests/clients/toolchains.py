@@ -52,7 +52,7 @@ def find(program: str, *, version: Sequence[str], at_least: tuple[int, ...], whe
 
 def go() -> str:
     """Return the path of Go's command."""
-    return find("go", version=["version"], at_least=(1, 24), where="see go.dev/dl")
+    return find("go", version=["version"], at_least=(1, 25), where="see go.dev/dl")
 
 
 def node() -> str:

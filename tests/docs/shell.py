@@ -73,7 +73,7 @@ class Shell:
             text = command.text.replace(ADDRESS, self._address).replace(ADMIN, self._admin)
             script = f"(exit {self._code}); {text}"
             # Records reach the store, and checkpoints are signed, a moment after the answers: people look again.
-            waits = words[:2] == ["pdp", "snapshot"] or words[0] == "grep"
+            waits = words[:2] == ["pdp", "snapshot"] or words[:3] == ["pdp", "policy", "impact"] or words[0] == "grep"
             until = time.monotonic() + (SOON if waits else 0)
             output = self._once(words, script)
             while time.monotonic() < until and (self._code or not is_as_shown(command.output or "…", output)):

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from pdp.cli.main import cli
+from pdp.cli.main import COMMANDS, cli
 from tests.docs.pages import ROOT
 
-GROUPS = ("account", "caller", "config", "node", "policy", "session", "session", "snapshot")
+# Every command that has others below it.
+GROUPS = [name for name in COMMANDS if isinstance(cli.get_command(click.Context(cli), name), click.Group)]
 GUIDES = ("cli.md", "cli.zh-CN.md")
 
 
@@ -40,6 +41,10 @@ def section(guide: str, name: str) -> str:
 
 def options(command: click.Command) -> list[list[str]]:
     return [[*o.opts, *o.secondary_opts] for o in command.params if isinstance(o, click.Option)]
+
+
+def test_groups_are_found() -> None:
+    assert {"backup", "grant", "snapshot"} <= set(GROUPS)
 
 
 @pytest.mark.parametrize("guide", GUIDES)

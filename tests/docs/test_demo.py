@@ -98,7 +98,10 @@ def test_a9_masked_then_clear_then_masked_again(scenes: list[dict[str, Any]]) ->
     before, approved, expired = (cells(scene, letter) for letter in "ABC")
     assert clear(scene, "A") == clear(scene, "C") == set()
     assert clear(scene, "B") == set(approved) - {"query_password"}
-    assert {cell["reason"]["grant_id"] for field, cell in approved.items() if field in clear(scene, "B")} == {"G-0001"}
+    (grant_id,) = {cell["reason"]["grant_id"] for field, cell in approved.items() if field in clear(scene, "B")}
+    # Given through the service, not by a file.
+    assert re.fullmatch(r"g[0-9a-f]{21}", grant_id)
+    assert [grant_id in " ".join(look["diagnostics"]) for look in scene["looks"]] == [False, False, True]
     assert {f: c["after"] for f, c in expired.items()} == {f: c["after"] for f, c in before.items()}
     assert {o["type"] for o in scene["looks"][1]["obligations"]} == {"alert", "watermark"}
 
@@ -138,6 +141,14 @@ def test_it_ends_with_its_records_and_their_verification(text: str, scenes: list
     # Both nodes record besides that they started, stopped and took policies into use.
     assert sum(int(number.replace(",", "")) for number in verified) > int(told[1])
     assert len(verified) == 2
+
+
+def test_each_look_of_a9_has_its_snapshot_and_one_its_approver(text: str, scenes: list[dict[str, Any]]) -> None:
+    (scene,) = by_requirement(scenes, "A9")
+    assert all(look["decisions"] for look in scene["looks"])
+    rows = re.findall(r"^([ABC])    …([0-9a-f]{8}) \+ 2 +T1002 query( ← m1000)? ", text, re.MULTILINE)
+    assert [(letter, bool(approved)) for letter, _, approved in rows] == [("A", False), ("B", True), ("C", False)]
+    assert len({snapshot for _, snapshot, _ in rows}) == 3
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pdp.lang.loader import load_callers, load_grants, load_texts
+from pdp.lang.loader import load_callers, load_grants, load_places, load_texts
 from tests.docs.pages import CHINESE, ROOT, Page, pages
 from tests.docs.shell import is_as_shown, shell
 
@@ -68,6 +68,8 @@ def problems(text: str) -> set[str]:
         return set()  # a fragment of a document
     if "Callers" in kinds:
         diagnostics = load_callers("block.yaml", text)[1]
+    elif "Places" in kinds:
+        diagnostics = load_places("block.yaml", text)[1]
     elif "Grants" in kinds:
         diagnostics = load_grants("block.yaml", text)[1]
     else:

@@ -334,6 +334,24 @@ class CallersContract(ABC):
             assert damaged.told == [{}]
             assert "cannot be read" in damaged.words[-1]
 
+    @scenario
+    async def test_what_cannot_be_kept_counts_all_the_same(self, open_store: Opener, tmp_path: Path) -> None:
+        judges = Judges()
+        async with open_store() as store, desk(store) as here:
+            await here.create(wanted(), None, CHEN, four_eyes=False)
+            node = follower(store, judges, tmp_path / "a")
+            (tmp_path / "a" / "callers").mkdir()
+            await node.recover(5)
+            assert list(judges.told[-1]) == ["counter"]
+            assert "cannot keep the callers" in judges.words[-1]
+            await node.look()
+            assert "cannot keep the callers" in judges.words[-1]
+            (tmp_path / "a" / "callers").rmdir()
+            await node.look()
+            assert judges.words[-1] == ""
+            assert (tmp_path / "a" / "callers").is_file()
+            assert len(judges.told) == 1
+
 
 class _Deaf:
     """A store whose watches never hear anything."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pdp.control import layout
-from pdp.control.accounts import AccountRules, failures
+from pdp.control.accounts import AccountRules, PasswordRules, failures
 from pdp.control.accounts.credentials import FRESH_SECONDS
 from pdp.control.accounts.oidc import flow
 from pdp.control.steps import Who
@@ -272,6 +272,30 @@ class OidcContract(ABC):
             clock.later(FRESH_SECONDS + 1)
             with pytest.raises(WrongStateError, match="pdp login --oidc"):
                 await here.accounts.begin_totp(done.signed, "")
+
+    @scenario
+    async def test_a_password_that_is_over_is_owed_by_who_signs_in_by_it(
+        self, open_store: Opener, provider: OpenIdProvider, clock: Hands
+    ) -> None:
+        rules = AccountRules(failure_seconds=0, zone=UTC, issuer=provider.issuer, passwords=PasswordRules(days=90))
+        async with (
+            open_store() as store,
+            office(store, clock, rules, provider.client(second_factor_amr=("mfa",))) as here,
+        ):
+            one, two = await here.admins(2)
+            both = await here.hire(one, two, "wang", USER)
+            await here.set_up(both)
+            carrying = account_pb2.Account(name="wang", owner="Wang Wu", level=USER, oidc=identity("u-2002"))
+            await here.carry_out(CHANGE, carrying, one, two)
+            without = await here.hire(one, two, "zhang", USER, oidc=identity("u-1001"))
+            clock.later(91 * 86_400)
+            assert (await here.sign_in(both)).signed.session.limited
+            provider.claims = {"amr": ["mfa"]}
+            for subject, person in (("u-2002", both), ("u-1001", without)):
+                provider.subject = subject
+                done = await enter(here, provider, person)
+                assert not done.signed.session.limited
+                assert not (await here.accounts.authenticate(done.token, person.device)).session.limited
 
     @scenario
     async def test_where_nobody_needs_a_second_factor_the_first_device_is_bound(

@@ -35,7 +35,8 @@ class Operated:
             command, stdout=subprocess.PIPE, stderr=self.log, text=True, env=os.environ | environ
         )
         assert self.process.stdout is not None
-        if not self.process.stdout.readline().startswith("ready "):
+        # Before it there may be the token for the first account.
+        if not any(line.startswith("ready ") for line in iter(self.process.stdout.readline, "")):
             self.end()
             raise AssertionError((folder / "serve.log").read_text())
         facts = json.loads(self._ready_file.read_text())

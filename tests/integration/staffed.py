@@ -16,14 +16,16 @@ import grpc
 import pytest
 
 from pdp.control.accounts import AccountRules, Accounts, Provider, SessionRules
+from pdp.control.callers import CallerDesk
 from pdp.control.grants.desk import GrantDesk
 from pdp.control.kv.sqlite import SqliteStore
 from pdp.control.nodes import Nodes
 from pdp.control.revisions import Revisions
 from pdp.server.address import Address
+from pdp.server.caller_register import CallerRegister
 from pdp.server.judge import PolicyJudge
 from pdp.server.staff import AccountHost, ControlHost, SnapshotHost, StaffServer, make_staff_server
-from pdp.server.staff.control_host import LoopRunner
+from pdp.server.staff.control_host import CallerHost, LoopRunner
 from pdp.server.tls import TlsFiles
 from pdp.snapshot.filter import Schema
 from pdp.snapshot.query import Asking, Tokens
@@ -31,9 +33,11 @@ from pdp.snapshot.resource_keys import ResourceKeys
 from pdp.snapshot.store import install, open_reader
 from pdp.v1 import (
     account_service_pb2,
+    caller_service_pb2,
     cluster_service_pb2,
     grant_service_pb2,
     policy_service_pb2,
+    security_service_pb2,
     simulation_service_pb2,
     snapshot_pb2,
     snapshot_service_pb2,
@@ -45,9 +49,11 @@ from tests.integration.revisions_steps import KEY as SIGNING_KEY
 PATIENCE = 30.0
 FILES = (
     account_service_pb2,
+    caller_service_pb2,
     cluster_service_pb2,
     grant_service_pb2,
     policy_service_pb2,
+    security_service_pb2,
     simulation_service_pb2,
     snapshot_service_pb2,
 )
@@ -118,6 +124,10 @@ def shown(token: str, device: bytes) -> list[tuple[str, str]]:
     return [("authorization", f"Bearer {token}"), ("x-jingxi-device", coded)]
 
 
+async def nothing(*_: object) -> None:
+    """No decision port is there that could hear of callers."""
+
+
 @contextmanager
 def staffed(
     folder: Path,
@@ -161,7 +171,10 @@ def staffed(
         ending.callback(lambda: run(store.close()))
         ending.callback(accounts.hasher.close)
         desk = GrantDesk(store, clock=clock)
-        control = ControlHost(Revisions(store, judge, SIGNING_KEY), Nodes(store), run, operations.append, grants=desk)
+        callers = CallerHost(CallerDesk(store, clock=clock), CallerRegister(nothing), True, nothing)
+        control = ControlHost(
+            Revisions(store, judge, SIGNING_KEY), Nodes(store), run, operations.append, grants=desk, callers=callers
+        )
         keys = ResourceKeys({"k1": b"0" * 16})
         asking = Asking(Schema(key_of=keys.of_resource), Tokens(b"0" * 32), lambda: clock.now, 0)
         server = make_staff_server(

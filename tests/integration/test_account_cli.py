@@ -27,7 +27,8 @@ PATIENCE = 60.0
 class Desk:
     """A `pdp serve` whose staff port is on a network address, and the tools of the people who use it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, config: str = "") -> None:
+        """`config` is what the configuration says besides."""
         self.folder = folder
         write_policies(folder)
         authority = Authority.make()
@@ -39,7 +40,7 @@ class Desk:
         self.address = f"localhost:{port}"
         (folder / "pdp.yaml").write_text(
             "policies: policies\ndata: data\nlisten: 127.0.0.1:0\nadmin: {listen: 'off'}\n"
-            f"staff:\n  listen: 127.0.0.1:{port}\n  certificate: staff.crt\n  key: staff.key\n"
+            f"staff:\n  listen: 127.0.0.1:{port}\n  certificate: staff.crt\n  key: staff.key\n{config}"
         )
         self.log = (folder / "serve.log").open("w+")
         command = [sys.executable, "-m", "pdp.cli", "serve", "--config", str(folder / "pdp.yaml")]

@@ -65,7 +65,8 @@ class Service:
         self.callers.write_text(CALLERS)
         ready = folder / "ready.json"
         configuration = {
-            "policies": policies and str(policies), "listen": "127.0.0.1:0", "admin": {"listen": "off"}, "callers": "callers.yaml",
+            "policies": policies and str(policies), "listen": "127.0.0.1:0", "admin": {"listen": "off"},
+            "callers": "callers.yaml",
             "transport": transport, "workers": 1, "drain_seconds": 0, "poll_seconds": 0.2, "ready_file": str(ready),
             "data": "data",
         } | settings  # fmt: skip

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
+import http.server
 import json
+import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -384,6 +388,23 @@ async def test_a_provider_that_is_away_slow_or_somebody_else(
                 await enter(here, provider, person)
         assert loop.time() - began < 10
         slow.clear()
+    # Something that takes connections and never speaks, and something that speaks no TLS.
+    with (
+        socket.create_server(("127.0.0.1", 0)) as mute,
+        http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as plain,
+    ):
+        answering = threading.Thread(target=plain.handle_request)
+        answering.start()
+        for issuer, words in (
+            (f"https://localhost:{mute.getsockname()[1]}", "does not answer"),
+            (f"https://localhost:{plain.server_port}", "cannot be reached"),
+        ):
+            nobody = Provider(replace(provider.rules(), issuer=issuer), Web(provider.ca, seconds=0.4))
+            async with at(tmp_path, clock, nobody) as here:
+                with pytest.raises(ProviderError, match=words):
+                    await here.accounts.begin_oidc(REDIRECT, person.device)
+        answering.join()
+    gc.collect()
     # Somebody whose certificate nobody vouches for.
     stranger = Provider(provider.rules(), Web())
     async with at(tmp_path, clock, stranger) as here:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,14 +40,14 @@ def port(tmp_path_factory: pytest.TempPathFactory, provider: OpenIdProvider) -> 
 def person(port: Staffed, provider: OpenIdProvider) -> Person:
     """Somebody new, whom the provider knows."""
     provider.reset(port.office.clock)
-    name = f"zhang-{len(port.operations)}"
+    name = f"zhang-{secrets.token_hex(4)}"
     provider.subject = f"u-{name}"
 
     async def hired() -> Person:
         admins = [Person("root-admin"), Person("admin-1")]
         if not await port.office.accounts.all_accounts():
             admins = await port.office.admins(2)
-        return await port.office.hire(*admins, name, USER, oidc=identity(provider.subject))
+        return await port.office.hire(admins[0], admins[1], name, USER, oidc=identity(provider.subject))
 
     return port.run(hired())
 
@@ -105,7 +106,7 @@ def test_whatever_fails_is_told_alike_and_recorded_with_its_reason(
     fields = finish(port, provider, person)
     provider.subject = "u-nobody"
     words.add(port.fails(f"{SESSION}FinishOidc", UNAUTHENTICATED, **finish(port, provider, person)))
-    words.add(port.fails(f"{SESSION}SignIn", UNAUTHENTICATED, name="nobody", password="x", device=person.device))
+    words.add(port.fails(f"{SESSION}SignIn", UNAUTHENTICATED, name="nobody", password="", device=person.device))
     # As with a password: from outside nobody can tell one from the other.
     assert len(words) == 1
     failed = [item for item in port.operations[before:] if item.kind == "session.failed"]
@@ -130,8 +131,10 @@ def test_what_cannot_be_begun(port: Staffed, provider: OpenIdProvider, person: P
 
 
 def test_a_provider_that_is_away_keeps_nobody_from_the_rest(
-    port: Staffed, provider: OpenIdProvider, person: Person
+    port: Staffed, provider: OpenIdProvider, person: Person, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
+    before = len(port.operations)
     asked = finish(port, provider, person)
     provider.silent.add("/token")
     call = port.channel.unary_unary(
@@ -142,7 +145,7 @@ def test_a_provider_that_is_away_keeps_nobody_from_the_rest(
     flows = [asked, *(finish(port, provider, person) for _ in range(MAX_OIDC + 3))]
     tries = [call.future(account_service_pb2.FinishOidcRequest(**fields), timeout=60) for fields in flows]
     # A slow provider holds places of its own: by a password one signs in as ever.
-    assert port.code(f"{SESSION}SignIn", name="nobody", password="x", device=person.device) is UNAUTHENTICATED
+    assert port.code(f"{SESSION}SignIn", name="nobody", password="", device=person.device) is UNAUTHENTICATED
     codes = [attempt.code() for attempt in tries]
     assert set(codes) == {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}
     away = next(attempt for attempt in tries if attempt.code() is grpc.StatusCode.UNAVAILABLE)
@@ -151,5 +154,11 @@ def test_a_provider_that_is_away_keeps_nobody_from_the_rest(
     assert status.details[0].Unpack(info)
     assert info.reason == "ERROR_REASON_PROVIDER_UNAVAILABLE"
     assert "does not answer" in away.details()
+    failed = [item.details["reason"] for item in port.operations[before:] if item.kind == "session.failed"]
+    assert failed.count("oidc_provider") == codes.count(grpc.StatusCode.UNAVAILABLE)
     provider.silent.clear()
     port.call(f"{SESSION}FinishOidc", **finish(port, provider, person))
+    # The log tells it once, and once that it is over.
+    told = [item for item in caplog.records if getattr(item, "pdp_event", ("",))[0] == "session.provider"]
+    assert [item.levelname for item in told] == ["WARNING", "INFO"]
+    assert "does not answer" in str(told[0].__dict__)

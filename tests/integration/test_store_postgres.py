@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -281,12 +282,30 @@ class TestPostgresStore(StoreContract):
             connection.execute(
                 "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name LIKE 'jingxi %'"
             )
+        # Who writes is told, for what was written may be there or not; who reads asks again.
         with pytest.raises(StoreError):
             writer.take(records, [stream.state])
-        with pytest.raises(StoreError):
-            reader.find("d0")
+        assert reader.find("d0") is not None
         writer.take(records, [stream.state])
         assert reader.find("d1") is not None
+
+    def test_readers_that_were_all_connected_when_the_server_went_down(
+        self, postgres: Postgres, writer: Writer, reader: Reader
+    ) -> None:
+        fill(writer, key(), [decision(0)])
+        together = threading.Barrier(3)
+
+        def ask(_: int) -> bool:
+            together.wait(30)
+            return reader.find("d0") is not None and reader.count(None, exact=False) == (1, True)
+
+        with ThreadPoolExecutor(3) as pool:
+            assert all(pool.map(ask, range(3)))
+            with postgres.killed(), pytest.raises(StoreError):
+                reader.streams()
+            # Each of the connections is dead, and no question fails by it.
+            assert all(pool.map(ask, range(3)))
+            assert next(iter(reader.records(key()))).columns["id"] == "d0"
 
     def test_a_partition_dropped_under_a_reader(self, writer: Writer, reader: Reader, maintainer: Maintainer) -> None:
         stream = fill(writer, key(), [decision(number) for number in range(2_500)])

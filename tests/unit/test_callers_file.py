@@ -10,6 +10,7 @@ from pdp.errors import CallersFileError, PolicyError
 from pdp.lang.loader import load_callers, load_texts
 from pdp.server import callers
 from pdp.server.callers import Registry
+from pdp.server.peers import Peer
 
 TOKEN = "jx_" + "t" * 43
 
@@ -38,6 +39,8 @@ PROBLEMS = {
     "an empty list": (caller(applications="[]"), "5:19 bad-value"),
     "no subjects": (caller(subjects="[]"), "6:15 bad-value"),
     "an unknown key": (caller(subject="[a]"), "7:5 unknown-key"),
+    "bundles that are no flag": (caller(bundles="maybe"), "7:14 wrong-type"),
+    "reports that are no flag": (caller(reports="[]"), "7:14 wrong-type"),
     "a bad name": (caller(name="A b"), "3:11 bad-id"),
     "a bad application": (caller(applications="[A]"), "5:20 bad-id"),
     "a star in the middle": (caller(subjects='["T*1"]'), "6:16 bad-value"),
@@ -83,6 +86,16 @@ def test_a_token_in_the_wrong_place_is_not_repeated(tokens: str) -> None:
     (found,) = diagnostics.sorted()
     assert TOKEN not in found.message + found.hint
     assert "no secret any more" in found.hint
+
+
+@pytest.mark.parametrize(
+    ("more", "bundles", "reports"),
+    [({}, False, True), ({"bundles": "true"}, True, True), ({"bundles": "false", "reports": "false"}, False, False)],
+)
+def test_bundles_are_asked_for_and_reports_are_not(more: dict[str, str], bundles: bool, reports: bool) -> None:
+    (spec,) = load_callers("callers.yaml", caller(**more))[0]
+    made = Registry.deserialize(Registry([spec]).serialize()).identify(Peer(None, ("cn:a",)))
+    assert (made.bundles, made.reports) == (bundles, reports)
 
 
 def test_callers_are_not_part_of_a_policy_set() -> None:

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from pdp.cli.caller import caller
 from pdp.cli.main import main
+from pdp.control.callers.tokens import make_token, token_hash
 from pdp.server.callers import Registry, read_callers
 from pdp.server.peers import Peer
-from pdp.control.callers.tokens import make_token, token_hash
 
 ENTRY = """\
 kind: Callers

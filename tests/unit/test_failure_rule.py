@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import pytest
 
 from pdp.control.changes import compare
 from pdp.engine import bundle as bundles
-from pdp.lang.check import check
+from pdp.engine.program import Program
+from pdp.engine.wire_masks import mask_parameters
+from pdp.lang.check import check, check_folder
 from pdp.lang.diagnostics import Diagnostic, Severity
 from pdp.lang.loader import load_texts
 from pdp.lang.resolved import ResolvedSet
 from pdp.lang.sentence import failure_sentence
-from pdp.v1 import bundle_pb2, control_pb2
+from pdp.masks import catalogue
+from pdp.server.messages import MessageMaps
+from pdp.v1 import bundle_pb2, control_pb2, decision_service_pb2
 from pdp.values import parse_timestamp
 
+POLICIES = Path(__file__).parents[2] / "policies"
 NOW = parse_timestamp("2026-03-02T10:00:00+08:00")
 SET = """
 kind: Dictionary
@@ -102,13 +110,13 @@ def test_warnings(levels: str, until: str, codes: list[str]) -> None:
 def test_in_words() -> None:
     said = failure_sentence(["C1", "C2"], parse_timestamp("2027-06-30T10:00:00Z"), 100, 60)
     assert said.zh == (
-        "无法取得判定时，C1、C2 级字段原样显示，至 2027-06-30T10:00:00Z 为止；其余字段及永不明文的字段按默认脱敏方式处理。"
+        "无法取得裁决时，C1、C2 级字段原样显示，至 2027-06-30T10:00:00Z 为止；其余及永不明文的字段按默认方式脱敏。"
         "60 秒内超过 100 条报文时告警。"
     )
     assert said.en == (
-        "while no verdict can be had, fields of level C1 and C2 are shown as they are until 2027-06-30T10:00:00Z; all "
-        "others, and those that are never unmasked, are masked by their default masks; clients alarm above 100 messages "
-        "in 60 s"
+        "while no verdict can be had, fields of level C1 and C2 are shown as they are until 2027-06-30T10:00:00Z; "
+        "all others, and those that are never unmasked, are masked by their default masks; clients alarm above 100 "
+        "messages in 60 s"
     )
     assert "every field is masked" in failure_sentence([], 0, 100, 60).en
 
@@ -183,3 +191,73 @@ rules:
     assert {field.id: field.default_strictness for field in bundle.fields} == {"a": 1, "b": 1, "c": 3}
     (policy,) = bundle.policies
     assert [rule.strictness for rule in policy.rules] == [2, 0, 4, 0]
+
+
+MAPPED = (
+    SET
+    + """
+---
+kind: MessageMap
+application: counter
+message: customer
+fields: {mobile: $.m, card_cvv: $.c, branch: $.b}
+each:
+  - {name: accounts, path: $.accounts, fields: {id_no: $.i, mobile: $.m}}
+"""
+)
+
+
+def message_map(*texts: str) -> decision_service_pb2.GetMessageMapResponse:
+    found, _ = checked(*texts)
+    assert found is not None
+    asked = decision_service_pb2.GetMessageMapRequest(application="counter", name="customer")
+    answer = MessageMaps(Program.from_bundle(bundles.build(found, 3))).get(asked.SerializeToString())
+    return decision_service_pb2.GetMessageMapResponse.FromString(answer)
+
+
+def test_a_message_map_tells_what_holds_without_a_verdict() -> None:
+    answer = message_map(MAPPED, ALL + "alarm: {events: 5, seconds: 10}\n")
+    told = [(f.field, f.level, getattr(f, "pass"), f.mask.algorithm) for f in answer.fallbacks]
+    assert told == [
+        ("branch", "C1", True, "full"),
+        ("card_cvv", "C3", False, "full"),
+        ("id_no", "C3", True, "full"),
+        ("mobile", "C2", True, "full"),
+    ]
+    assert answer.pass_until_nanos == parse_timestamp("2026-12-31T10:00:00Z")
+    assert (answer.alarm_events, answer.alarm_seconds, answer.revision) == (5, 10, 3)
+
+
+@pytest.mark.parametrize("texts", [(MAPPED,), (MAPPED, NONE)])
+def test_nothing_passes_without_a_rule_that_says_so(texts: tuple[str, ...]) -> None:
+    answer = message_map(*texts)
+    assert [getattr(f, "pass") for f in answer.fallbacks] == [False] * 4
+    assert (answer.pass_until_nanos, answer.alarm_events, answer.alarm_seconds) == (0, 100, 60)
+
+
+def test_numbers_order_the_sample_banks_masks_as_the_catalogue_does_and_change_no_decision() -> None:
+    found = check_folder(POLICIES, analyse=False).resolved
+    assert found is not None
+    signed = bundles.build(found)
+    bundle = bundles.parse(signed)
+    rules = [rule for policy in bundle.policies for rule in policy.rules]
+    numbered = [(field.default_strictness, field.default_mask) for field in bundle.fields]
+    numbered += [(rule.strictness, rule.mask) for rule in rules if rule.HasField("mask")]
+    keys = {number: catalogue.strictness(mask.algorithm, mask_parameters(mask)) for number, mask in numbered}
+    assert [keys[number] for number in sorted(keys)] == sorted(set(keys.values()))
+    assert all(keys[n] == catalogue.strictness(m.algorithm, mask_parameters(m)) for n, m in numbered)
+    assert all((rule.strictness > 0) == rule.HasField("mask") for rule in rules)
+    for message in (*bundle.fields, *rules):
+        message.ClearField("default_strictness" if isinstance(message, bundle_pb2.FieldDefinition) else "strictness")
+    data = bundle.SerializeToString(deterministic=True)
+    bare = bundle_pb2.SignedBundle(bundle=data, hash=hashlib.sha256(data).hexdigest())
+    with_numbers, without = Program.from_bundle(signed), Program.from_bundle(bare)
+    for case in bundle.golden_cases:
+        said = [
+            decision_service_pb2.DecideResponse.FromString(program.decide(case.request, case.now_nanos))
+            for program in (with_numbers, without)
+        ]
+        for answer in said:
+            answer.ClearField("decision_id")
+            answer.ClearField("policy_hash")
+        assert said[0] == said[1]

@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pdp.engine.counts import Counts
 from pdp.server import (
     exposition,
+    exposition_accounts,
     exposition_audit,
     exposition_control,
     exposition_grants,
@@ -274,7 +275,8 @@ def text() -> bytes:
         facts_of(
             worker(11, revision=7), worker(12, "down", restarts=3), revision=7, hash="abc", policies_error=refused,
             loads={"policies": {"accepted": 2, "refused": 1}}, shipper=shipper(), control=CONTROL,
-            grants=GRANTS,
+            grants=GRANTS, people={"anomalies": {"new_device": 4}, "throttled": 6},
+            reports={"fallbacks": {"fields": 8, "nothing": 0}},
         ),
     )  # fmt: skip
 
@@ -283,6 +285,7 @@ def test_the_text_says_what_was_counted(text: bytes) -> None:
     told = samples(text)
     expected = {
         ("pdp_requests_total", (("code", "OK"), ("method", "Decide"))): 1,
+        ("pdp_reported_total", (("kind", "fallbacks"), ("shown", "fields"))): 8,
         ("pdp_requests_total", (("code", "INTERNAL"), ("method", "Decide"))): 1,
         ("pdp_request_seconds_bucket", (("le", "5e-05"), ("method", "Decide"))): 0,
         ("pdp_request_seconds_bucket", (("le", "0.0001"), ("method", "Decide"))): 1,
@@ -402,7 +405,9 @@ def test_the_guide_and_the_module_list_what_is_told(text: bytes) -> None:
         for family in text_string_to_metric_families(text.decode())
     }
     assert documented() == told
-    modules = (exposition, exposition_audit, exposition_control, exposition_grants, exposition_shadow)
+    modules = (
+        exposition, exposition_accounts, exposition_audit, exposition_control, exposition_grants, exposition_shadow,
+    )  # fmt: skip
     listed = "\n".join(str(module.__doc__) for module in modules)
     in_module = set(re.findall(r"^\| (pdp_\w+) \|", listed, re.MULTILINE))
     assert in_module == set(told)

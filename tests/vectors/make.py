@@ -46,10 +46,7 @@ def main() -> int:
 
 def differing(folder: Path, made: Mapping[str, bytes]) -> list[str]:
     """Return the files that are missing, different or no longer made, sorted."""
-    there = {path.relative_to(folder).as_posix() for path in (folder / "bundles").glob("*")} | {
-        "decisions.json",
-        "masking.json",
-    }
+    there = {path.relative_to(folder).as_posix() for path in (folder / "bundles").glob("*")}
     return sorted(name for name in there | set(made) if read(folder / name) != made.get(name))
 
 

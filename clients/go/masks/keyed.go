@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"hash"
 	"io"
 
 	"github.com/emmansun/gmsm/sm3"
@@ -43,7 +42,7 @@ func makeHash(p parameters, s *setting) (textMask, error) {
 	if digits < 16 || digits > 64 {
 		return nil, unavailable("parameter `digits` is not from 16 to 64")
 	}
-	var digest func() hash.Hash = sha256.New
+	digest := sha256.New
 	if p.text("digest") == "sm3" {
 		digest = sm3.New
 	}

@@ -14,21 +14,37 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import demo_records
+import grpc
 from demo_labels import Labels
-from demo_scenes import EVENING, MORNING, SCENES, Grant, Scene, View
+from demo_scenes import EVENING, MORNING, SCENES, Approval, Grant, Scene, View
 from demo_service import Service, ServiceError
+from demo_staff import Person, Staff, write_certificate
 from demo_tables import Cell, Look, Shown, Writer, cell, value_at
 from rich.console import Console
 
 from jingxi_client import Action, Client, JingxiError, Masked, Text
+from jingxi_client._gen.pdp.v1 import account_pb2
 
+# Three seconds at first, 48 at last.
+_TURNS = 5
 POLICIES = Path(__file__).parents[3] / "policies"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Approved:
+    """A grant that was given, from which state of grants on it counts, and when it ends by `time.monotonic`."""
+
+    id: str = ""
+    revision: int = 0
+    ends: float = 0.0
+    over: Text | None = None
 
 
 class StoryError(Exception):
@@ -38,7 +54,7 @@ class StoryError(Exception):
 class Bank:
     """The sample bank: a service that believes it is ten in the morning, one that it is half past six, and clients.
 
-    Both follow one grants file, so that what is approved in the morning is known, and has expired, in the evening.
+    Both follow one grants file, as a branch without a staff port would; people sign in at the morning's.
     """
 
     def __init__(self, stack: ExitStack) -> None:
@@ -47,15 +63,18 @@ class Bank:
         self._file = folder / "grants.yaml"
         self._grants: list[Grant] = []
         self._write_grants()
-        clocks = {"morning": MORNING, "evening": EVENING}
+        certificate, key = write_certificate(folder)
+        clocks = {"morning": (MORNING, (certificate, key)), "evening": (EVENING, None)}
         # Both start before either is waited for.
         self.services = [
-            stack.enter_context(Service(POLICIES, self._file, clock, folder / f"{name}.json"))
-            for name, clock in clocks.items()
+            stack.enter_context(Service(POLICIES, self._file, clock, folder / f"{name}.json", staff))
+            for name, (clock, staff) in clocks.items()
         ]
         for service in self.services:
             service.ready()
         self.asked = [0] * len(self.services)
+        self._staff = stack.enter_context(Staff(self.services[0].staff_address, certificate.read_bytes()))
+        self._approved = _Approved()
         self._clients = [stack.enter_context(Client(service.address, deadline=30)) for service in self.services]
 
     def play(self, scene: Scene) -> Shown:
@@ -71,12 +90,15 @@ class Bank:
     def _look(self, scene: Scene, view: View, message: Any, letter: str) -> Look:
         if view.given is not None:
             self._give(view.given)
-        masked = self._clients[view.evening].mask(
-            message, application=scene.application, name=scene.message, subject=view.subject,
-            action=Action(view.action), context=view.context, grant_ids=view.grant_ids,
-        )  # fmt: skip
+        if view.approval is not None:
+            masked = self._approved_look(scene, view, view.approval, message)
+        elif view.over:
+            # Its time is the service's, which nobody can hurry.
+            time.sleep(max(self._approved.ends - time.monotonic(), 0.0))
+            masked = self._mask(scene, view, message, (self._approved.id,))
+        else:
+            masked = self._mask(scene, view, message, view.grant_ids)
         decisions = [part.decision for part in masked.decisions if part.decision]
-        self.asked[view.evening] += len(decisions)
         verdicts = [verdict for decision in decisions for verdict in decision.verdicts]
         items = tuple(_cells(scene, item, message, masked) for item in _items(scene, message))
         for found in itertools.chain.from_iterable(items if view.clear is not None else ()):
@@ -95,8 +117,57 @@ class Bank:
             masked=sum(not verdict.unmasked for verdict in verdicts),
             obligations=masked.obligations,
             diagnostics=tuple(dict.fromkeys([*told, *masked.problems])),
-            event=view.given.title if view.given else None,
+            event=self._event(view),
+            decisions=tuple(dict.fromkeys(decision.decision_id for decision in decisions)),
         )
+
+    def _mask(
+        self, scene: Scene, view: View, message: Any, grant_ids: Sequence[str], grant_revision: int = 0
+    ) -> Masked:  # fmt: skip
+        masked = self._clients[view.evening].mask(
+            message, application=scene.application, name=scene.message, subject=view.subject,
+            action=Action(view.action), context=view.context, grant_ids=grant_ids, min_grant_revision=grant_revision,
+        )  # fmt: skip
+        self.asked[view.evening] += sum(part.decision is not None for part in masked.decisions)
+        return masked
+
+    def _approved_look(self, scene: Scene, view: View, approval: Approval, message: Any) -> Masked:
+        """Look while an approval holds; on a machine that is too busy to do so in time, with more time."""
+        people = self._hire(approval)
+        for seconds in (approval.seconds * 2**turn for turn in range(_TURNS)):
+            self._approved = self._approve(approval, people, seconds)
+            masked = self._mask(scene, view, message, (self._approved.id,), self._approved.revision)
+            told = {d.subject for part in masked.decisions if part.decision for d in part.decision.diagnostics}
+            if self._approved.id not in told:
+                break
+        return masked
+
+    def _event(self, view: View) -> Text | None:
+        if view.approval is not None:
+            return view.approval.given
+        if view.over:
+            return self._approved.over
+        return view.given.title if view.given else None
+
+    def _hire(self, approval: Approval) -> tuple[Person, Person]:
+        """Have two people sign in who each have one right: to ask, and to approve."""
+        staff = self._staff
+        admins = staff.found(self.services[0].first_token)
+        asker = staff.hire(approval.asker, account_pb2.PERMISSION_GRANT_ASK, approval.branch, admins)
+        approver = staff.hire(
+            approval.approver, account_pb2.PERMISSION_GRANT_APPROVE, approval.branch, admins, approval.level
+        )
+        self._head = approver
+        return asker, approver
+
+    def _approve(self, approval: Approval, people: tuple[Person, Person], seconds: int) -> _Approved:
+        """Have one ask and the other approve. Raises StoryError when the asker may approve too."""
+        staff, (asker, approver) = self._staff, people
+        grant_id = staff.ask(asker, branch=approval.branch, seconds=seconds, **approval.wanted)
+        if staff.may_approve(asker, grant_id):
+            raise StoryError(f"`{asker.name}` could approve what they asked for themselves")
+        revision = staff.approve(approver, grant_id, approval.reason)
+        return _Approved(grant_id, revision, time.monotonic() + seconds, approval.over)
 
     def _where(self, scene: Scene, view: View) -> Text:
         """Return role and menu, and what else tells the looks of the scene apart."""
@@ -108,9 +179,17 @@ class Bank:
             )
         return Text(" · ".join(fact.zh for fact in facts), " · ".join(fact.en for fact in facts))
 
-    def recorded(self) -> tuple[Text, tuple[demo_records.Record, ...]]:
-        """Stop the services; return what they recorded in words, and the newest of it. Raises ServiceError."""
-        found = [demo_records.read(service, asked) for service, asked in zip(self.services, self.asked, strict=True)]
+    def recorded(self) -> tuple[Text, tuple[demo_records.Record, ...], Mapping[str, demo_records.Record]]:
+        """Stop the services; return what they recorded in words, the newest of it, and the morning's by decision.
+
+        Raises ServiceError.
+        """
+        evening = self.services[1]
+        found = [
+            demo_records.read(lambda condition: self._staff.snapshots(self._head, condition), self.asked[0]),
+            demo_records.read(lambda condition: demo_records.listed(evening, condition), self.asked[1]),
+        ]
+        self._staff.close()
         # Whoever is still connected when a service stops is told so on stderr.
         for client in self._clients:
             client.close()
@@ -126,7 +205,7 @@ class Bank:
             f"{decisions} decisions are recorded, {flagged} of them showed a field of C2 or C3 in clear; the newest "
             f"ones stand above. Both nodes stopped, and verified:\n{said['en']}"
         )
-        return Text(zh, en), found[0].newest
+        return Text(zh, en), found[0].newest, found[0].by_id
 
     def _give(self, grant: Grant) -> None:
         self._grants.append(grant)
@@ -199,6 +278,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
     except KeyboardInterrupt:
         return 130
+    except grpc.RpcError as error:
+        print(f"demo: the staff port answered {error.code().name}: {error.details()}", file=sys.stderr)
+        return 1
     except (StoryError, ServiceError, JingxiError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
@@ -214,7 +296,11 @@ def _show(out: Writer) -> list[Shown]:
             shown.append(bank.play(scene))
             out.scene(shown[-1])
         out.summary(_summary(shown))
-        out.records(*bank.recorded())
+        said, newest, kept = bank.recorded()
+        for scene, played in zip(SCENES, shown, strict=True):
+            if any(view.approval for view in scene.views):
+                out.trail(played, kept)
+        out.records(said, newest)
     return shown
 
 

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The records of one node: how many there are, how many of them are flagged, and the newest of those."""
+    """The records of one node: how many there are, how many of them are flagged, the newest of those, and all."""
 
     decisions: int
     flagged: int
     newest: tuple[Record, ...]
+    by_id: Mapping[str, Record]
 
 
 def pdp(*arguments: str) -> str:
@@ -52,33 +53,38 @@ def pdp(*arguments: str) -> str:
     return done.stdout
 
 
-def read(service: Service, decisions: int) -> Records:
-    """Return a node's records once so many decisions have reached its store. Raises ServiceError."""
+def read(listing: Callable[[str], Sequence[Any]], decisions: int) -> Records:
+    """Return a node's records once so many decisions have reached its store. Raises ServiceError.
+
+    `listing` returns those that meet a filter, newest first.
+    """
     end = time.monotonic() + PATIENCE
-    while len(found := _listed(service, DECISIONS)) < decisions:
+    while len(found := listing(DECISIONS)) < decisions:
         if time.monotonic() > end:
             raise ServiceError(f"{len(found)} of {decisions} decisions are in the store after {PATIENCE:.0f} s")
-    flagged = _listed(service, FLAGGED)
-    return Records(len(found), len(flagged), tuple(map(_record, flagged[:_NEWEST])))
+    flagged = listing(FLAGGED)
+    by_id = {record.id: record for record in map(_record, found)}
+    return Records(len(found), len(flagged), tuple(map(_record, flagged[:_NEWEST])), by_id)
 
 
-def _listed(service: Service, condition: str) -> list[Any]:
+def listed(service: Service, condition: str) -> list[Any]:
+    """Return the decisions of a node that meet a filter, newest first. Raises ServiceError."""
     lines = pdp("snapshot", "list", "--data", str(service.data), "--filter", condition, "--all", "--json").splitlines()
     return [json.loads(line)["record"]["snapshot"] for line in lines]
 
 
 def _record(snapshot: Any) -> Record:
     facts = snapshot["facts"]
-    shown = [verdict for verdict in snapshot["verdicts"] if verdict["effect"] == "EFFECT_UNMASK"]
+    shown = [verdict for verdict in snapshot.get("verdicts", ()) if verdict["effect"] == "EFFECT_UNMASK"]
     key = base64.b64decode(snapshot["resourceKey"]).hex()
     return Record(
         id=snapshot["decisionId"],
         subject=facts["subject"]["id"],
         action=facts["action"]["name"],
         resource=f"{facts['resource']['type']} #{key[:8]}",
-        level=max(verdict["level"] for verdict in shown),
+        level=max((verdict["level"] for verdict in shown), default=""),
         shown=tuple(field for verdict in shown for field in verdict["fields"]),
-        approver=", ".join(grant["approver"] or grant["kind"] for grant in snapshot["grants"]),
+        approver=", ".join(grant.get("approver") or grant["kind"] for grant in snapshot.get("grants", ())),
     )
 
 

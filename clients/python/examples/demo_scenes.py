@@ -34,8 +34,28 @@ class Grant:
 
 
 @dataclass(frozen=True)
+class Approval:
+    """An authorisation that one person asks for and another gives, both signed in over TLS; after `seconds` it is over.
+
+    `given` and `over` tell people what happened.
+    """
+
+    asker: str
+    approver: str
+    branch: str
+    level: int
+    wanted: Mapping[str, str]
+    reason: str
+    seconds: int
+    given: Text
+    over: Text
+
+
+@dataclass(frozen=True)
 class View:
     """One look at the message. `given` is written into the grants file before; `evening` asks at half past six.
+
+    `approval` is asked for and given before this look, which names it; `over` names the one before, which has ended.
 
     `clear` names the columns that must come out in clear, all others masked; None where nothing is promised.
     """
@@ -45,6 +65,8 @@ class View:
     action: str = "query"
     grant_ids: tuple[str, ...] = ()
     given: Grant | None = None
+    approval: Approval | None = None
+    over: bool = False
     evening: bool = False
     clear: frozenset[str] | None = None
 
@@ -104,26 +126,28 @@ def in_crm(scenario: str, menu: str = "2101", **more: Any) -> dict[str, Any]:
     return {"menu": menu, "channel": "back-office", "terminal": "office-pc", "scenario": scenario, **more}
 
 
-HEAD_GRANT = Grant(
-    "G-0001",
-    Text(
-        "网点负责人 M1000 在授权台批准：T1002 查看 C2009，10:00 起三十分钟",
-        "branch head M1000 approves: T1002 may look at C2009 for thirty minutes from 10:00",
-    ),
-    {
-        "kind": "supervisor",
-        "subject": "T1002",
-        "resource": {"type": "customer", "id": "C2009"},
-        "not_before": MORNING,
-        "expires_at": f"{DAY}T10:30:00+08:00",
-        "approver": "M1000",
-        "approver_level": 5,
+HEAD_APPROVAL = Approval(
+    asker="t1002",
+    approver="m1000",
+    branch=BRANCH,
+    level=5,
+    wanted={
+        "subject_id": "T1002",
+        "resource_type": "customer",
+        "resource_id": "C2009",
         "scenario": "processing",
         "reason": "客户临柜办理大额转账",
     },
+    reason="本人认识该客户",
+    seconds=3,
+    given=Text(
+        "T1002 登录申请，自己批准被拒绝；网点负责人 M1000 登录批准：限时查看 C2009",
+        "T1002 asks, and may not approve it herself; branch head M1000 signs in and does, for a moment",
+    ),
+    over=Text("时限已过", "the moment is over"),
 )
 CONSENT = Grant(
-    "G-0002",
+    "G-0001",
     Text(
         "客户签署征信授权书：LO3001 在受理 SQ2026030001 时查看征信，当月有效",
         "the customer signs: LO3001 may read the credit report for SQ2026030001 this month",
@@ -188,7 +212,6 @@ SCENES = (
         application="core-counter",
         message="customer-detail",
         folder="high-value/",
-        differs=("time",),
         columns=(
             Column("name", "customer.name"),
             Column("id_no", "customer.id_no"),
@@ -201,11 +224,10 @@ SCENES = (
             View(
                 SENIOR,
                 at_counter("1102"),
-                grant_ids=("G-0001",),
-                given=HEAD_GRANT,
+                approval=HEAD_APPROVAL,
                 clear=frozenset({"name", "id_no", "mobile", "total_assets"}),
             ),
-            View(SENIOR, at_counter("1102"), grant_ids=("G-0001",), evening=True, clear=frozenset()),
+            View(SENIOR, at_counter("1102"), over=True, clear=frozenset()),
         ),
     ),
     Scene(
@@ -274,7 +296,7 @@ SCENES = (
             View(
                 OFFICER,
                 at_counter("3101"),
-                grant_ids=("G-0002",),
+                grant_ids=("G-0001",),
                 given=CONSENT,
                 clear=frozenset({"name", "annual_income", "credit_score", "credit_report_no"}),
             ),

@@ -25,23 +25,34 @@ class Service:
     """A decision service on a free port of this machine, from `with` on until the block ends.
 
     `clock` is the time that it believes it is when it starts. Starting is begun when this is made and ends with
-    `ready`, so that several can start side by side.
+    `ready`, so that several can start side by side. With `certificate` and `key` people sign in at its staff port.
     """
 
-    def __init__(self, policies: Path, grants: Path, clock: str, ready_file: Path) -> None:
+    def __init__(
+        self, policies: Path, grants: Path, clock: str, ready_file: Path, staff: tuple[Path, Path] | None = None
+    ) -> None:
         self.address = ""
+        self.staff_address = ""
+        self.first_token = ""
         self.revision = 0
         self.policy_hash = ""
         self.data = ready_file.with_suffix(".data")
         self._ready_file = ready_file
         self._log: list[str] = []
-        # The entries of its log, and `stdout` for each line there; None when the process has ended.
+        # The entries of its log, and the first word of each line on stdout; None when the process has ended.
         self._entries: queue.Queue[Mapping[str, Any] | None] = queue.Queue()
+        self._told = threading.Event()
         command = [
             sys.executable, "-m", "pdp.cli", "serve", "--policies", policies, "--grants", grants, "--clock", clock,
             "--listen", "127.0.0.1:0", "--ready-file", ready_file, "--drain", "0",
             "--data", self.data, "--node", ready_file.stem,
         ]  # fmt: skip
+        if staff is not None:
+            config = ready_file.with_suffix(".yaml")
+            names = ("certificate", "key")
+            lines = [f"  {name}: {json.dumps(str(path))}" for name, path in zip(names, staff, strict=True)]
+            config.write_text("\n".join(["staff:", "  listen: 127.0.0.1:0", *lines, ""]), encoding="utf-8")
+            command += ["--config", config]
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
         )
@@ -62,12 +73,17 @@ class Service:
     def ready(self) -> None:
         """Return when calls are answered. Raises ServiceError."""
         # The line on stdout comes when the file is in place.
-        self.wait_for("stdout")
+        self.wait_for("ready")
+        if not self._told.wait(PATIENCE):
+            raise self._error("the service did not tell where it listens")
         facts = json.loads(self._ready_file.read_text(encoding="utf-8"))
         self.address, self.revision, self.policy_hash = facts["address"], facts["revision"], facts["hash"]
 
     def wait_for(self, event: str, **details: Any) -> None:
-        """Return when the log has an entry of this event with these details. Raises ServiceError."""
+        """Return when it says this: an event of its log with these details, or the first word of a line on stdout.
+
+        Raises ServiceError.
+        """
         end = time.monotonic() + PATIENCE
         while True:
             try:
@@ -83,12 +99,19 @@ class Service:
         for line in _lines(self._process.stderr):
             self._log.append(line.rstrip())
             with contextlib.suppress(ValueError):  # the line of an error that ends the process is for people
-                self._entries.put(json.loads(line))
+                entry = json.loads(line)
+                if entry.get("event") == "server.ready":
+                    self.staff_address = entry.get("staff", "")
+                    self._told.set()
+                self._entries.put(entry)
         self._entries.put(None)
 
     def _read_output(self) -> None:
-        for _ in _lines(self._process.stdout):
-            self._entries.put({"event": "stdout"})
+        for line in _lines(self._process.stdout):
+            word, *_ = words = line.split()
+            if "--token" in words:
+                self.first_token = words[words.index("--token") + 1]
+            self._entries.put({"event": word})
 
     def stop(self) -> None:
         """End it; what it recorded is then in its store. Raises ServiceError."""

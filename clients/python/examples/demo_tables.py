@@ -28,6 +28,7 @@ RECORDED = (
     Text("对象", "of whom"),
     Text("明文显示", "shown in clear"),
 )
+NOTHING = Text("无", "nothing")
 _SHOWN = 3
 
 
@@ -59,6 +60,7 @@ class Look:
     obligations: tuple[Obligation, ...]
     diagnostics: tuple[str, ...]
     event: Text | None = None
+    decisions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,17 +136,31 @@ class Writer:
         self._console.rule(style="cyan")
         self._console.print(Line("\n".join(self._texts(text)), "bold"))
 
+    def trail(self, shown: Shown, kept: Mapping[str, Record]) -> None:
+        """Write what was recorded of each look of a scene."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="")
+        table.add_column(shown.requirements.partition(" ")[0])
+        for name in (RECORDED[0], *RECORDED[2:]):
+            table.add_column("\n".join(self._texts(name)), overflow="fold")
+        for look in shown.looks:
+            records = [kept[found] for found in look.decisions]
+            first = records[0]
+            who = f"{first.subject} {first.action}" + (f" ← {first.approver}" if first.approver else "")
+            names = _few(list(dict.fromkeys(name for record in records for name in record.shown)))
+            more = f" + {len(records) - 1}" if len(records) > 1 else ""
+            row = (f"…{first.id[-8:]}{more}", who, first.resource, names or self._line(NOTHING))
+            table.add_row(Line(look.letter, "bold"), *row)
+        self._console.print()
+        self._console.print(table)
+
     def records(self, text: Text, newest: Sequence[Record]) -> None:
         """Write what was recorded."""
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="")
         for name in RECORDED:
             table.add_column("\n".join(self._texts(name)), overflow="fold")
         for record in newest:
-            shown = ", ".join(record.shown[:_SHOWN])
-            if len(record.shown) > _SHOWN:
-                shown += f" + {len(record.shown) - _SHOWN}"
             who = f"{record.subject} {record.action}" + (f" ← {record.approver}" if record.approver else "")
-            table.add_row(f"…{record.id[-8:]}", Line(record.level, "yellow"), who, record.resource, shown)
+            table.add_row(f"…{record.id[-8:]}", Line(record.level, "yellow"), who, record.resource, _few(record.shown))
         self._console.print()
         self._console.print(table)
         self._console.print()
@@ -202,6 +218,11 @@ class Writer:
             for name, text in _notes(look):
                 grid.add_row(Line(look.letter, "bold"), Line(self._line(name), "dim"), Line(text, "dim"))
         return grid
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" + {len(names) - _SHOWN}" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _wrap(text: str, width: int) -> list[str]:

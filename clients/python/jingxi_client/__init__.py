@@ -4,11 +4,13 @@ with Client("localhost:7443") as client:
     masked = client.mask(message, application="core-counter", name="customer-detail", subject=Subject("T1001"))
 """
 
+from jingxi_client.alarms import Alarm, AlarmCallback, AlarmKind
 from jingxi_client.client import Client
 from jingxi_client.decisions import (
     Action,
     Decision,
     Diagnostic,
+    Fallback,
     Mask,
     Masked,
     Obligation,
@@ -22,6 +24,7 @@ from jingxi_client.decisions import (
 from jingxi_client.errors import (
     AccessDeniedError,
     AttributeValueError,
+    BundleError,
     ClientClosedError,
     ConfigurationError,
     DecisionUnavailableError,
@@ -37,17 +40,23 @@ from jingxi_client.errors import (
     Violation,
 )
 from jingxi_client.keys import KeyProvider, keys_from_env, keys_from_folder, no_keys
+from jingxi_client.metrics import Metrics
 
 __all__ = [
     "AccessDeniedError",
     "Action",
+    "Alarm",
+    "AlarmCallback",
+    "AlarmKind",
     "AttributeValueError",
+    "BundleError",
     "Client",
     "ClientClosedError",
     "ConfigurationError",
     "Decision",
     "DecisionUnavailableError",
     "Diagnostic",
+    "Fallback",
     "JingxiError",
     "KeyProvider",
     "KeyUnavailableError",
@@ -55,6 +64,7 @@ __all__ = [
     "MaskUnavailableError",
     "Masked",
     "MessageMismatchError",
+    "Metrics",
     "Obligation",
     "PartDecision",
     "PathError",

@@ -56,16 +56,38 @@ def open_channel(
     insecure: bool,
 ) -> grpc.Channel:
     """Return a channel; later options win over the client's own. Raises ConfigurationError."""
-    own = dict(options)
-    merged = [option for option in _OPTIONS if option[0] not in own] + list(options)
+    _check_target(target, credentials, insecure=insecure)
     if credentials is not None:
-        return grpc.secure_channel(target, credentials, merged)
-    if not insecure and not is_local(target):
+        return grpc.secure_channel(target, credentials, _merged(options))
+    return grpc.insecure_channel(target, _merged(options))
+
+
+def open_async_channel(
+    target: str,
+    credentials: grpc.ChannelCredentials | None,
+    options: Sequence[tuple[str, Any]],
+    interceptors: Sequence[Any],
+    *,
+    insecure: bool,
+) -> grpc.aio.Channel:
+    """Return a channel of asyncio, as `open_channel` does. Raises ConfigurationError."""
+    _check_target(target, credentials, insecure=insecure)
+    if credentials is not None:
+        return grpc.aio.secure_channel(target, credentials, _merged(options), interceptors=list(interceptors))
+    return grpc.aio.insecure_channel(target, _merged(options), interceptors=list(interceptors))
+
+
+def _merged(options: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    own = dict(options)
+    return [option for option in _OPTIONS if option[0] not in own] + list(options)
+
+
+def _check_target(target: str, credentials: grpc.ChannelCredentials | None, *, insecure: bool) -> None:
+    if credentials is None and not insecure and not is_local(target):
         raise ConfigurationError(
             f"target `{target}` is not on this machine and there are no credentials; give "
             "`credentials=grpc.ssl_channel_credentials(…)`, or `insecure=True` to send attributes in plain text"
         )
-    return grpc.insecure_channel(target, merged)
 
 
 def is_local(target: str) -> bool:

@@ -6,6 +6,7 @@ What they cannot read becomes HIDDEN; decimals are computed exactly.
 from __future__ import annotations
 
 import datetime
+import functools
 import math
 import re
 from collections.abc import Mapping
@@ -61,9 +62,25 @@ def number_text(value: float | Decimal) -> str | None:
 
 def parse_number(text: str) -> Fraction | None:
     """Return the exact number of a decimal text, with or without thousands separators; None for any other text."""
+    plain = _plain_number(text)
+    return None if plain is None else Fraction(plain)
+
+
+def parse_double(text: str) -> float | None:
+    """Return the double next to such a number; None for any other text."""
+    plain = _plain_number(text)
+    return None if plain is None else float(plain)
+
+
+def _plain_number(text: str) -> str | None:
     if len(text) > _MAX_NUMBER_TEXT or _NUMBER.fullmatch(text) is None:
         return None
-    return Fraction(text.replace(",", ""))
+    return text.replace(",", "")
+
+
+@functools.lru_cache(maxsize=1_024)
+def _fraction(text: str) -> Fraction:
+    return Fraction(text)
 
 
 def bucket(text: str, p: Parameters) -> str:
@@ -72,7 +89,7 @@ def bucket(text: str, p: Parameters) -> str:
     if number is None:
         return HIDDEN
     edges = p["edges"]
-    index = sum(number >= Fraction(edge) for edge in edges)
+    index = sum(number >= _fraction(edge) for edge in edges)
     labels = p.get("labels")
     if labels is not None:
         return str(labels[index])

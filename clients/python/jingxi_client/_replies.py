@@ -10,10 +10,10 @@ import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from jingxi_client import errors, values
+from jingxi_client import errors
 from jingxi_client._gen.pdp.v1 import decision_service_pb2, types_pb2
 from jingxi_client.decisions import Decision, Diagnostic, Mask, Obligation, Reason, Text, Verdict
-from jingxi_client.message_map import FULL
+from jingxi_client.message_map import FULL, mask_of
 
 
 def decision_of(reply: decision_service_pb2.DecideResponse, request_id: str) -> Decision:
@@ -56,9 +56,7 @@ def _mask(reply: decision_service_pb2.DecideResponse, verdict: types_pb2.Verdict
         return None
     if verdict.effect != types_pb2.EFFECT_MASK or verdict.mask >= len(reply.masks):
         return FULL
-    found = reply.masks[verdict.mask]
-    # A parameter of a kind that this client does not know becomes None, which no mask accepts: the field is dropped.
-    return Mask(found.algorithm, {name: values.plain(v) for name, v in sorted(found.parameters.items())}, found.name)
+    return mask_of(reply.masks[verdict.mask])
 
 
 def _reason(reply: decision_service_pb2.DecideResponse, verdict: types_pb2.Verdict) -> Reason:
@@ -77,24 +75,42 @@ def _name(enum: Any, number: int) -> str:
     return str(enum.Name(number)).removeprefix(prefix).lower()
 
 
+def expected_of(error: grpc.RpcError) -> int | None:
+    """Return the number that the service expects next, when an error says that a report was out of sequence."""
+    for detail in _status_details(error):
+        if detail.type_url.endswith("/google.rpc.ErrorInfo"):
+            found = _rpc_messages()["ErrorInfo"].FromString(detail.value)
+            if found.reason == "ERROR_REASON_OUT_OF_SEQUENCE" and found.metadata.get("expected", "").isdigit():
+                return int(found.metadata["expected"])
+    return None
+
+
 def _details(error: grpc.RpcError) -> tuple[str, tuple[errors.Violation, ...]]:
     """Return the ErrorInfo's reason and the BadRequest's violations; empty when the status has none."""
     reason, violations = "", []
-    for entry in error.trailing_metadata() or ():
-        data = entry.value
-        if entry.key != "grpc-status-details-bin" or not isinstance(data, bytes):
-            continue
-        try:
-            for detail in _rpc_messages()["Status"].FromString(data).details:
-                name = detail.type_url.rpartition("/")[2]
-                if name == "google.rpc.ErrorInfo":
-                    reason = _rpc_messages()["ErrorInfo"].FromString(detail.value).reason
-                elif name == "google.rpc.BadRequest":
-                    found = _rpc_messages()["BadRequest"].FromString(detail.value)
-                    violations += [errors.Violation(v.field, v.description) for v in found.field_violations]
-        except DecodeError:
-            return "", ()
+    try:
+        for detail in _status_details(error):
+            name = detail.type_url.rpartition("/")[2]
+            if name == "google.rpc.ErrorInfo":
+                reason = _rpc_messages()["ErrorInfo"].FromString(detail.value).reason
+            elif name == "google.rpc.BadRequest":
+                found = _rpc_messages()["BadRequest"].FromString(detail.value)
+                violations += [errors.Violation(v.field, v.description) for v in found.field_violations]
+    except DecodeError:
+        return "", ()
     return reason, tuple(violations)
+
+
+def _status_details(error: grpc.RpcError) -> list[Any]:
+    """Return the details of the google.rpc.Status that came with an error; none when it cannot be read."""
+    metadata: Any = error.trailing_metadata() or ()  # pairs, which are named tuples outside of asyncio
+    for key, data in metadata:
+        if key == "grpc-status-details-bin" and isinstance(data, bytes):
+            try:
+                return list(_rpc_messages()["Status"].FromString(data).details)
+            except DecodeError:
+                return []
+    return []
 
 
 @functools.cache
@@ -113,7 +129,7 @@ def _rpc_messages() -> Mapping[str, Any]:
     shapes: dict[str, list[tuple[str, int, int, str]]] = {
         "Any": [("type_url", 1, text, ""), ("value", 2, data, "")],
         "Status": [("details", 3, message, "Any")],
-        "ErrorInfo": [("reason", 1, text, "")],
+        "ErrorInfo": [("reason", 1, text, ""), ("metadata", 3, message, "ErrorInfo.MetadataEntry")],
         "FieldViolation": [("field", 1, text, ""), ("description", 2, text, "")],
         "BadRequest": [("field_violations", 1, message, "FieldViolation")],
     }
@@ -129,6 +145,13 @@ def _rpc_messages() -> Mapping[str, Any]:
             )
             if type_name:
                 field.type_name = f".rpc.{type_name}"
+    info = next(shape for shape in file.message_type if shape.name == "ErrorInfo")
+    entry = info.nested_type.add(name="MetadataEntry")
+    entry.options.map_entry = True
+    for number, field_name in enumerate(("key", "value"), start=1):
+        field = entry.field.add(name=field_name, number=number)
+        field.type = text
+        field.label = descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"rpc.{name}")) for name in shapes}

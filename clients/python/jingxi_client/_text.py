@@ -29,6 +29,17 @@ _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]+")
 
 
+def has_lone_surrogate(text: str) -> bool:
+    """Whether a text holds half of a surrogate pair, which no UTF-8 can write."""
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def full(text: str, p: Parameters) -> str:
     """Hide everything."""
     return _stretch(len(text), p)

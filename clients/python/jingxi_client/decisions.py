@@ -134,12 +134,27 @@ class PartDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class Fallback:
+    """That no verdict could be had, and what the failure rule let the client do.
+
+    `cause` is `unavailable`, `deadline`, `bad_answer`, `breaker_open` or `overload`, `detail` what is known about it.
+    `passed` names the places that were shown as they are. `recorded` False means that the event could not be written to
+    the disk, and that therefore nothing passed.
+    """
+
+    cause: str
+    detail: str
+    passed: tuple[str, ...]
+    recorded: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Masked:
     """A masked copy of a message, and what was decided about it.
 
     `problems` names, without any value, what did not go as the policy set wants it: attributes of the message that
     could not be read as their type (they count as missing, which never unmasks), masks that this client cannot perform
-    (their fields were dropped), items that could not be decided.
+    (their fields were dropped), items that could not be decided. `fallback` is there when no verdict could be had.
     """
 
     message: Any
@@ -147,6 +162,7 @@ class Masked:
     request_id: str
     policy_hash: str
     problems: tuple[str, ...] = ()
+    fallback: Fallback | None = None
 
     @property
     def obligations(self) -> tuple[Obligation, ...]:

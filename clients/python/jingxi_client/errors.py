@@ -12,6 +12,7 @@ JingxiError                     code `internal`
 ├── AttributeValueError         code `attribute`       an attribute's value has no form that can be sent
 ├── MaskUnavailableError        code `mask`            a mask cannot be performed as told; the field is dropped
 ├── KeyUnavailableError         code `key`             a key for hashes cannot be read
+├── BundleError                 code `bundle`          a bundle may not come into use; `reason` says why
 ├── ConfigurationError          code `config`          the client was set up wrongly
 └── ClientClosedError           code `closed`          the client was used after `close`
 
@@ -110,6 +111,19 @@ class KeyUnavailableError(JingxiError):
     """A key for hashes that is there and cannot be used."""
 
     code = "key"
+
+
+class BundleError(JingxiError):
+    """A bundle that may not come into use.
+
+    `reason` is `wrong_format`, `wrong_hash`, `bad_signature`, `unknown_key`, `goes_back` or `golden_case`.
+    """
+
+    code = "bundle"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ConfigurationError(JingxiError):

@@ -339,6 +339,6 @@ def _on_value(value: Any, mask: _TextMask, depth: int) -> Any:
             return [_on_value(item, mask, depth + 1) for item in value]
         case _:
             return HIDDEN
-    if text is None or any("\ud800" <= ch <= "\udfff" for ch in text):
+    if text is None or _text.has_lone_surrogate(text):
         return HIDDEN
     return mask(text) if text else ""

@@ -1,4 +1,4 @@
-"""A message and its map: from them the questions to ask, and with the answers the masked copy.
+"""A message and its map: from them the questions to ask.
 
 INVARIANT: of the message nothing but what the map declares as an attribute, a resource's type or its id gets into a
 question.
@@ -6,17 +6,14 @@ question.
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from jingxi_client import paths, values
-from jingxi_client._gen.pdp.v1 import decision_service_pb2, types_pb2
-from jingxi_client.decisions import Action, Decision, Mask, Resource, Subject
-from jingxi_client.errors import AttributeValueError, MaskUnavailableError, MessageMismatchError
-from jingxi_client.keys import KeyProvider
-from jingxi_client.masks import DROP, HIDDEN, Masker, masker
+from jingxi_client._gen.pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
+from jingxi_client.decisions import Action, Mask, Resource, Subject
+from jingxi_client.errors import AttributeValueError, MessageMismatchError
 
 # What a request holds outside its attributes; a message may not speak about who asks and what for.
 _BUILT_IN = frozenset({"subject.id", "subject.roles", "action.name", "resource.type", "resource.id"})
@@ -25,9 +22,17 @@ FULL = Mask("full")
 """What holds where no verdict says otherwise."""
 
 
+Members = tuple[tuple[int, str, paths.Place], ...]
+"""Fields that stand in one object: the field's position, its key there, and its place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The fields and attributes of the message itself (`name` empty) or of each item of one of its lists."""
+    """The fields and attributes of the message itself (`name` empty) or of each item of one of its lists.
+
+    `groups` are fields by the object that holds them, so that it is looked up once for all of them, and `single` the
+    positions of those that may stand at several places.
+    """
 
     name: str
     path: paths.Path
@@ -35,6 +40,23 @@ class Part:
     resource_id: paths.Path | None
     fields: tuple[tuple[str, tuple[paths.Path, ...]], ...]
     attributes: tuple[tuple[str, paths.Path], ...]
+    groups: tuple[tuple[paths.Path, Members], ...]
+    single: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRule:
+    """What to do with the fields of a map when no verdict can be had.
+
+    `masks` by field; a field that is not there is masked in full. Those in `passing` pass before `pass_until`, in
+    nanoseconds since 1970. Alarm when more than `alarm_events` messages fell back within `alarm_seconds`.
+    """
+
+    masks: Mapping[str, Mask] = field(default_factory=dict)
+    passing: frozenset[str] = frozenset()
+    pass_until: int = 0
+    alarm_events: int = 0
+    alarm_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +68,8 @@ class MessageMap:
     parts: tuple[Part, ...]
     types: Mapping[str, int]
     policy_hash: str
+    revision: int = 0
+    failure_rule: FailureRule = FailureRule()
 
     def agrees_with(self, other: MessageMap) -> bool:
         """Whether both ask and mask alike, whatever policy set they come from."""
@@ -94,18 +118,50 @@ class Plan:
 def from_response(response: decision_service_pb2.GetMessageMapResponse) -> MessageMap:
     """Return the map that the service sent. Raises PathError."""
     source = response.message_map
-    parts = tuple(
-        Part(
-            part.name,
-            paths.parse(part.path or "$"),
-            part.resource_type,
-            paths.parse(part.resource_id) if part.resource_id else None,
-            tuple((f.field, tuple(paths.parse(text) for text in f.paths)) for f in part.fields),
-            tuple((a.attribute, paths.parse(a.path)) for a in part.attributes),
-        )
-        for part in source.parts
+    parts = tuple(map(_part, source.parts))
+    rule = FailureRule(
+        {f.field: mask_of(f.mask) for f in response.fallbacks if f.HasField("mask")},
+        frozenset(f.field for f in response.fallbacks if getattr(f, "pass")),  # a word of Python
+        response.pass_until_nanos,
+        response.alarm_events,
+        response.alarm_seconds,
     )
-    return MessageMap(source.application, source.name, parts, dict(response.attribute_types), response.policy_hash)
+    types = dict(response.attribute_types)
+    return MessageMap(source.application, source.name, parts, types, response.policy_hash, response.revision, rule)
+
+
+def _part(source: bundle_pb2.MessagePart) -> Part:
+    fields = tuple((f.field, tuple(paths.parse(text) for text in f.paths)) for f in source.fields)
+    return Part(
+        source.name,
+        paths.parse(source.path or "$"),
+        source.resource_type,
+        paths.parse(source.resource_id) if source.resource_id else None,
+        fields,
+        tuple((a.attribute, paths.parse(a.path)) for a in source.attributes),
+        *_groups(fields),
+    )
+
+
+def _groups(
+    fields: tuple[tuple[str, tuple[paths.Path, ...]], ...],
+) -> tuple[tuple[tuple[paths.Path, Members], ...], tuple[int, ...]]:
+    groups: dict[tuple[str, ...], list[tuple[int, str, paths.Place]]] = {}
+    single: list[int] = []
+    for position, (_, own) in enumerate(fields):
+        if len(own) != 1 or not own[0].steps or paths.EVERY in own[0].steps:
+            single.append(position)
+            continue
+        names = own[0].names
+        groups.setdefault(names[:-1], []).append((position, names[-1], names))
+    found = ((paths.Path(paths.show(names), names), tuple(members)) for names, members in groups.items())
+    return tuple(found), tuple(single)
+
+
+def mask_of(source: types_pb2.Mask) -> Mask:
+    """Return a mask that the service sent."""
+    # A parameter of a kind that this client does not know becomes None, which no mask accepts: the field is dropped.
+    return Mask(source.algorithm, {name: values.plain(v) for name, v in sorted(source.parameters.items())}, source.name)
 
 
 def subject_of(subject: Subject, attributes: Mapping[str, types_pb2.Value]) -> types_pb2.Subject:
@@ -207,11 +263,23 @@ class _Planner:
 
     def _question(self, part: Part, place: paths.Place, resource: types_pb2.Resource) -> Question:
         # Found before anything is asked, so that a message that does not fit is refused before anything is decided.
-        fields = tuple(
-            (name, tuple(hit for path in own for hit, _ in paths.find(self._message, path, place)))
-            for name, own in part.fields
-        )
-        return Question(part, place, resource, fields)
+        return Question(part, place, resource, self._places(part, place))
+
+    def _places(self, part: Part, place: paths.Place) -> tuple[tuple[str, tuple[paths.Place, ...]], ...]:
+        found: list[tuple[paths.Place, ...]] = [()] * len(part.fields)
+        for position in part.single:
+            own = part.fields[position][1]
+            found[position] = tuple(hit for path in own for hit, _ in paths.find(self._message, path, place))
+        for path, members in part.groups:
+            for there, holder in paths.find(self._message, path, place):
+                if isinstance(holder, dict):
+                    for position, key, names in members:
+                        if key in holder:
+                            found[position] = (place + names if place else names,)
+                elif holder is not None:
+                    first = part.fields[members[0][0]][1][0]
+                    raise MessageMismatchError(f"path `{first}` expects an object at `{paths.show(there)}`")
+        return tuple((name, places) for (name, _), places in zip(part.fields, found, strict=True))
 
     def _resource(self, part: Part, place: paths.Place, inherited: types_pb2.Resource) -> types_pb2.Resource:
         """Return a part's resource: its type and id where the map has them, else the inherited ones."""
@@ -269,71 +337,3 @@ def _put(target: Any, name: str, value: types_pb2.Value) -> None:
         target[name] = value
     else:
         target[name].CopyFrom(value)
-
-
-def masked_copy(
-    message: Any,
-    asked: Plan,
-    decisions: Iterable[Decision | None],
-    keys: KeyProvider,
-    today: datetime.date | None = None,
-) -> tuple[Any, list[str]]:
-    """Return a deep copy masked as the decisions say, one for each question, and the problems that arose.
-
-    A field without a verdict, and every field of a question whose decision is None, is masked in full.
-    """
-    work = _Masking(paths.copied(message), keys, today)
-    for question, decision in zip(asked.questions, decisions, strict=True):
-        verdicts = {v.field: v for v in decision.verdicts} if decision else {}
-        for name, places in question.fields:
-            verdict = verdicts.get(name)
-            mask = FULL if verdict is None else verdict.mask
-            if mask is not None:
-                work.mask(places, mask)
-    return work.finish(), work.problems
-
-
-class _Masking:
-    """Masks places of a document. Drops wait until the end, so that the places of list items stay true."""
-
-    def __init__(self, document: Any, keys: KeyProvider, today: datetime.date | None) -> None:
-        self.problems: list[str] = []
-        self._document = document
-        self._keys = keys
-        self._today = today
-        self._maskers: dict[str, Masker] = {}
-        self._dropped: list[paths.Place] = []
-
-    def mask(self, places: Iterable[paths.Place], mask: Mask) -> None:
-        for place in places:
-            if not self._is_there(place):
-                continue
-            value = self._masker(mask)(paths.get(self._document, place))
-            if value is DROP:
-                self._dropped.append(place)
-                value = HIDDEN
-            self._document = paths.replace(self._document, place, value)
-
-    def finish(self) -> Any:
-        return paths.remove(self._document, self._dropped)
-
-    def _is_there(self, place: paths.Place) -> bool:
-        """Whether the place is still in the document; a mask on what encloses it may have replaced it."""
-        if not place:
-            return True
-        parent, key = paths.get(self._document, place[:-1]), place[-1]
-        if isinstance(parent, dict):
-            return key in parent
-        return isinstance(parent, list) and isinstance(key, int) and key < len(parent)
-
-    def _masker(self, mask: Mask) -> Masker:
-        key = repr((mask.algorithm, sorted(mask.parameters.items())))
-        found = self._maskers.get(key)
-        if found is None:
-            try:
-                found = masker(mask.algorithm, mask.parameters, keys=self._keys, today=self._today)
-            except MaskUnavailableError as error:
-                self.problems.append(f"fields masked by `{mask.name or mask.algorithm}` were dropped: {error}")
-                found = masker("suppress", {})
-            self._maskers[key] = found
-        return found

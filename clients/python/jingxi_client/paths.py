@@ -11,6 +11,7 @@ import copy
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from jingxi_client.errors import MessageMismatchError, PathError
@@ -22,6 +23,8 @@ class _Every:
     def __repr__(self) -> str:
         return "[*]"
 
+
+_IMMUTABLE = frozenset({str, int, float, bool, type(None), Decimal})
 
 EVERY: Final = _Every()
 """The step `[*]`."""
@@ -39,6 +42,11 @@ class Path:
 
     text: str
     steps: tuple[str | _Every, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The steps of a path without EVERY."""
+        return self.steps  # type: ignore[return-value]
 
     def __str__(self) -> str:
         return self.text
@@ -69,10 +77,26 @@ def find(document: Any, path: Path, start: Place = ()) -> list[tuple[Place, Any]
 
     A place that holds null is found; nothing is found below it. Raises MessageMismatchError.
     """
+    if EVERY not in path.steps:
+        return _find_one(document, path, start)
     found = [(start, get(document, start))]
     for step in path.steps:
         found = [hit for place, value in found for hit in _follow(path, place, value, step)]
     return found
+
+
+def _find_one(document: Any, path: Path, start: Place) -> list[tuple[Place, Any]]:
+    """Do as `find` for a path that leads to one place at most."""
+    value = get(document, start) if start else document
+    for count, step in enumerate(path.steps):
+        if value is None:
+            return []
+        if not isinstance(value, dict):
+            raise MessageMismatchError(f"path `{path}` expects an object at `{show((*start, *path.names[:count]))}`")
+        if step not in value:
+            return []
+        value = value[step]
+    return [(start + path.names, value)]
 
 
 def get(document: Any, place: Place) -> Any:
@@ -90,6 +114,8 @@ def get(document: Any, place: Place) -> Any:
 
 def copied(document: Any) -> Any:
     """Return a deep copy whose objects are dicts and whose lists are lists, so that every place can be written."""
+    if type(document) in _IMMUTABLE:
+        return document
     if isinstance(document, dict):
         return {key: copied(value) for key, value in document.items()}
     if isinstance(document, list | tuple):

@@ -17,14 +17,15 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from jingxi_client._figures import number_text, parse_number
+from jingxi_client._figures import number_text, parse_double
 from jingxi_client._gen.pdp.v1 import bundle_pb2, types_pb2
+from jingxi_client._text import has_lone_surrogate
 from jingxi_client.errors import AttributeValueError
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
@@ -67,38 +68,15 @@ def to_value(value: Any) -> Value:
 
 def typed_value(value: Any, kind: int) -> Value:
     """Return a Python or JSON value as a declared type. Raises AttributeValueError, which never quotes the value."""
-    match kind:
-        case Type.ATTRIBUTE_TYPE_STRING:
-            return Value(string_value=_string(value))
-        case Type.ATTRIBUTE_TYPE_INT:
-            return Value(int_value=_int(value))
-        case Type.ATTRIBUTE_TYPE_DOUBLE:
-            return Value(double_value=_double(value))
-        case Type.ATTRIBUTE_TYPE_BOOL:
-            return Value(bool_value=_bool(value))
-        case Type.ATTRIBUTE_TYPE_TIMESTAMP:
-            return Value(timestamp_value=_timestamp(value))
-        case Type.ATTRIBUTE_TYPE_DURATION:
-            found = Value()
-            found.duration_value.FromNanoseconds(_duration(value))
-            return found
-        case Type.ATTRIBUTE_TYPE_STRING_LIST:
-            return Value(string_list=types_pb2.StringList(values=[_string(item) for item in _list(value)]))
-        case Type.ATTRIBUTE_TYPE_INT_LIST:
-            return Value(int_list=types_pb2.IntList(values=[_int(item) for item in _list(value)]))
-        case Type.ATTRIBUTE_TYPE_DOUBLE_LIST:
-            return Value(double_list=types_pb2.DoubleList(values=[_double(item) for item in _list(value)]))
-        case Type.ATTRIBUTE_TYPE_STRING_MAP:
-            if isinstance(value, Mapping) and len(value) <= MAX_LIST:
-                entries = {_string(key): _string(item) for key, item in value.items()}
-                return Value(string_map=types_pb2.StringMap(entries=entries))
-            raise _unfit(value, "an object of texts")
-    raise AttributeValueError("its declared type is not known to this client; update the client")
+    make = _MAKERS.get(kind)
+    if make is None:
+        raise AttributeValueError("its declared type is not known to this client; update the client")
+    return make(value)
 
 
 def text_of(name: str, value: Any) -> str:
     """Return a text that is no attribute, such as the subject's id. Raises AttributeValueError."""
-    if isinstance(value, str) and not any("\ud800" <= ch <= "\udfff" for ch in value):
+    if isinstance(value, str) and not has_lone_surrogate(value):
         return value
     raise AttributeValueError(f"`{name}` is a value of type `{type(value).__name__}` and not a text without surrogates")
 
@@ -127,7 +105,7 @@ def plain(value: Value) -> Any:
 
 def _string(value: Any) -> str:
     if isinstance(value, str):
-        if any("\ud800" <= ch <= "\udfff" for ch in value):
+        if has_lone_surrogate(value):
             raise AttributeValueError("the text holds a lone surrogate")
         return value
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
@@ -148,7 +126,7 @@ def _int(value: Any) -> int:
 
 
 def _double(value: Any) -> float:
-    number = parse_number(value) if isinstance(value, str) else value
+    number = parse_double(value) if isinstance(value, str) else value
     if number is not None and not isinstance(number, bool):
         try:
             found = float(number)
@@ -206,3 +184,36 @@ def _list(value: Any) -> list[Any]:
 
 def _unfit(value: Any, expected: str) -> AttributeValueError:
     return AttributeValueError(f"a value of type `{type(value).__name__}` is not {expected}")
+
+
+def _duration_value(value: Any) -> Value:
+    found = Value()
+    found.duration_value.FromNanoseconds(_duration(value))
+    return found
+
+
+def _map_value(value: Any) -> Value:
+    if isinstance(value, Mapping) and len(value) <= MAX_LIST:
+        entries = {_string(key): _string(item) for key, item in value.items()}
+        return Value(string_map=types_pb2.StringMap(entries=entries))
+    raise _unfit(value, "an object of texts")
+
+
+_MAKERS: Mapping[int, Callable[[Any], Value]] = {
+    int(Type.ATTRIBUTE_TYPE_STRING): lambda value: Value(string_value=_string(value)),
+    int(Type.ATTRIBUTE_TYPE_INT): lambda value: Value(int_value=_int(value)),
+    int(Type.ATTRIBUTE_TYPE_DOUBLE): lambda value: Value(double_value=_double(value)),
+    int(Type.ATTRIBUTE_TYPE_BOOL): lambda value: Value(bool_value=_bool(value)),
+    int(Type.ATTRIBUTE_TYPE_TIMESTAMP): lambda value: Value(timestamp_value=_timestamp(value)),
+    int(Type.ATTRIBUTE_TYPE_DURATION): _duration_value,
+    int(Type.ATTRIBUTE_TYPE_STRING_LIST): lambda value: Value(
+        string_list=types_pb2.StringList(values=[_string(item) for item in _list(value)])
+    ),
+    int(Type.ATTRIBUTE_TYPE_INT_LIST): lambda value: Value(
+        int_list=types_pb2.IntList(values=[_int(item) for item in _list(value)])
+    ),
+    int(Type.ATTRIBUTE_TYPE_DOUBLE_LIST): lambda value: Value(
+        double_list=types_pb2.DoubleList(values=[_double(item) for item in _list(value)])
+    ),
+    int(Type.ATTRIBUTE_TYPE_STRING_MAP): _map_value,
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from pathlib import Path
@@ -12,7 +13,13 @@ from typing import Any
 import grpc
 import pytest
 
-from jingxi_client._gen.pdp.v1 import bundle_pb2, decision_service_pb2_grpc, types_pb2
+from jingxi_client._gen.pdp.v1 import (
+    bundle_pb2,
+    decision_service_pb2_grpc,
+    fallback_service_pb2,
+    fallback_service_pb2_grpc,
+    types_pb2,
+)
 from jingxi_client._gen.pdp.v1 import decision_service_pb2 as api
 
 VECTORS = Path(__file__).parents[3] / "tests" / "vectors"
@@ -67,6 +74,7 @@ class Service(decision_service_pb2_grpc.DecisionServiceServicer):
         self.maps: dict[tuple[str, str], bundle_pb2.MessageMap] = {}
         self.types: dict[str, int] = {}
         self.policy_hash = "h1"
+        self.failure_rule = api.GetMessageMapResponse()
         self.answer: Answer = lambda item: reply_of(dict.fromkeys(item.fields, "unmask"))
         self.before: Callable[[str, Any, grpc.ServicerContext], None] = lambda *_: None
 
@@ -114,21 +122,68 @@ class Service(decision_service_pb2_grpc.DecisionServiceServicer):
                 "ERROR_REASON_UNKNOWN_MESSAGE",
                 name="unknown",
             )
-        return api.GetMessageMapResponse(
+        reply = api.GetMessageMapResponse(
             message_map=found, attribute_types=self.types, revision=7, policy_hash=self.policy_hash
         )
+        reply.MergeFrom(self.failure_rule)
+        return reply
 
     def _note(self, name: str, request: Any, context: grpc.ServicerContext) -> None:
         self.calls.append((name, request))
         self.before(name, request, context)
 
 
-def abort(context: grpc.ServicerContext, code: grpc.StatusCode, message: str, reason: str, **violations: str) -> None:
+class Reports(fallback_service_pb2_grpc.FallbackServiceServicer):
+    """Takes reports as the service does: each event once, in sequence."""
+
+    def __init__(self) -> None:
+        self.events: list[fallback_service_pb2.FallbackEvent] = []
+        self.expected = 1
+        self.changed = threading.Condition()
+        self.before: Callable[[grpc.ServicerContext], None] = lambda _: None
+        self.after: Callable[[grpc.ServicerContext], None] = lambda _: None
+
+    def add_to(self, server: grpc.Server) -> None:
+        fallback_service_pb2_grpc.add_FallbackServiceServicer_to_server(self, server)
+
+    def ReportFallbacks(  # noqa: N802
+        self, request: fallback_service_pb2.ReportFallbacksRequest, context: grpc.ServicerContext
+    ) -> fallback_service_pb2.ReportFallbacksResponse:
+        self.before(context)
+        with self.changed:
+            first = request.events[0].sequence
+            if first > self.expected:
+                abort(
+                    context, grpc.StatusCode.FAILED_PRECONDITION, "out of sequence", "ERROR_REASON_OUT_OF_SEQUENCE",
+                    metadata={"expected": str(self.expected)},
+                )  # fmt: skip
+            new = [event for event in request.events if event.sequence >= self.expected]
+            self.events += new
+            self.expected += len(new)
+            self.changed.notify_all()
+        self.after(context)
+        return fallback_service_pb2.ReportFallbacksResponse(recorded_through=self.expected - 1)
+
+    def wait_for(self, count: int, patience: float = 30.0) -> list[fallback_service_pb2.FallbackEvent]:
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.events) >= count, patience), len(self.events)
+            return list(self.events)
+
+
+def abort(
+    context: grpc.ServicerContext,
+    code: grpc.StatusCode,
+    message: str,
+    reason: str,
+    metadata: dict[str, str] | None = None,
+    **violations: str,
+) -> None:
     """Fail as the server does: with google.rpc.Status in the trailing metadata."""
     from google.rpc import error_details_pb2, status_pb2
 
     status = status_pb2.Status(code=code.value[0], message=message)
-    status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, domain="jingxi.dev"))
+    info = error_details_pb2.ErrorInfo(reason=reason, domain="jingxi.dev", metadata=metadata or {})
+    status.details.add().Pack(info)
     bad = error_details_pb2.BadRequest()
     for field, description in violations.items():
         bad.field_violations.add(field=field, description=description)
@@ -138,14 +193,16 @@ def abort(context: grpc.ServicerContext, code: grpc.StatusCode, message: str, re
 
 
 @contextlib.contextmanager
-def serving(service: Service, *others: Callable[[grpc.Server], None], credentials: Any = None) -> Iterator[int]:
-    """Serve on a free port of the loopback and yield it."""
+def serving(
+    service: Service, *others: Callable[[grpc.Server], None], credentials: Any = None, port: int = 0
+) -> Iterator[int]:
+    """Serve on a port of the loopback, a free one by default, and yield it."""
     with futures.ThreadPoolExecutor(8) as pool:
         server = grpc.server(pool)
         decision_service_pb2_grpc.add_DecisionServiceServicer_to_server(service, server)
         for add in others:
             add(server)
-        address = "127.0.0.1:0"
+        address = f"127.0.0.1:{port}"
         port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
         server.start()
         try:

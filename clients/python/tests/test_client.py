@@ -36,8 +36,8 @@ from jingxi_client import (
     Subject,
     UnknownMessageError,
     Violation,
+    _asking,
 )
-from jingxi_client import client as client_module
 from jingxi_client._channel import SERVICE_CONFIG, is_local
 from jingxi_client._gen.pdp.v1 import bundle_pb2, types_pb2
 from jingxi_client._gen.pdp.v1 import decision_service_pb2 as api
@@ -425,8 +425,8 @@ class TestMask:
         self, service: Service, target: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         prepared(service, with_accounts(customer_map()))
-        monkeypatch.setattr(client_module, "MAX_BATCH_BYTES", 2_000)
-        monkeypatch.setattr(client_module, "MAX_BATCH_ITEMS", 15)
+        monkeypatch.setattr(_asking, "MAX_BATCH_BYTES", 2_000)
+        monkeypatch.setattr(_asking, "MAX_BATCH_ITEMS", 15)
         accounts = [{"no": f"{index:012}"} for index in range(40)] + [{"no": f"{index:0250}"} for index in range(10)]
         with Client(target, deadline=PATIENT) as client:
             masked = mask(client, {"accounts": accounts}, request_id="r")
@@ -517,7 +517,7 @@ class TestMask:
             pytest.raises(DecisionUnavailableError, match="policy sets changed"),
         ):
             mask(client, {})
-        assert len(service.calls) <= 1 + client_module.MAX_ROUNDS * (1 + client_module.MAX_FETCHES)
+        assert len(service.calls) <= 1 + _asking.MAX_ROUNDS * (1 + _asking.MAX_FETCHES)
 
     def test_no_map(self, target: str) -> None:
         with Client(target, deadline=PATIENT) as client, pytest.raises(UnknownMessageError):

@@ -10,7 +10,7 @@ import pytest
 from google.protobuf import json_format
 
 from client_support import expected_gaps, load, reply_of
-from jingxi_client import Action, JingxiError, MessageMismatchError, PathError, Resource, Subject, message_map
+from jingxi_client import Action, JingxiError, MessageMismatchError, PathError, Resource, Subject, masking, message_map
 from jingxi_client._gen.pdp.v1 import bundle_pb2, types_pb2
 from jingxi_client._gen.pdp.v1 import decision_service_pb2 as api
 from jingxi_client._replies import decision_of
@@ -58,7 +58,7 @@ def test_vector(case: dict[str, Any]) -> None:
         shared = {"subject": as_json(plan.subject), "action": as_json(plan.action), "context": context}
         assert shared == case["shared"]
     decisions = [None if q["verdicts"] is None else decision_of(reply_of(q["verdicts"]), "") for q in case["questions"]]
-    masked, dropped = message_map.masked_copy(case["message"], plan, decisions, no_keys)
+    masked, dropped = masking.masked_copy(case["message"], plan, decisions, no_keys)
     assert masked == case["expected"]
     assert len(plan.problems) + len(dropped) == case.get("problems", 0)
     assert case["message"] == before

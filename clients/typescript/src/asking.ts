@@ -10,11 +10,11 @@ import {
   DecideBatchRequestSchema,
   DecideRequestSchema,
   DecisionService,
-  type GetMessageMapResponse,
   GetMessageMapRequestSchema,
+  type GetMessageMapResponse,
 } from "./gen/pdp/v1/decision_service_pb.js";
-import { type Caller, fromResponse, itemOf, type MessageMap, type Plan, plan } from "./message-map.js";
 import type { DecimalText } from "./masks.js";
+import { type Caller, fromResponse, itemOf, type MessageMap, type Plan, plan } from "./message-map.js";
 import { decisionOf } from "./replies.js";
 
 /** How often a message is asked about when policy sets change or differ between nodes meanwhile. */

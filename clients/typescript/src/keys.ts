@@ -1,3 +1,4 @@
+/** Where the keys of masks come from: the environment, a folder of files, or the caller's own function. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { KeyUnavailableError } from "./errors.js";

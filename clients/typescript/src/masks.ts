@@ -76,8 +76,7 @@ const isText = (v: unknown): v is string => typeof v === "string";
 const isSomeText = (v: unknown) => isText(v) && v !== "";
 const isCharacter = (v: unknown) => isText(v) && [...v].length === 1;
 const isTexts = (v: unknown) => Array.isArray(v) && v.length > 0 && v.every(isSomeText);
-const isNumber = (v: unknown): v is string =>
-  isText(v) && !v.includes(",") && figures.parseNumber(v) !== undefined;
+const isNumber = (v: unknown): v is string => isText(v) && !v.includes(",") && figures.parseNumber(v) !== undefined;
 const isNumbers = (v: unknown) => Array.isArray(v) && v.length > 0 && v.every(isNumber);
 const isUnit = (v: unknown) => isNumber(v) && (figures.parseNumber(v)?.digits ?? 0n) > 0n;
 const oneOf =
@@ -172,7 +171,9 @@ const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
 
 /** Every algorithm with its parameters' defaults: REQUIRED for those that must be given, undefined for optional ones. */
 export const PARAMETERS: Readonly<Record<string, Parameters>> = Object.fromEntries(
-  [["suppress", {}] as const, ["null", {}] as const, ...Object.entries(ALGORITHMS).map(defaultsOf)].map((entry) => entry),
+  [["suppress", {}] as const, ["null", {}] as const, ...Object.entries(ALGORITHMS).map(defaultsOf)].map(
+    (entry) => entry,
+  ),
 );
 
 function defaultsOf([name, algorithm]: [string, Algorithm]): readonly [string, Parameters] {
@@ -274,7 +275,8 @@ function makeBucket(p: Given): TextMask {
   if (p.labels !== undefined && p.labels.length !== p.edges.length + 1) {
     throw new MaskUnavailableError("parameter `labels` does not have one item more than `edges`");
   }
-  return (value) => figures.bucket(value, p);
+  const edges = p.edges.map(figures.parseNumber);
+  return (value) => figures.bucket(value, p, edges);
 }
 
 function makeDateTrunc(p: Given, setting: Setting): TextMask {

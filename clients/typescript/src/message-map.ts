@@ -1,26 +1,26 @@
 /**
- * A message and its map: from them the questions to ask, and with the answers the masked copy.
+ * A message and its map: from them the questions to ask.
  *
  * INVARIANT: of the message nothing but what the map declares as an attribute, a resource's type or its id gets into a
  * question.
  */
 import { create } from "@bufbuild/protobuf";
-import type { Action, Attributes, Decision, Mask, Resource, Subject } from "./decisions.js";
-import { AttributeValueError, MaskUnavailableError, MessageMismatchError } from "./errors.js";
+import type { Action, Attributes, Mask, Resource, Subject } from "./decisions.js";
+import { AttributeValueError, MessageMismatchError } from "./errors.js";
 import { AttributeType } from "./gen/pdp/v1/bundle_pb.js";
 import { type BatchItem, BatchItemSchema, type GetMessageMapResponse } from "./gen/pdp/v1/decision_service_pb.js";
 import {
-  ActionSchema,
   type Action as ActionMessage,
-  MessageRefSchema,
+  ActionSchema,
   type Mask as MaskMessage,
-  ResourceSchema,
+  MessageRefSchema,
   type Resource as ResourceMessage,
-  SubjectSchema,
+  ResourceSchema,
   type Subject as SubjectMessage,
+  SubjectSchema,
   type Value,
 } from "./gen/pdp/v1/types_pb.js";
-import { type DecimalText, DROP, HIDDEN, type Masker, type MaskSettings, masker } from "./masks.js";
+import type { DecimalText } from "./masks.js";
 import * as paths from "./paths.js";
 import * as values from "./values.js";
 
@@ -127,12 +127,20 @@ export function fromResponse(response: GetMessageMapResponse): MessageMap {
   };
 }
 
+// A bundle's masks are the same objects in every decision by it.
+const known = new WeakMap<MaskMessage, Mask>();
+
 /** Return a mask as the service sends it. */
 export function maskOf(mask: MaskMessage): Mask {
-  // A parameter of a kind that this client does not know becomes null, which no mask accepts: the field is dropped.
-  const names = Object.keys(mask.parameters).sort();
-  const parameters = Object.fromEntries(names.map((name) => [name, values.plain(mask.parameters[name] as Value)]));
-  return { algorithm: mask.algorithm, parameters, name: mask.name };
+  let found = known.get(mask);
+  if (found === undefined) {
+    // A parameter of a kind that this client does not know becomes null, which no mask accepts: the field is dropped.
+    const names = Object.keys(mask.parameters).sort();
+    const parameters = Object.fromEntries(names.map((name) => [name, values.plain(mask.parameters[name] as Value)]));
+    found = { algorithm: mask.algorithm, parameters, name: mask.name };
+    known.set(mask, found);
+  }
+  return found;
 }
 
 /** Return the subject with attributes already typed. Throws AttributeValueError. */
@@ -329,79 +337,4 @@ class Planner {
 function split(name: string): [namespace: string, rest: string] {
   const dot = name.indexOf(".");
   return [name.slice(0, dot), name.slice(dot + 1)];
-}
-
-/**
- * Return a deep copy masked as the decisions say, one for each question, and the problems that arose. A field without a
- * verdict, and every field of a question whose decision is null, is masked in full.
- */
-export function maskedCopy(
-  message: unknown,
-  asked: Plan,
-  decisions: readonly (Decision | null)[],
-  settings: MaskSettings,
-): { copy: unknown; problems: string[] } {
-  const work = new Masking(message, settings);
-  for (const [i, question] of asked.questions.entries()) {
-    const verdicts = new Map(decisions[i]?.verdicts.map((verdict) => [verdict.field, verdict.mask]));
-    for (const [field, places] of question.fields) {
-      const mask = verdicts.get(field);
-      if (mask !== null) work.mask(places, mask ?? FULL);
-    }
-  }
-  return { copy: work.finish(), problems: work.problems };
-}
-
-/** Masks places of a copy of a document. Drops wait until the end, so that the places of list items stay true. */
-export class Masking {
-  readonly problems: string[] = [];
-  #document: unknown;
-  readonly #settings: MaskSettings;
-  readonly #maskers = new Map<Mask, Masker>();
-  readonly #unavailable = new Set<string>();
-  readonly #dropped: paths.Place[] = [];
-
-  constructor(message: unknown, settings: MaskSettings) {
-    this.#document = paths.copied(message);
-    this.#settings = settings;
-  }
-
-  mask(places: readonly paths.Place[], mask: Mask): void {
-    for (const place of places) {
-      // A mask on what encloses it may have replaced it.
-      if (!paths.isThere(this.#document, place)) continue;
-      let value = this.#masker(mask)(paths.get(this.#document, place));
-      if (value === DROP) {
-        this.#dropped.push(place);
-        value = HIDDEN;
-      }
-      this.#document = paths.replace(this.#document, place, value);
-    }
-  }
-
-  finish(): unknown {
-    return paths.remove(this.#document, this.#dropped);
-  }
-
-  #masker(mask: Mask): Masker {
-    let found = this.#maskers.get(mask);
-    if (found === undefined) {
-      try {
-        found = masker(mask.algorithm, mask.parameters, this.#settings);
-      } catch (error) {
-        if (!(error instanceof MaskUnavailableError)) throw error;
-        found = () => DROP;
-        const problem = `fields masked by \`${mask.name || mask.algorithm}\` were dropped: ${error.message}`;
-        const same = JSON.stringify([mask.algorithm, Object.entries(mask.parameters).sort()], bigintsAsText);
-        if (!this.#unavailable.has(same)) this.problems.push(problem);
-        this.#unavailable.add(same);
-      }
-      this.#maskers.set(mask, found);
-    }
-    return found;
-  }
-}
-
-function bigintsAsText(_: string, value: unknown): unknown {
-  return typeof value === "bigint" ? `${value}n` : value;
 }

@@ -76,16 +76,6 @@ export function copied(document: unknown): unknown {
   return copy;
 }
 
-/** Put a value at a place that exists, in the document itself, and return the document (`value` at the root). */
-export function replace(document: unknown, place: Place, value: unknown): unknown {
-  const key = place.at(-1);
-  if (key === undefined) return value;
-  const parent = get(document, place.slice(0, -1));
-  if (typeof key === "number") (parent as unknown[])[key] = value;
-  else put(parent as Record<string, unknown>, key, value);
-  return document;
-}
-
 /**
  * Take places out of the document itself and return it; null when the root is among them. List items go from the last to
  * the first, so that the places of the others stay true. What is gone is fine.
@@ -96,20 +86,15 @@ export function remove(document: unknown, places: readonly Place[]): unknown {
     const key = place.at(-1);
     if (key === undefined) return null;
     const parent = get(document, place.slice(0, -1));
-    if (typeof key === "number") {
-      if (Array.isArray(parent) && key < parent.length) parent.splice(key, 1);
-    } else if (isObject(parent)) {
-      delete parent[key];
-    }
+    if (!holds(parent, key)) continue;
+    if (Array.isArray(parent)) parent.splice(key as number, 1);
+    else delete parent[key];
   }
   return document;
 }
 
-/** Whether the place is in the document. */
-export function isThere(document: unknown, place: Place): boolean {
-  const key = place.at(-1);
-  if (key === undefined) return true;
-  const parent = get(document, place.slice(0, -1));
+/** Whether an object or list has a member or item of this key. */
+export function holds(parent: unknown, key: string | number): parent is Record<string | number, unknown> {
   if (typeof key === "number") return Array.isArray(parent) && key < parent.length;
   return isObject(parent) && Object.hasOwn(parent, key);
 }
@@ -129,7 +114,8 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 function follow(path: Path, place: Place, value: unknown, step: string | typeof EVERY, found: Hit[]): void {
   if (value === null || value === undefined) return;
   if (step === EVERY) {
-    if (!Array.isArray(value)) throw new MessageMismatchError(`path \`${path.text}\` expects a list at \`${show(place)}\``);
+    if (!Array.isArray(value))
+      throw new MessageMismatchError(`path \`${path.text}\` expects a list at \`${show(place)}\``);
     for (const [index, item] of value.entries()) found.push([[...place, index], item]);
     return;
   }
@@ -139,7 +125,7 @@ function follow(path: Path, place: Place, value: unknown, step: string | typeof 
 }
 
 /** Set a member, `__proto__` too: JSON may hold a member of that name, and an assignment would change the prototype. */
-function put(target: Record<string, unknown>, key: string, value: unknown): void {
+export function put(target: Record<string | number, unknown>, key: string | number, value: unknown): void {
   if (key === "__proto__") {
     Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
   } else {

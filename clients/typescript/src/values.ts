@@ -20,7 +20,7 @@ import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { AttributeValueError } from "./errors.js";
 import { AttributeType } from "./gen/pdp/v1/bundle_pb.js";
 import { type Value, ValueSchema } from "./gen/pdp/v1/types_pb.js";
-import { decimalText as plainDecimal, numberText, parseNumber } from "./masks/figures.js";
+import { numberText, parseNumber, decimalText as plainDecimal } from "./masks/figures.js";
 import type { DecimalText } from "./masks.js";
 import { isObject } from "./paths.js";
 

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, fromJson, toJson } from "@bufbuild/protobuf";
 import { MessageMismatchError, PathError } from "@jingxi/client";
-import { AttributeType, AttributeTypeSchema, MessageMapSchema } from "../dist/gen/pdp/v1/bundle_pb.js";
+import { type AttributeType, AttributeTypeSchema, MessageMapSchema } from "../dist/gen/pdp/v1/bundle_pb.js";
 import { DecideResponseSchema, GetMessageMapResponseSchema } from "../dist/gen/pdp/v1/decision_service_pb.js";
 import { ActionSchema, Effect, ResourceSchema, SubjectSchema, ValueSchema } from "../dist/gen/pdp/v1/types_pb.js";
+import { maskedCopy } from "../dist/masking.js";
 import * as maps from "../dist/message-map.js";
 import { show } from "../dist/paths.js";
 import { decisionOf } from "../dist/replies.js";
@@ -62,7 +63,7 @@ test("vectors", async (t) => {
         );
       }
       const decisions = one.questions.map((q: Json) => q.verdicts && decisionOf(replyOf(q.verdicts), ""));
-      const { copy, problems } = maps.maskedCopy(one.message, plan, decisions, {});
+      const { copy, problems } = maskedCopy(one.message, plan, decisions, {});
       assert.deepEqual(copy, one.expected);
       assert.equal(plan.problems.length + problems.length, one.problems ?? 0);
       assert.deepEqual(one.message, before);
@@ -97,6 +98,6 @@ test("a member called __proto__ is data like any other", () => {
   const one = structuredClone(at(CASES, 0));
   one.message = JSON.parse('{"customer": {"mobile": "13812348000", "__proto__": {"x": 1}}}');
   const plan = maps.plan(mapOf(one), one.message, callerOf(one));
-  const { copy } = maps.maskedCopy(one.message, plan, [decisionOf(replyOf({ mobile: "unmask" }), "")], {});
+  const { copy } = maskedCopy(one.message, plan, [decisionOf(replyOf({ mobile: "unmask" }), "")], {});
   assert.equal(JSON.stringify(copy), JSON.stringify(one.message));
 });

@@ -14,9 +14,11 @@ export function load(name: string): Json {
   return JSON.parse(readFileSync(`${VECTORS}/${name}`, "utf8"));
 }
 
-export type VerdictJson = "unmask" | { readonly algorithm: string; readonly parameters: Readonly<Record<string, Json>> };
+export type VerdictJson =
+  | "unmask"
+  | { readonly algorithm: string; readonly parameters: Readonly<Record<string, Json>> };
 
-export function valueOf(parameter: Json): Value {
+export function valueMessage(parameter: Json): Value {
   if (typeof parameter === "boolean") return create(ValueSchema, { kind: { case: "boolValue", value: parameter } });
   if (typeof parameter === "number") {
     return create(ValueSchema, { kind: { case: "intValue", value: BigInt(parameter) } });
@@ -31,22 +33,18 @@ export function valueOf(parameter: Json): Value {
 
 /** Return a reply with these verdicts: `unmask` or a mask with algorithm and parameters, by field. */
 export function replyOf(verdicts: Readonly<Record<string, VerdictJson>>): DecideResponse {
-  const reply = create(DecideResponseSchema, { decisionId: "d1", revision: 7n });
-  reply.reasons.push({
-    ...create(DecideResponseSchema, {
-      reasons: [{ kind: ReasonKind.RULE, rule: "p/r", title: { zh: "规则", en: "rule" }, grantId: "G1" }],
-    }).reasons[0],
-  } as Json);
+  const reply: Json = { decisionId: "d1", revision: 7n, verdicts: [], masks: [], obligations: [], diagnostics: [] };
+  reply.reasons = [{ kind: ReasonKind.RULE, rule: "p/r", title: { zh: "规则", en: "rule" }, grantId: "G1" }];
   for (const [field, verdict] of Object.entries(verdicts)) {
     if (verdict === "unmask") {
-      reply.verdicts.push({ field, effect: Effect.UNMASK, mask: 0, reason: 0 } as Json);
+      reply.verdicts.push({ field, effect: Effect.UNMASK });
       continue;
     }
-    reply.verdicts.push({ field, effect: Effect.MASK, mask: reply.masks.length, reason: 0 } as Json);
-    const parameters = Object.fromEntries(Object.entries(verdict.parameters).map(([n, v]) => [n, valueOf(v)]));
-    reply.masks.push({ name: "", algorithm: verdict.algorithm, parameters } as Json);
+    reply.verdicts.push({ field, effect: Effect.MASK, mask: reply.masks.length });
+    const parameters = Object.fromEntries(Object.entries(verdict.parameters).map(([n, v]) => [n, valueMessage(v)]));
+    reply.masks.push({ algorithm: verdict.algorithm, parameters });
   }
-  return create(DecideResponseSchema, reply as Json);
+  return create(DecideResponseSchema, reply);
 }
 
 /** Return an item of a list that must be there. */

@@ -15,5 +15,7 @@ const built = readdirSync(`${root}/build`).filter((name) => name.endsWith(".test
 // What was built of a test that is gone must not run any more.
 for (const name of built.filter((name) => !sources.has(name))) rmSync(`${root}/build/${name}`);
 const wanted = process.argv.slice(2);
-const files = built.filter((name) => sources.has(name)).filter((name) => !wanted.length || wanted.includes(name.slice(0, -8)));
+const files = built
+  .filter((name) => sources.has(name))
+  .filter((name) => !wanted.length || wanted.includes(name.slice(0, -8)));
 run("--test", "--test-reporter=spec", "--test-concurrency=2", ...files.map((name) => `build/${name}`));

@@ -12,7 +12,9 @@
 | sessions, credentials | who is signed in, and what they do about their own |
 | sign_in | the first account, signing in |
 | oidc, oidc_sign_in, identities | signing in at an OpenID provider, and who carries which identity |
+| travel, unusual, raising | what is unusual about a sign-in, and how it is kept for a review |
 | requests | accounts and rights by request |
+| reviews | what was unusual, and what somebody found of it |
 | telling | accounts in words, without secrets |
 
 All of it is in the manner of `Revisions`: each change is one transaction that holds only if nothing that it was made
@@ -25,16 +27,22 @@ from pdp.control.accounts.credentials import AccountRules
 from pdp.control.accounts.oidc import OidcRules, Provider, Web
 from pdp.control.accounts.oidc_sign_in import Begun, OidcAttempt, OidcSignIns
 from pdp.control.accounts.passwords import Hasher, PasswordRules
-from pdp.control.accounts.requests import Executed, RequestPage, Requests
+from pdp.control.accounts.requests import Executed, RequestPage
+from pdp.control.accounts.reviews import AnomalyPage, Reviewed, Reviews
 from pdp.control.accounts.sealing import SecretKey
 from pdp.control.accounts.sessions import SessionRules, Signed
 from pdp.control.accounts.sign_in import Attempt, SignedIn
+from pdp.control.accounts.travel import PlaceTable
+from pdp.control.accounts.unusual import AnomalyRules
 
 __all__ = [
-    "AccountRules", "Accounts", "Attempt", "Begun", "Executed", "Hasher", "OidcAttempt", "OidcRules", "PasswordRules",
-    "Provider", "RequestPage", "SecretKey", "SessionRules", "Signed", "SignedIn", "Web",
+    "AccountRules", "Accounts", "AnomalyPage", "AnomalyRules", "Attempt", "Begun", "Executed", "Hasher", "OidcAttempt",
+    "OidcRules", "PasswordRules", "PlaceTable", "Provider", "RequestPage", "Reviewed", "SecretKey", "SessionRules",
+    "Signed", "SignedIn", "Web",
 ]  # fmt: skip
 
 
-class Accounts(OidcSignIns, Requests):
-    """Everything that is done to accounts, sessions and requests. It may raise ControlStoreError and BlobError."""
+class Accounts(OidcSignIns, Reviews):
+    """Everything that is done to accounts, sessions, requests and reviews. It may raise ControlStoreError and
+    BlobError.
+    """

@@ -9,11 +9,13 @@ from datetime import tzinfo
 from typing import Final, NamedTuple
 
 from pdp.control import layout
-from pdp.control.accounts import devices, failures, passwords, places, recovery, sessions, totp
-from pdp.control.accounts.book import Book, Found, copied, leads, put_account
+from pdp.control.accounts import devices, failures, passwords, places, recovery, sessions, totp, unusual
+from pdp.control.accounts.book import Found, copied, leads, put_account
 from pdp.control.accounts.passwords import Hasher, PasswordRules
+from pdp.control.accounts.raising import Raising, told_signs
 from pdp.control.accounts.sealing import SecretKey
 from pdp.control.accounts.sessions import SessionRules, Signed
+from pdp.control.accounts.unusual import AnomalyRules
 from pdp.control.kv.base import Delete, KeyValue, KeyValueStore, Put, Unchanged
 from pdp.control.published import parse
 from pdp.errors import AccessDeniedError, NotFoundError, RequestError, SignInError, Violation, WrongStateError
@@ -39,6 +41,7 @@ class AccountRules:
     failure_seconds: float = 0.5
     zone: tzinfo | None = None
     issuer: str = ""
+    anomalies: AnomalyRules = field(default_factory=AnomalyRules)
 
 
 class _Held(NamedTuple):
@@ -55,7 +58,7 @@ class _Held(NamedTuple):
         return Put(self.item.key, session.SerializeToString(deterministic=True), self.item.lease)
 
 
-class Credentials(Book):
+class Credentials(Raising):
     """Sessions, and one's own password and second factor."""
 
     def __init__(
@@ -230,7 +233,7 @@ class Credentials(Book):
 
             raise await self._insist(attempt)
 
-    async def _failed(self, found: Found, reason: str) -> SignInError:
+    async def _failed(self, found: Found, reason: str, address: str = "") -> SignInError:
         """Count a failed sign-in and return what it raises. Raises Stale."""
         account, now = copied(found.account), self._clock()
         counter = await self._counter()
@@ -239,11 +242,17 @@ class Credentials(Book):
             is_last = not any(leads(other) for other in await self.all_accounts() if other.name != account.name)
         locked = failures.count(account, now, last_admin=is_last)
         changed = account.state != found.account.state
+        signs = unusual.of_failure(account, self.rules.anomalies)
+        raised = await self._raise(account, signs, address)
         await self._commit(
-            [found.unchanged, *([counter.unchanged] if changed else [])],
-            [put_account(account), *([counter.next] if changed else [])],
+            [found.unchanged, *([counter.unchanged] if changed else []), *raised.conditions],
+            [put_account(account), *([counter.next] if changed else []), *raised.changes],
         )
-        return SignInError(reason, failures=account.failures.count, locked=locked, account=account.name)
+        self._count(signs)
+        return SignInError(
+            reason, failures=account.failures.count, locked=locked or raised.locks, account=account.name,
+            details=told_signs(signs, raised),
+        )  # fmt: skip
 
     async def _change_own(
         self, signed: Signed, change: Callable[[account_pb2.Account, account_pb2.Session], None]

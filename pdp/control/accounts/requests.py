@@ -310,6 +310,7 @@ class Requests(SignIns):
                 for part in ("totp", "pending_totp", "recovery_hashes", "devices", "failures", "certificates"):
                     account.ClearField(part)
                 account.epoch += 1
+                account.compromised = False
                 if account.HasField("oidc"):
                     _forget_password(account)
         if hashed:
@@ -338,6 +339,7 @@ class Requests(SignIns):
             raise WrongStateError(f"the account `{name}` is closed, which is for good")
         if found.account.state == ACCOUNT_STATE_ACTIVE and not found.account.HasField("failures"):
             raise WrongStateError(f"the account `{name}` is not locked")
+        _check_unlockable(found.account)
         after = copied(found.account)
         after.state = ACCOUNT_STATE_ACTIVE
         after.state_reason = ""
@@ -401,6 +403,19 @@ def _wanted(kind: account_pb2.RequestKind, wanted: account_pb2.Account, issuer: 
         windows=wanted.windows, networks=wanted.networks, certificates=wanted.certificates,
         authority_level=wanted.authority_level, oidc=identity,
     )  # fmt: skip
+
+
+def _check_unlockable(account: account_pb2.Account) -> None:
+    if account.locked_by:
+        raise WrongStateError(
+            f"the account `{account.name}` was locked by a rule; review the anomaly {account.locked_by}, which unlocks "
+            "it"
+        )
+    if account.compromised:
+        raise WrongStateError(
+            f"somebody else had the account `{account.name}`; have its factors reset first: "
+            f"`pdp account ask reset {account.name}`"
+        )
 
 
 def _is_digest(text: str) -> bool:

@@ -10,24 +10,23 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final, NamedTuple
 
 from pdp.control import layout
-from pdp.control.accounts import devices, failures, passwords, places, recovery, totp
+from pdp.control.accounts import devices, failures, passwords, places, recovery, totp, unusual
 from pdp.control.accounts.book import Found, copied, put_account
 from pdp.control.accounts.credentials import PASSWORD, Credentials
 from pdp.control.accounts.names import check_name, check_text
 from pdp.control.accounts.permissions import all_rights
+from pdp.control.accounts.raising import Raised, told_signs
 from pdp.control.accounts.sessions import Signed, key_of, new_id, new_token
 from pdp.control.keeping import Stale
 from pdp.control.kv.base import Delete, Put, Unchanged
 from pdp.errors import EvidenceError, SignInError
-from pdp.v1 import account_pb2
+from pdp.v1 import account_pb2, anomaly_pb2
 
 FIRST_SECONDS: Final = 86_400
 """How long the token for the first account is good."""
-_USUAL_HOURS = range(6, 22)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +45,12 @@ class Attempt:
 
 
 class SignedIn(NamedTuple):
-    """A new session with its token, and what was unusual: `new_device`, `new_network`, `odd_hour`, `many_failures`."""
+    """A new session with its token, what was unusual, as words such as `new_device`, and what waits for a review."""
 
     token: str
     signed: Signed
     unusual: Sequence[str]
+    anomalies: Sequence[anomaly_pb2.Anomaly] = ()
 
 
 class SignIns(Credentials):
@@ -123,7 +123,7 @@ class SignIns(Credentials):
         self._check_standing(account)
         second = self._second_factor(account, attempt, self._clock())
         if not fits:
-            raise await self._failed(found, "password")
+            raise await self._failed(found, "password", attempt.address)
         return await self._admit(found, account, attempt, PASSWORD, second)
 
     def _check_standing(self, account: account_pb2.Account) -> None:
@@ -144,7 +144,7 @@ class SignIns(Credentials):
         """
         now, count = self._clock(), account.failures.count
         if has_second_factor(account) and not second:
-            raise await self._failed(found, "code" if attempt.code else "no_code")
+            raise await self._failed(found, "code" if attempt.code else "no_code", attempt.address)
         factors = [first, second] if second else [first]
         known = devices.find(account, devices.digest(attempt.device)) is not None
         if not known and account.devices and not second:
@@ -153,16 +153,32 @@ class SignIns(Credentials):
             raise SignInError("time", failures=count, account=account.name)
         if not places.is_place(account.networks, attempt.address):
             raise SignInError("place", failures=count, account=account.name)
-        unusual = self._unusual(account, attempt, now, known=known)
-        return await self._begin(found, account, attempt, factors, unusual)
+        signs = unusual.of_sign_in(
+            account, attempt.address, now, self.rules.anomalies, self.rules.zone, known=known
+        )  # fmt: skip
+        raised = await self._raise(account, signs, attempt.address)
+        if raised.locks:
+            await self._commit([found.unchanged, *raised.conditions], [put_account(account), *raised.changes])
+            self._count(signs)
+            raise SignInError(
+                "anomaly", failures=count, locked=True, account=account.name, details=told_signs(signs, raised)
+            )
+        return await self._begin(found, account, attempt, factors, signs, raised)
 
     async def _begin(
-        self, found: Found, account: account_pb2.Account, attempt: Attempt, factors: list[str], unusual: Sequence[str]
+        self,
+        found: Found,
+        account: account_pb2.Account,
+        attempt: Attempt,
+        factors: list[str],
+        signs: Sequence[unusual.Sign],
+        raised: Raised,
     ) -> SignedIn:
         now = self._clock()
         failures.clear(account)
-        account.last_sign_in_nanos = now
-        if len(factors) > 1 or not self.rules.second_factor:
+        proven = len(factors) > 1 or not self.rules.second_factor
+        unusual.remember(account, attempt.address, now, proven=proven)
+        if proven:
             devices.used(account, devices.digest(attempt.device), attempt.device_name, attempt.address, now)
         session = account_pb2.Session(
             id=new_id(), account=account.name, device_hash=devices.digest(attempt.device), began_nanos=now,
@@ -174,13 +190,18 @@ class SignIns(Credentials):
         lease = await self._store.grant(self.rules.sessions.seconds)
         try:
             await self._commit(
-                [found.unchanged, Unchanged(key, 0)],
-                [Put(key, session.SerializeToString(deterministic=True), lease), put_account(account)],
+                [found.unchanged, Unchanged(key, 0), *raised.conditions],
+                [
+                    Put(key, session.SerializeToString(deterministic=True), lease),
+                    put_account(account),
+                    *raised.changes,
+                ],
             )
         except Stale:
             await self._store.revoke(lease)
             raise
-        return SignedIn(token, Signed(session, account, key), unusual)
+        self._count(signs)
+        return SignedIn(token, Signed(session, account, key), [sign.word for sign in signs], raised.anomalies)
 
     def _second_factor(self, account: account_pb2.Account, attempt: Attempt, now: int) -> str:
         """Return which second factor was shown, and take note in the account that it was; empty for none."""
@@ -199,17 +220,6 @@ class SignIns(Credentials):
             return ""
         account.totp.last_step = step
         return "totp"
-
-    def _unusual(self, account: account_pb2.Account, attempt: Attempt, now: int, *, known: bool) -> list[str]:
-        networks = {places.network_of(device.last_address) for device in account.devices}
-        hour = datetime.fromtimestamp(now / 10**9, self.rules.zone).hour
-        found = {
-            "new_device": not known and len(account.devices) > 0,
-            "new_network": bool(networks) and places.network_of(attempt.address) not in networks,
-            "odd_hour": not account.windows and hour not in _USUAL_HOURS,
-            "many_failures": account.failures.count >= failures.EVERY,
-        }
-        return [name for name, holds in found.items() if holds]
 
 
 def has_second_factor(account: account_pb2.Account) -> bool:

@@ -73,6 +73,8 @@ def _parts(account: account_pb2.Account) -> Mapping[str, str]:
         "level": level_word(account.level) if account.level else "",
         "rights": right_words(account.rights),
         "state": state if account.state else "",
+        "locked_by": account.locked_by,
+        "compromised": "yes" if account.compromised else "",
         "networks": ", ".join(account.networks),
         "windows": "; ".join(_window(window) for window in account.windows),
         "authority_level": str(account.authority_level),

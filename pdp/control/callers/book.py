@@ -20,16 +20,31 @@ _BATCH: Final = 100
 _MARK: Final = layout.CALLERS_CHANGED.removeprefix(layout.CALLERS)
 
 
+class Mark(NamedTuple):
+    """When any caller was last changed: what the store says of the key that is written with every change. A store that
+    was put back has other ones.
+    """
+
+    created: int = 0
+    version: int = 0
+    modified: int = 0
+
+    @classmethod
+    def of(cls, item: KeyValue | None) -> Mark:
+        """Return the mark that a key is; that of no change yet for None."""
+        return cls() if item is None else cls(item.created, item.version, item.modified)
+
+
 class Known(NamedTuple):
-    """All callers by name, all at one revision, and when any was last changed; 0 for never."""
+    """All callers by name, all at one revision, and when any was last changed."""
 
     callers: Mapping[str, caller_pb2.Caller]
-    modified: int
+    mark: Mark
 
     @property
     def unchanged(self) -> Unchanged:
         """The condition that they are still so."""
-        return Unchanged(layout.CALLERS_CHANGED, self.modified)
+        return Unchanged(layout.CALLERS_CHANGED, self.mark.modified)
 
 
 class CallerPage(NamedTuple):
@@ -99,16 +114,16 @@ class CallerBook(Book):
 async def read_all(store: KeyValueStore) -> Known:
     """Return all callers, as they were at one revision. Raises ControlStoreError, CompactedError and BlobError."""
     callers: dict[str, caller_pb2.Caller] = {}
-    modified, after, at = 0, "", 0
+    mark, after, at = Mark(), "", 0
     while True:
         page = await store.range(layout.CALLERS, after=after, revision=at)
         for item in page.items:
             if item.key == layout.CALLERS_CHANGED:
-                modified = item.modified
+                mark = Mark.of(item)
                 continue
             callers[item.key.removeprefix(layout.CALLERS)] = parse(caller_pb2.Caller, item.value, item.key)
         if not page.more:
-            return Known(callers, modified)
+            return Known(callers, mark)
         after, at = page.items[-1].key, page.revision
 
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from pdp.control import layout, tasks
-from pdp.control.callers.book import read_all
+from pdp.control.callers.book import Mark, read_all
 from pdp.control.callers.last_known import LastKnown
 from pdp.control.kv.base import KeyValueStore
 from pdp.errors import BlobError, CompactedError, ControlStoreError, RefusedError
@@ -46,8 +46,10 @@ class CallerFollower:
         self._told = told
         self._lock = asyncio.Lock()
         self._hint = asyncio.Event()
-        # When any was last changed, as the store says; None before it was asked.
-        self._modified: int | None = None
+        # None before the store was asked.
+        self._mark: Mark | None = None
+        self._callers: Sequence[caller_pb2.Caller] = ()
+        self._is_kept = True
         self._tasks: list[asyncio.Task[None]] = []
 
     async def recover(self, within: float) -> None:
@@ -80,18 +82,20 @@ class CallerFollower:
         """See that nothing is missing. Raises ControlStoreError, BlobError and CompactedError."""
         async with self._lock:
             item = await self._store.get(layout.CALLERS_CHANGED)
-            if self._modified == (0 if item is None else item.modified):
-                return
-            known = await read_all(self._store)
-            callers = list(known.callers.values())
-            await self._sink(callers)
-            self._modified = known.modified
-            try:
-                await asyncio.to_thread(self._kept.write, callers)
-            except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                self._told(f"cannot keep the callers in `{self._kept.path}`: {reason}")
-                return
+            if self._mark != Mark.of(item):
+                known = await read_all(self._store)
+                self._callers = list(known.callers.values())
+                await self._sink(self._callers)
+                self._mark, self._is_kept = known.mark, False
+            if not self._is_kept:
+                try:
+                    await asyncio.to_thread(self._kept.write, self._callers)
+                except OSError as error:
+                    # They count all the same, and the next look tries again.
+                    reason = (error.strerror or str(error)).lower()
+                    self._told(f"cannot keep the callers in `{self._kept.path}`: {reason}")
+                    return
+                self._is_kept = True
         self._told("")
 
     async def _follow(self) -> None:
@@ -99,7 +103,6 @@ class CallerFollower:
             self._hint.clear()
             try:
                 await self.look()
-                self._told("")
             except (ControlStoreError, BlobError, CompactedError) as error:
                 self._told(str(error))
                 await asyncio.sleep(min(_RETRY, self._poll))

@@ -169,7 +169,7 @@ def _wrong_items(caller: caller_pb2.Caller) -> Iterator[Violation]:
 
 def _wider(before: caller_pb2.Caller, after: caller_pb2.Caller) -> Iterator[str]:
     if before.disabled and not after.disabled:
-        yield "disabled"
+        yield "enabled"
     for part in ("certificates", "calls", "grants"):
         if set(getattr(after, part)) - set(getattr(before, part)):
             yield part

@@ -23,8 +23,8 @@ change that lists the field has `may_unmask`. It is true for
 - a field whose default is to be shown now, that may be unmasked now, or whose level changed where a rule shows it under
   a grant, which can be for a level;
 - a message map that does not name a place of a field any more, because callers mask by it;
-- a failure rule that lets more fields pass while no verdict can be had, or lets them for longer, and a field that passes
-  then for its level.
+- a failure rule that lets more fields pass while no verdict can be had, or lets them for longer, and a field that
+  passes then for its level.
 
 A condition may hold where it did not when one of its clauses is gone, and may hold no longer where it did when it has a
 new clause; a clause that changed is both. Another mask, though weaker, still masks.

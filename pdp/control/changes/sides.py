@@ -75,7 +75,9 @@ class Side:
         if self.failure_rule is None:
             return frozenset()
         levels = frozenset(self.failure_rule.pass_levels)
-        return frozenset(name for name, field in self.fields.items() if field.level in levels and not field.never_unmask)
+        return frozenset(
+            name for name, field in self.fields.items() if field.level in levels and not field.never_unmask
+        )
 
     def shows_below(self, field: str, priority: int) -> bool:
         """Whether the field can be shown where a rule that masks it with this priority does not hold.

@@ -36,7 +36,7 @@ def verify(caller: str, key: str, request: grant_service_pb2.RecordConsentReques
             Violation("consented_nanos", f"is {age:.0f} s ago; a consent counts for {OLDEST_SECONDS} s, not before it")
         )
     if not key:
-        raise AccessDeniedError(f"the caller `{caller}` has no `consent_key` in the callers file")
+        raise AccessDeniedError(f"the caller `{caller}` has no `consent_key` in its entry")
     try:
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(request.signature, statement(caller, request))
     except InvalidSignature:

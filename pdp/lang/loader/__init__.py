@@ -27,6 +27,6 @@ read. A set whose diagnostics have errors must not be used.
 
 from __future__ import annotations
 
-from pdp.lang.loader.load import load_callers, load_folder, load_grants, load_texts
+from pdp.lang.loader.load import load_callers, load_folder, load_grants, load_places, load_texts
 
-__all__ = ["load_callers", "load_folder", "load_grants", "load_texts"]
+__all__ = ["load_callers", "load_folder", "load_grants", "load_places", "load_texts"]

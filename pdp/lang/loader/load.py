@@ -19,6 +19,7 @@ from pdp.lang.loader.message_map import MessageMapReader
 from pdp.lang.loader.names import LEVELS
 from pdp.lang.loader.nodes import Mapping as MappingNode
 from pdp.lang.loader.nodes import Node, compose
+from pdp.lang.loader.places import PlaceSpec, PlacesReader
 from pdp.lang.loader.policy import PolicyReader
 from pdp.lang.loader.reader import Reader, Shape
 from pdp.lang.loader.report import Report, quote
@@ -31,6 +32,7 @@ _KINDS = ("Attributes", "Dictionary", "Masks", "MessageMap", "Policy", "FailureR
 _GRANTS_KIND = "Grants"
 _GRANTS = Shape("Grants document", "kind grants")
 _CALLERS_KIND = "Callers"
+_PLACES_KIND = "Places"
 
 
 def load_folder(path: Path) -> tuple[PolicySet, Diagnostics]:
@@ -82,6 +84,21 @@ def load_callers(name: str, text: str) -> tuple[tuple[CallerSpec, ...], Diagnost
     if source is not None and not report.diagnostics.items and not documents[_CALLERS_KIND]:
         report.error("missing-key", "the file holds no callers", whole(name), "write `kind: Callers` and `callers: []`")
     return tuple(callers.callers), report.diagnostics
+
+
+def load_places(name: str, text: str) -> tuple[tuple[PlaceSpec, ...], Diagnostics]:
+    """Read a places file: `kind: Places` and `places: […]`. A place with any error is left out."""
+    report = Report(Diagnostics())
+    source = source_of(name, text, report)
+    sources = [] if source is None else [source]
+    reader = Reader(report, {s.name: s for s in sources})
+    documents = _documents(sources, reader, (_PLACES_KIND,))
+    places = PlacesReader(reader)
+    for document in documents[_PLACES_KIND]:
+        places.read(document)
+    if source is not None and not report.diagnostics.items and not places.places:
+        report.error("missing-key", "the file holds no places", whole(name), "write `kind: Places` and `places: […]`")
+    return tuple(places.places), report.diagnostics
 
 
 def _load(sources: list[SourceFile], report: Report) -> PolicySet:

@@ -150,6 +150,8 @@ class ChineseStatements:
             return f"{text}，因为字典中没有该字段"
         if kind == "default":
             return f"{text}，没有规则适用，按字典默认"
+        if kind == "failure":
+            return f"{text}，当时没有裁决，按失效规则"
         reason = f"依据规则{quoted(title)}" if title else "依据匹配的规则"
         return f"{text}，{reason}" + ("（该规则的条件无法判定，从严脱敏）" if undecided else "")
 
@@ -224,6 +226,8 @@ class EnglishStatements:
             return f"{text}, because the field is not in the dictionary"
         if kind == "default":
             return f"{text}, by the dictionary's default, as no rule applies"
+        if kind == "failure":
+            return f"{text}, by the failure rule, as no verdict could be had"
         reason = f"by the rule {quoted(title)}" if title else "by a matching rule"
         return f"{text}, {reason}" + (" (its condition cannot be decided, so it masks)" if undecided else "")
 

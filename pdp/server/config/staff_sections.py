@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pdp.server.address import Address
+from pdp.server.config.anomaly_sections import Anomalies
 from pdp.server.config.kinds import Choice, File, Flag, Listen, Whole
 from pdp.server.config.meta import Group, Meta
 from pdp.server.config.oidc_sections import Oidc
@@ -94,6 +95,19 @@ class AccountSettings:
         int,
         Meta(Whole(120, 86_400), "会话闲置多久后结束", "how long a session lasts without being used", unit="seconds"),
     ] = 1_800
+    address_failures: Annotated[
+        int,
+        Meta(
+            Whole(0, 10_000),
+            "同一网络地址十分钟内允许多少次登录失败，超过者须等待；每个节点各自计数；`0` 不限",
+            "how many sign-ins from one network address may fail in ten minutes, before it has to wait; each node "
+            "counts for itself; `0`: any number",
+        ),
+    ] = 30
+    anomalies: Annotated[
+        Anomalies,
+        Group("登录中的异常及其处置", "What is unusual about sign-ins, and what is done about it"),
+    ] = field(default_factory=Anomalies)
     oidc: Annotated[
         Oidc,
         Group(

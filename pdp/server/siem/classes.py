@@ -34,7 +34,7 @@ RULES: Final = (
     Rule("", "operation", Severity.NOTICE, Severity.WARNING),
     Rule("session.", "sign-in", Severity.INFO, Severity.WARNING),
     Rule("session.refused", "sign-in", Severity.CRITICAL, Severity.CRITICAL),
-    Rule("session.unusual", "anomaly", Severity.WARNING, Severity.WARNING),
+    Rule("session.unusual", "anomaly", Severity.WARNING, Severity.ERROR),
     Rule("account.", "account", Severity.NOTICE, Severity.WARNING),
     Rule("request.", "account", Severity.NOTICE, Severity.WARNING),
     Rule("caller.", "caller", Severity.NOTICE, Severity.WARNING),
@@ -51,6 +51,7 @@ RULES: Final = (
     Rule("alarm.", "alarm", Severity.NOTICE, Severity.ERROR),
     Rule("siem.", "alarm", Severity.NOTICE, Severity.ERROR),
     Rule("anomaly.", "anomaly", Severity.WARNING, Severity.ERROR),
+    Rule("anomaly.review", "anomaly", Severity.NOTICE, Severity.WARNING),
     Rule("service.", "service", Severity.NOTICE, Severity.ERROR),
 )
 LOCKED: Final = Severity.ERROR

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pdp.control.grants.desk import GrantDesk
 from pdp.server.address import Address
-from pdp.server.staff import accounts, callers, cluster, grants, policies, sessions, simulation, snapshots
+from pdp.server.staff import accounts, callers, cluster, grants, policies, security, sessions, simulation, snapshots
 from pdp.server.staff.account_host import AccountHost, Recorder
 from pdp.server.staff.calls import Calls
 from pdp.server.staff.control_host import CallerHost, ControlHost
@@ -29,6 +29,7 @@ from pdp.v1 import (
     cluster_service_pb2_grpc,
     grant_service_pb2_grpc,
     policy_service_pb2_grpc,
+    security_service_pb2_grpc,
     simulation_service_pb2_grpc,
     snapshot_pb2,
     snapshot_service_pb2_grpc,
@@ -129,9 +130,12 @@ def _caller_service(calls: Calls, control: ControlHost, host: CallerHost, tokens
 def _account_services(calls: Calls, host: AccountHost, tokens: Tokens) -> list[Service]:
     of_sessions = sessions.SessionServicer(calls, host)
     of_accounts = accounts.AccountServicer(calls, host, tokens)
+    of_security = security.SecurityServicer(calls, host, tokens)
     add_sessions = account_service_pb2_grpc.add_SessionServiceServicer_to_server
     add_accounts = account_service_pb2_grpc.add_AccountServiceServicer_to_server
+    add_security = security_service_pb2_grpc.add_SecurityServiceServicer_to_server
     return [
         Service(sessions.SERVICE, lambda server: add_sessions(of_sessions, server)),  # type: ignore[no-untyped-call]
         Service(accounts.SERVICE, lambda server: add_accounts(of_accounts, server)),  # type: ignore[no-untyped-call]
+        Service(security.SERVICE, lambda server: add_security(of_security, server)),  # type: ignore[no-untyped-call]
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -16,6 +16,7 @@ from pdp.server import logs
 from pdp.server.staff.calls import Calls
 from pdp.server.staff.control_host import Run
 from pdp.server.staff.guard import address_of
+from pdp.server.staff.throttle import AddressThrottle
 from pdp.v1 import snapshot_pb2
 
 T = TypeVar("T")
@@ -33,6 +34,7 @@ class AccountHost:
     accounts: Accounts
     run: Run
     record: Callable[[snapshot_pb2.Operation], None]
+    throttle: AddressThrottle = field(default_factory=AddressThrottle)
 
 
 class Recorder:
@@ -72,15 +74,40 @@ class Recorder:
 
     def failed(self, context: grpc.ServicerContext, error: SignInError, details: Mapping[str, str]) -> None:
         """Record a failed sign-in with its reason, never with what was shown."""
-        told = {"reason": error.reason, "failures": str(error.failures), **details}
+        told = {"reason": error.reason, "failures": str(error.failures), **error.details, **details}
         told |= {"identity": error.identity} if error.identity else {}
         if error.locked:
             told["locked"] = "true"
+            by_rule = "anomalies" in error.details and error.details.get("locked_by.after")
+            words = "a sign-in was unusual, and a rule locks the account until somebody reviews it"
             logs.event(
-                log, logging.WARNING, "account.locked", "sign-ins failed too often, and the account is locked",
+                log, logging.WARNING, "account.locked",
+                words if by_rule else "sign-ins failed too often, and the account is locked",
                 account=error.account, failures=error.failures, address=self._calls.address(context),
+                **_named(error.details),
+            )  # fmt: skip
+        elif error.details:
+            logs.event(
+                log, logging.WARNING, "session.unusual", "sign-ins fail unusually often; look whether it is the owner",
+                account=error.account, address=self._calls.address(context), **_named(error.details),
             )  # fmt: skip
         self.tell(context, error.account or NOBODY, "session.failed", told, success=False)
+        self.unusual(context, error.account, error.details, success=False)
+
+    def unusual(
+        self, context: grpc.ServicerContext, account: str, details: Mapping[str, str], *, success: bool
+    ) -> None:
+        """Record what was unusual, if anything was, by itself, so that it need not be looked for in sign-ins."""
+        told = {key: details[key] for key in ("unusual", "anomalies") if details.get(key)}
+        if told:
+            self.tell(context, account, "session.unusual", told, success=success)
+
+    def throttled(self, context: grpc.ServicerContext, suppressed: int) -> None:
+        """Record that somebody has to wait; of many only some, with how many there were in between."""
+        words = "too many sign-ins failed from one address, and it has to wait"
+        address = self._calls.address(context)
+        logs.event(log, logging.WARNING, "session.throttled", words, address=address, suppressed=suppressed)
+        self.tell(context, NOBODY, "session.throttled", {"suppressed": str(suppressed)}, success=False)
 
     def refused(self, context: grpc.ServicerContext, method: str, error: SignInError) -> None:
         """Record a session that was shown on another device. One that has merely ended is no news."""
@@ -108,6 +135,11 @@ class Recorder:
     def address(self, context: grpc.ServicerContext) -> str:
         """Return the network address of who asks, without a port; empty on this machine's socket file."""
         return address_of(self._calls.address(context))
+
+
+def _named(details: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return which classes and anomalies the log is to name."""
+    return {key: details[key].split(", ") for key in ("unusual", "anomalies") if key in details}
 
 
 def own(calls: Calls, context: grpc.ServicerContext) -> Any:

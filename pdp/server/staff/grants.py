@@ -94,7 +94,7 @@ class GrantServicer(grant_service_pb2_grpc.GrantServiceServicer):
     ) -> grant_service_pb2.RecordConsentResponse:
         def act() -> grant_service_pb2.RecordConsentResponse:
             raise AccessDeniedError(
-                "only business systems record consents, on the decision port; see `grants` in the callers file"
+                "only business systems record consents, on the decision port; see `grants` of a caller"
             )
 
         return self._calls.answer(context, "RecordConsent", None, act)

@@ -144,13 +144,13 @@ def address_of(peer: str) -> str:
         return ""
 
 
-def told_anomaly(account: str, unusual: Iterable[str], address: str) -> None:
-    """Tell in the log what was unusual about a sign-in."""
-    found = list(unusual)
+def told_anomaly(account: str, unusual: Iterable[str], address: str, anomalies: Iterable[str] = ()) -> None:
+    """Tell in the log what was unusual about a sign-in, and the ids of what waits for a review."""
+    found, waiting = list(unusual), list(anomalies)
     if found:
         logs.event(
             log, logging.WARNING, "session.unusual", "somebody signed in unusually; look whether it was them",
-            account=account, unusual=found, address=address,
+            account=account, unusual=found, address=address, **({"anomalies": waiting} if waiting else {}),
         )  # fmt: skip
 
 

@@ -88,6 +88,7 @@ NEEDS: Final[Mapping[str, Need]] = {
     f"{_POLICY}RollBack": names.PERMISSION_POLICY_PUBLISH,
     f"{_POLICY}ListRevisions": names.PERMISSION_POLICY_READ,
     f"{_POLICY}GetRevision": names.PERMISSION_POLICY_READ,
+    f"{_POLICY}GetBundle": names.PERMISSION_POLICY_READ,
     f"{_POLICY}ComparePolicies": names.PERMISSION_POLICY_READ,
     f"{_POLICY}GetRollout": names.PERMISSION_POLICY_READ,
     f"{_POLICY}PromoteRollout": names.PERMISSION_POLICY_PUBLISH,

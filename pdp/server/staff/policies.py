@@ -8,11 +8,13 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 import grpc
 
+from pdp.control.accounts.raising import of_publication
 from pdp.control.revisions import Who
 from pdp.control.steps import check_reason
 from pdp.errors import NotFoundError, PdpError, RequestError, SourcesError, SpoolError, Violation, WrongStateError
@@ -20,15 +22,25 @@ from pdp.server import logs
 from pdp.server.judge import PolicyJudge
 from pdp.server.staff.calls import Calls
 from pdp.server.staff.control_host import ControlHost
+from pdp.server.staff.guard import address_of
 from pdp.server.staff.texts import check_number, problems, resolve
 from pdp.snapshot.query import Tokens
 from pdp.snapshot.store.base import Reader
-from pdp.v1 import account_pb2, control_pb2, policy_service_pb2, policy_service_pb2_grpc, snapshot_pb2
+from pdp.v1 import (
+    account_pb2,
+    bundle_pb2,
+    bundle_service_pb2,
+    control_pb2,
+    policy_service_pb2,
+    policy_service_pb2_grpc,
+    snapshot_pb2,
+)
 
 SERVICE: str = policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"].full_name
 LARGE: Final = ("CheckPolicies", "SaveDraft", "ComparePolicies", "AnalyseImpact")
 """The methods whose requests carry a text."""
 MAX_PAGE: Final = 1_000
+_CHUNK = 256 * 1000
 _DRAFTS = 100
 _REVISIONS = 50
 
@@ -174,6 +186,27 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
             context, "AnalyseImpact", "impact", impact.reader, lambda ended: impact(request, text, ended)
         )
 
+    def GetBundle(
+        self, request: policy_service_pb2.GetBundleRequest, context: grpc.ServicerContext
+    ) -> Iterator[policy_service_pb2.GetBundleResponse]:
+        async def ask() -> bundle_pb2.SignedBundle:
+            revision = await self._revisions.get_revision(check_number(request.revision, "revision"))
+            return await self._revisions.published.bundle(revision)
+
+        def parts(_ended: threading.Event) -> Generator[policy_service_pb2.GetBundleResponse, None, None]:
+            signed = self._host.run(_until_gone(context, ask))
+            details = {"revision": str(signed.revision), "hash": signed.hash}
+            self._record(context, self._calls.actor(context), "bundle.export", details, success=True)
+            header = bundle_service_pb2.BundleHeader(
+                revision=signed.revision, hash=signed.hash, key_id=signed.key_id, signature=signed.signature,
+                size=len(signed.bundle),
+            )  # fmt: skip
+            yield policy_service_pb2.GetBundleResponse(header=header)
+            for start in range(0, len(signed.bundle), _CHUNK):
+                yield policy_service_pb2.GetBundleResponse(chunk=signed.bundle[start : start + _CHUNK])
+
+        return self._calls.stream(context, "GetBundle", "bundle", None, parts)
+
     # What is changed.
 
     def SaveDraft(
@@ -231,11 +264,17 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
             self._check_not_following("publish")
             canary = request.canary if request.HasField("canary") else None
             signed = self._calls.signed(context)
+            review = None
             if request.emergency:
                 self._check_emergency(context, who)
+                # Where nobody signs in, nobody could review it.
+                if signed is not None:
+                    address = address_of(self._calls.address(context))
+                    review = of_publication(who.actor, who.reason, address, time.time_ns)
             made = await self._revisions.publish_draft(
-                request.name, request.version, who, canary, four_eyes=signed is not None and not request.emergency
-            )
+                request.name, request.version, who, canary,
+                four_eyes=signed is not None and not request.emergency, beside=review,
+            )  # fmt: skip
             answer = policy_service_pb2.PublishDraftResponse(revision=made.revision, rollout=made.rollout)
             first = (
                 "" if canary is None else ",".join(f"{name}={canary.labels[name]}" for name in sorted(canary.labels))

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -16,10 +17,11 @@ from pdp.control.accounts.oidc import flow
 from pdp.control.accounts.permissions import allows, level_word, rights_of
 from pdp.control.accounts.telling import without_device, without_secrets
 from pdp.control.steps import Who, check_reason
-from pdp.errors import AccessDeniedError, SignInError
+from pdp.errors import AccessDeniedError, ProviderError, RateLimitedError, SignInError
 from pdp.server.staff.account_host import AccountHost, Recorder, own
 from pdp.server.staff.calls import Calls
 from pdp.server.staff.guard import told_anomaly
+from pdp.server.staff.provider_watch import ProviderWatch
 from pdp.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 
 SERVICE: str = account_service_pb2.DESCRIPTOR.services_by_name["SessionService"].full_name
@@ -30,21 +32,24 @@ class SessionServicer(account_service_pb2_grpc.SessionServiceServicer):
 
     def __init__(self, calls: Calls, host: AccountHost) -> None:
         self._calls = calls
+        self._host = host
         self._accounts = host.accounts
         self._run = host.run
         self._recorder = Recorder(calls, host)
+        self._provider = ProviderWatch()
 
     def CreateFirstAccount(
         self, request: account_service_pb2.CreateFirstAccountRequest, context: grpc.ServicerContext
     ) -> account_service_pb2.CreateFirstAccountResponse:
         def act() -> account_service_pb2.CreateFirstAccountResponse:
-            try:
-                account = self._run(
-                    self._accounts.create_first(request.token, request.name, request.owner, request.password)
-                )
-            except SignInError as error:
-                self._recorder.failed(context, error, {})
-                raise
+            with self._throttled(context, self._recorder.address(context)):
+                try:
+                    account = self._run(
+                        self._accounts.create_first(request.token, request.name, request.owner, request.password)
+                    )
+                except SignInError as error:
+                    self._recorder.failed(context, error, {})
+                    raise
             details = {"account": account.name, "owner": account.owner, "level": level_word(account.level)}
             self._recorder.tell(context, account.name, "account.first", details, success=True)
             return account_service_pb2.CreateFirstAccountResponse()
@@ -72,7 +77,7 @@ class SessionServicer(account_service_pb2_grpc.SessionServiceServicer):
         self, request: account_service_pb2.BeginOidcRequest, context: grpc.ServicerContext
     ) -> account_service_pb2.BeginOidcResponse:
         def act() -> account_service_pb2.BeginOidcResponse:
-            with self._calls.place("oidc"):
+            with self._calls.place("oidc"), self._provider.step("begin"):
                 begun = self._run(self._accounts.begin_oidc(request.redirect_uri, request.device))
             rules = self._accounts.provider.rules
             return account_service_pb2.BeginOidcResponse(
@@ -90,7 +95,10 @@ class SessionServicer(account_service_pb2_grpc.SessionServiceServicer):
                 request.handle, request.state, request.authorization_code, request.device, request.code, request.issuer,
                 request.device_name, self._recorder.address(context), _certificate(context.auth_context()),
             )  # fmt: skip
-            done = self._signed_in(context, "oidc", attempt.device_name, lambda: self._accounts.finish_oidc(attempt))
+            with self._provider.step("finish"):
+                done = self._signed_in(
+                    context, "oidc", attempt.device_name, lambda: self._accounts.finish_oidc(attempt)
+                )
             return account_service_pb2.FinishOidcResponse(
                 token=done.token,
                 session=without_device(done.signed.session),
@@ -107,20 +115,45 @@ class SessionServicer(account_service_pb2_grpc.SessionServiceServicer):
         sign_in: Callable[[], Coroutine[Any, Any, SignedIn]],
     ) -> SignedIn:
         """Return a new session, however somebody signs in; it is recorded, and so is a failure."""
-        device = {"device": device_name} if device_name else {}
-        try:
-            with self._calls.place(place):
-                done = self._run(sign_in())
-        except SignInError as error:
-            self._recorder.failed(context, error, device)
-            raise
+        device, address = {"device": device_name} if device_name else {}, self._recorder.address(context)
+        with self._throttled(context, address):
+            try:
+                with self._calls.place(place):
+                    done = self._run(sign_in())
+            except SignInError as error:
+                self._recorder.failed(context, error, device)
+                raise
+            except ProviderError:
+                # Nobody has failed, so nobody has to wait for it; on record it is all the same.
+                self._recorder.failed(context, SignInError("oidc_provider"), device)
+                raise
         session, account = done.signed.session, done.signed.account
-        told_anomaly(account.name, done.unusual, self._recorder.address(context))
+        ids = [anomaly.id for anomaly in done.anomalies]
+        told_anomaly(account.name, done.unusual, address, ids)
         details = {**device, "session": session.id, "factors": ", ".join(session.factors)}
         details |= {"limited": "true"} if session.limited else {}
         details |= {"unusual": ", ".join(done.unusual)} if done.unusual else {}
+        details |= {"anomalies": ", ".join(ids)} if ids else {}
         self._recorder.tell(context, account.name, "session.sign_in", details, success=True)
+        self._recorder.unusual(context, account.name, details, success=True)
         return done
+
+    @contextmanager
+    def _throttled(self, context: grpc.ServicerContext, address: str) -> Iterator[None]:
+        """Run an attempt to sign in, unless too many failed from its address. Raises RateLimitedError."""
+        throttle = self._host.throttle
+        try:
+            throttle.check(address)
+        except RateLimitedError:
+            suppressed = throttle.told.let_through()
+            if suppressed is not None:
+                self._recorder.throttled(context, suppressed)
+            raise
+        try:
+            yield
+        except SignInError:
+            throttle.failed(address)
+            raise
 
     def SignOut(
         self, request: account_service_pb2.SignOutRequest, context: grpc.ServicerContext

@@ -10,7 +10,7 @@ import grpc
 
 from pdp.errors import RequestError, SnapshotNotFoundError, Violation
 from pdp.server.staff.calls import Calls
-from pdp.snapshot import export, query
+from pdp.snapshot import export, query, repeats
 from pdp.snapshot.evidence.proof import head_of, prove
 from pdp.snapshot.query import Asking
 from pdp.snapshot.store.base import Reader, StoredRecord
@@ -46,7 +46,7 @@ class SnapshotServicer(snapshot_service_pb2_grpc.SnapshotServiceServicer):
         def act() -> snapshot_service_pb2.ListSnapshotsResponse:
             page = query.list_page(self._reader, self._asking(), request)
             return snapshot_service_pb2.ListSnapshotsResponse(
-                entries=map(query.entry, page.records),
+                entries=[repeats.entry(self._reader, record) for record in page.records],
                 next_page_token=page.next,
                 total_size=page.total,
                 exact=page.exact,
@@ -65,7 +65,10 @@ class SnapshotServicer(snapshot_service_pb2_grpc.SnapshotServiceServicer):
         found = self._reader.find(record_id)
         if found is None:
             raise SnapshotNotFoundError(f"no record has the id `{record_id}`")
-        entry = query.entry(found)
+        entry = repeats.entry(self._reader, found)
+        if entry.repeats:
+            found = repeats.counting(self._reader, record_id, found)
+            entry = query.entry(found)
         is_decision = entry.record.WhichOneof("body") == "snapshot"
         story = self._storyteller.tell(self._reader, entry.record.snapshot) if is_decision else Story()
         return snapshot_service_pb2.GetSnapshotResponse(
@@ -96,7 +99,7 @@ class SnapshotServicer(snapshot_service_pb2_grpc.SnapshotServiceServicer):
         def act(ended: threading.Event) -> Generator[snapshot_service_pb2.WatchSnapshotsResponse, None, None]:
             watch = Watch(self._reader, self._asking(), request.filter, request.resume_token)
             for found, token in watch.follow(ended.wait):
-                entry = None if found is None else query.entry(found)
+                entry = None if found is None else repeats.entry(self._reader, found)
                 yield snapshot_service_pb2.WatchSnapshotsResponse(entry=entry, resume_token=token)
 
         return self._calls.stream(context, "WatchSnapshots", "watch", self._reader, act)

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NoReturn
@@ -24,8 +23,8 @@ from pdp.errors import (
     StaleRevisionError,
 )
 from pdp.server import logs
-from pdp.server.callers import OPEN, Caller, Registry
 from pdp.server.bundles import WATCH, BundleFeed
+from pdp.server.callers import OPEN, Caller, Registry
 from pdp.server.control import Asking, Data
 from pdp.server.core import GRANT_METHODS, GRANTS, SERVICE, STREAM, DecisionCore, Method, decode_grant_call
 from pdp.server.grants import GrantTable
@@ -35,13 +34,12 @@ from pdp.server.peers import Peer, PeerReader
 from pdp.server.reports import BUNDLES, REPORT_METHODS, Reports
 from pdp.server.status import Failure, failure_of
 from pdp.server.tracing import NO_TRACER, Span, Tracer
+from pdp.server.transports.long_calls import MAX_WAITING, LongCalls
 from pdp.server.transports.waiting import MAX_PLACES, WaitingRoom
 from pdp.v1.decision_service_pb2 import DecideResponse
 
 Metadata = Iterable[tuple[str, str | bytes]]
 
-# Calls that wait for the thread of long ones, and the bytes of their requests.
-MAX_WAITING, MAX_WAITING_BYTES = 1_024, 64 * 1024 * 1024
 _BARRED_SECONDS = 1.0
 """A grant whose use cannot be counted is left alone for so long, so that not every call waits for it."""
 _MOST_TRIES = 10
@@ -434,64 +432,13 @@ class Errand(Behind):
 
 
 def _only_known(served: Served) -> NoReturn:
-    raise AccessDeniedError(f"only known systems may call {served.name}; give the server a callers file")
+    raise AccessDeniedError(
+        f"only known systems may call {served.name}; give the server a callers file, or set `control.callers`"
+    )
 
 
 def _too_large(what: str, data: bytes, limit: int) -> NoReturn:
     raise LimitError(f"the {what} is {len(data)} bytes large, the limit is {limit}; ask for less at once")
-
-
-class LongCalls:
-    """One thread for calls that take long, with a bound on what waits for it.
-
-    Python runs one thread at a time, and short calls are to have every other turn.
-    """
-
-    def __init__(self, limit: int = MAX_WAITING) -> None:
-        self._limit = limit
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="long")
-        self._lock = threading.Lock()
-        self._idle = threading.Condition(self._lock)
-        self._count = 0
-        self._bytes = 0
-        self._hurried = False
-
-    def submit(self, size: int, run: Callable[[], None]) -> None:
-        """Run something for a request of `size` bytes later, in the order of coming. Raises LimitError."""
-        with self._lock:
-            if self._count >= self._limit or self._bytes + size > MAX_WAITING_BYTES:
-                raise LimitError(f"{self._count} long calls wait already; send smaller batches, or try again later")
-            self._count += 1
-            self._bytes += size
-        self._executor.submit(self._run, size, run)
-
-    def _run(self, size: int, run: Callable[[], None]) -> None:
-        try:
-            run()
-        except Exception as error:  # the next one must still run
-            failure_of(error, "a long call")
-        finally:
-            with self._lock:
-                self._count -= 1
-                self._bytes -= size
-                if not self._count:
-                    self._idle.notify_all()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until none runs or waits, and say whether that came about in time and before `hurry`."""
-        with self._lock:
-            self._idle.wait_for(lambda: self._hurried or not self._count, seconds)
-            return not self._count
-
-    def hurry(self) -> None:
-        """End `wait` now."""
-        with self._lock:
-            self._hurried = True
-            self._idle.notify_all()
-
-    def close(self) -> None:
-        """Drop what waits."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _trace(served: Served, code: int, seconds: float, caller: str, reply: bytes | Failure) -> None:

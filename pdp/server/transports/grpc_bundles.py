@@ -18,6 +18,7 @@ from pdp.v1 import bundle_service_pb2
 BEAT_SECONDS: Final = 15
 """A stream on which nothing else is sent says so often that it is alive."""
 
+
 class Admit(Protocol):
     """Lets callers in."""
 
@@ -40,13 +41,17 @@ class BundleStreams(Streams):
     def watch_bundle(self, event: Any) -> None:
         """Take a call."""
         try:
-            caller = self.admit(event, again=False)
-            if caller and self._callers[caller] >= self._most:
-                raise LimitError(f"the caller `{caller}` has {self._most} streams of bundles already; ask another node")
+            caller = self._identify(event)
         except Exception as error:  # nothing that a client sends may stop the process
             core.fail(event.call, failure_of(error, WATCH), core.ignore)
             return
         self.admit_call(event, lambda: _BundleWatch(self, event, caller))
+
+    def _identify(self, event: Any) -> str:
+        caller = self.admit(event, again=False)
+        if caller and self._callers[caller] >= self._most:
+            raise LimitError(f"the caller `{caller}` has {self._most} streams of bundles already; ask another node")
+        return caller
 
     def entered(self, caller: str) -> None:
         """Count a stream."""
@@ -91,12 +96,12 @@ class _BundleWatch(Call):
                 self._has, self._once = (request.known_revision, request.known_hash), request.once
             except Exception as error:  # as above
                 failure = failure_of(error, WATCH)
-        if failure is None:
-            self._bundles.feed.watch(self.notify)
         with self.lock:
             if failure is not None:
                 self.end(failure)
-            else:
+            elif not self.ended:
+                # With the lock held: who is told that the call is over comes after this.
+                self._bundles.feed.watch(self.notify)
                 self._is_open = True
                 self._go_on()
 
@@ -145,8 +150,10 @@ class _BundleWatch(Call):
         with self.lock:
             if self.sending or self.ended or not self._is_open:
                 return
-            if self._admitted_by is not (asked := self._bundles.changed()):
-                # Who may call has changed meanwhile.
+            is_due = now - self.moved >= BEAT_SECONDS
+            if is_due or self._admitted_by is not self._bundles.changed():
+                # Who may call may have changed meanwhile, and tokens end.
+                asked = self._bundles.changed()
                 try:
                     self._bundles.admit(self._event, again=True)
                     self._admitted_by = asked
@@ -154,7 +161,7 @@ class _BundleWatch(Call):
                     self.end(failure_of(error, WATCH))
                     return
             parcel = self._bundles.feed.parcel
-            if parcel is not None and now - self.moved >= BEAT_SECONDS:
+            if parcel is not None and is_due:
                 self.send(self._bundles.feed.current(parcel), self._sent)
 
     def over(self) -> None:

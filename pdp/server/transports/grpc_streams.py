@@ -50,6 +50,7 @@ class Streams:
         self.admit_call(event, lambda: _Watch(self, event, health))
 
     def admit_call(self, event: Any, make: Callable[[], Call]) -> None:
+        """Take a call, if there is room for it; `make` makes what leads it."""
         if self.stopping is not None or len(self.open) >= self._limit:
             core.fail(event.call, self.stopping or _FULL, core.ignore)
             return

@@ -17,13 +17,15 @@ from pdp.snapshot.replay.known import Known, known_of
 from pdp.snapshot.replay.origin import Origin
 from pdp.snapshot.replay.recorded import POLICY_HASH, Result, Verdicts
 from pdp.snapshot.replay.wire import RecordPart, name_of
-from pdp.v1 import decision_service_pb2
+from pdp.v1 import decision_service_pb2, snapshot_pb2, types_pb2
 
 MAX_KEPT: Final = 50_000
 """So many records are remembered, and then others: some 50 MB."""
 MAX_SHAPES: Final = 20_000
 UNREADABLE: Final = "record"
 """Stands among the attributes that lack for a record whose bytes are damaged."""
+VERDICT: Final = "verdict"
+"""Likewise for a record of what a client showed without a verdict."""
 
 
 class Place(NamedTuple):
@@ -38,6 +40,7 @@ class Place(NamedTuple):
 _NOWHERE: Final = Place((), "", "", "")
 _NO_BUNDLE: Final = Result((), (), frozenset({POLICY_HASH}))
 _DAMAGED: Final = Result((), (), frozenset({UNREADABLE}))
+_NO_VERDICT: Final = Result((), (), frozenset({VERDICT}))
 
 
 class _Shape:
@@ -86,7 +89,8 @@ class Replayer:
         if shape is None:
             shape = self._shape(key, part)
             if shape is None:
-                return _place(decision_service_pb2.DecideRequest.FromString(facts)), _NO_BUNDLE
+                why = _NO_VERDICT if _is_fallback(part) else _NO_BUNDLE
+                return _place(decision_service_pb2.DecideRequest.FromString(facts)), why
         candidate, known, verdicts = self._candidate, shape.known, shape.verdicts
         grants = part.grants
         alike: Hashable = None
@@ -117,7 +121,7 @@ class Replayer:
         return answer
 
     def _shape(self, key: Hashable, part: Any) -> _Shape | None:
-        origin = self._origin(part.policy_hash.decode())
+        origin = None if _is_fallback(part) else self._origin(part.policy_hash.decode())
         if origin is None:
             return None
         lost = (*map(name_of, part.hashes), *(name.decode() for name in part.withheld))
@@ -138,6 +142,12 @@ class Replayer:
         if policy_hash not in self._origins:
             self._origins[policy_hash] = self._find_origin(policy_hash)
         return self._origins[policy_hash]
+
+
+def _is_fallback(part: Any) -> bool:
+    """Whether nothing was decided: a client had no verdict and followed the failure rule."""
+    kinds = (snapshot_pb2.RecordedVerdict.FromString(verdict).kind for verdict in part.verdicts[:1])
+    return types_pb2.REASON_KIND_FAILURE_RULE in kinds
 
 
 def _place(request: Any) -> Place:

@@ -55,6 +55,17 @@ class PostgresConnection:
             self._opened.close()
             self._opened = None
 
+    def revive(self) -> None:
+        """Let go of a connection that no longer answers, such as after a failover; the next use opens another one.
+
+        For those who read: whoever writes must know that a connection is gone.
+        """
+        if self._opened is not None:
+            try:
+                self._opened.execute("SELECT")
+            except psycopg.Error:
+                self.close()
+
     @contextmanager
     def use(self) -> Iterator[Connection]:
         """Give the connection, outside of a transaction. Raises StoreError for whatever goes wrong in the database."""

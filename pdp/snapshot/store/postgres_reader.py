@@ -63,14 +63,21 @@ class PostgresReader:
     @contextmanager
     def _at_once(self) -> Iterator[Connection]:
         """Give a connection that sees one state of the store throughout."""
-        with self._pool.use() as held, held.transaction() as connection:
+        with self._answering() as held, held.transaction() as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield connection
 
     @contextmanager
     def _any(self) -> Iterator[Connection]:
-        with self._pool.use() as held, held.use() as connection:
+        with self._answering() as held, held.use() as connection:
             yield connection
+
+    @contextmanager
+    def _answering(self) -> Iterator[PostgresConnection]:
+        with self._pool.use() as held:
+            # A round trip, beside which a question takes long.
+            held.revive()
+            yield held
 
     def select(
         self, where: Sql | None, *, after: Place | None, oldest_first: bool, limit: int, bare: bool = False

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"jingxi.dev/client/fault"
 )
 
 const maxDepth = 1_000
@@ -305,4 +307,14 @@ func appendUnit(out []byte, unit rune) []byte {
 		return append(out, 0xE0|byte(unit>>12), 0x80|byte(unit>>6)&0xBF, 0x80|byte(unit)&0xBF)
 	}
 	return utf8.AppendRune(out, unit)
+}
+
+// DecodeMessage is Decode with an error of this module that says where the text goes wrong.
+func DecodeMessage(data []byte) (any, error) {
+	value, err := Decode(data)
+	var syntax *SyntaxError
+	if errors.As(err, &syntax) {
+		return nil, fault.New(fault.MessageMismatch, "the message is not JSON: at byte %d %s", syntax.Offset, syntax.What)
+	}
+	return value, err
 }

@@ -1,6 +1,12 @@
 /** From a client's options to its connection: TLS, token, addresses. */
 import { readFileSync, statSync } from "node:fs";
-import type { DescMessage, DescMethodServerStreaming, DescMethodUnary, DescService, MessageShape } from "@bufbuild/protobuf";
+import type {
+  DescMessage,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  MessageShape,
+} from "@bufbuild/protobuf";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ChannelCredentials, type ClientOptions, type Interceptor, Metadata } from "@grpc/grpc-js";
 import { ConfigurationError } from "../errors.js";

@@ -10,6 +10,7 @@ import {
   type Metadata,
   type ServiceError,
   status as Status,
+  type StatusObject,
 } from "@grpc/grpc-js";
 
 const WATCH = "/grpc.health.v1.Health/Watch";
@@ -101,7 +102,9 @@ export class Node {
     else {
       this.#stream?.cancel();
       this.#stream = undefined;
-      this.#become(now === connectivityState.TRANSIENT_FAILURE ? "down" : "waiting");
+      // One that failed stays down while it is tried again, so that calls need not wait for it.
+      if (now === connectivityState.TRANSIENT_FAILURE) this.#become("down");
+      else if (this.#state !== "down") this.#become("waiting");
     }
     channel.watchConnectivityState(now, Number.POSITIVE_INFINITY, () => this.#follow());
   }
@@ -130,8 +133,8 @@ export class Node {
       if (error.code === Status.UNIMPLEMENTED) this.#become("usable");
       else this.#watchAgain();
     });
-    stream.on("end", () => {
-      if (isCurrent() && this.#state !== "usable") this.#watchAgain();
+    stream.on("status", ({ code }: StatusObject) => {
+      if (isCurrent() && code === Status.OK) this.#watchAgain();
     });
   }
 

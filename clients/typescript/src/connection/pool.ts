@@ -128,6 +128,7 @@ export class Pool {
       if (this.#closed) throw serviceError(Status.CANCELLED, "the client was closed");
       const nodes = [...this.#nodes.values()];
       const usable = nodes.filter((node) => node.state === "usable");
+      if (usable.length < nodes.length) this.#refresh();
       const untried = usable.filter((node) => !tried.has(node));
       const choice = untried.length > 0 ? untried : usable;
       if (choice.length > 0) return choice[this.#next++ % choice.length] as Node;

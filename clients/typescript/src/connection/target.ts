@@ -31,7 +31,9 @@ function endpointsOfOne(target: string): Endpoint[] {
     const port = Number(match?.[3]);
     const host = match?.[1] ?? match?.[2];
     if (host === undefined || port < 1 || port > 65_535) {
-      throw new ConfigurationError(`target \`${target}\` cannot be read; write \`host:port\`, \`ipv4:…\` or \`unix:…\``);
+      throw new ConfigurationError(
+        `target \`${target}\` cannot be read; write \`host:port\`, \`ipv4:…\` or \`unix:…\``,
+      );
     }
     return { kind: "host", host, port };
   });

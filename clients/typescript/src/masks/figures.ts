@@ -76,14 +76,17 @@ export function parseNumber(text: string): Decimal | undefined {
   return { digits: match[1] === "-" ? -digits : digits, scale: fraction.length };
 }
 
-/** Name the range that a number falls in: a lower edge belongs to its range. */
+/**
+ * Name the range that a number falls in: a lower edge belongs to its range. `edges` are the numbers of `p.edges`.
+ */
 export function bucket(
   text: string,
   p: { readonly edges: readonly string[]; readonly labels?: readonly string[] },
+  edges: readonly Decimal[],
 ): string {
   const number = parseNumber(text);
   if (number === undefined) return HIDDEN;
-  const index = p.edges.filter((edge) => compare(number, parseNumber(edge) as Decimal) >= 0).length;
+  const index = edges.filter((edge) => compare(number, edge) >= 0).length;
   if (p.labels !== undefined) return p.labels[index] as string;
   if (index === 0) return `<${p.edges[0]}`;
   if (index === p.edges.length) return `≥${p.edges[index - 1]}`;

@@ -74,9 +74,15 @@ class _Told(Generic[T]):
                 return self._value
             return await self._ask()
 
-    async def get_anew(self) -> T | None:
-        """Return it as it is now; None when that was asked too often. Raises ProviderError."""
+    async def get_anew(self, seen: T) -> T | None:
+        """Return it as it is now, for who has `seen` an older one; None when that was asked too often.
+
+        Raises ProviderError.
+        """
         async with self._lock:
+            if self._value is not None and self._value is not seen:
+                # Somebody else asked while this one waited.
+                return self._value
             if self._clock() - self._anew_at < REFETCH_SECONDS:
                 return None
             self._anew_at = self._clock()
@@ -138,9 +144,10 @@ class Provider:
         """Return the key that a token of an algorithm names by `kid`; None when there is none, or more than one could
         be meant.
         """
-        found = _pick(await self._keys.get(), kid, algorithm)
+        known = await self._keys.get()
+        found = _pick(known, kid, algorithm)
         if found is None:
-            anew = await self._keys.get_anew()
+            anew = await self._keys.get_anew(known)
             found = None if anew is None else _pick(anew, kid, algorithm)
         return found
 

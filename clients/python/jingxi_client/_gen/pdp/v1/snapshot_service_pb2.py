@@ -29,7 +29,7 @@ from jingxi_client._gen.pdp.v1 import snapshot_pb2 as pdp_dot_v1_dot_snapshot__p
 from jingxi_client._gen.pdp.v1 import types_pb2 as pdp_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpdp/v1/snapshot_service.proto\x12\x06pdp.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13pdp/v1/bundle.proto\x1a\x1dpdp/v1/decision_service.proto\x1a\x15pdp/v1/snapshot.proto\x1a\x12pdp/v1/types.proto\"a\n\rSnapshotEntry\x12\x1e\n\x06stream\x18\x01 \x01(\x0b\x32\x0e.pdp.v1.Stream\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x1e\n\x06record\x18\x03 \x01(\x0b\x32\x0e.pdp.v1.Record\"x\n\x14ListSnapshotsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0coldest_first\x18\x04 \x01(\x08\x12\x13\n\x0b\x65xact_count\x18\x05 \x01(\x08\"{\n\x15ListSnapshotsResponse\x12&\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x15.pdp.v1.SnapshotEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x03\x12\r\n\x05\x65xact\x18\x04 \x01(\x08\" \n\x12GetSnapshotRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\xc0\x02\n\x13GetSnapshotResponse\x12$\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x15.pdp.v1.SnapshotEntry\x12 \n\x05rules\x18\x02 \x03(\x0b\x32\x11.pdp.v1.RuleTrace\x12=\n\tsentences\x18\x03 \x03(\x0b\x32*.pdp.v1.GetSnapshotResponse.SentencesEntry\x12 \n\nrule_texts\x18\x04 \x03(\x0b\x32\x0c.pdp.v1.Rule\x12\x14\n\x0cinsufficient\x18\x05 \x03(\t\x12\r\n\x05\x63hain\x18\x06 \x01(\x0c\x12\x12\n\ncheckpoint\x18\x07 \x01(\x03\x1aG\n\x0eSentencesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.pdp.v1.LocalizedText:\x02\x38\x01\"=\n\x15WatchSnapshotsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"T\n\x16WatchSnapshotsResponse\x12$\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x15.pdp.v1.SnapshotEntry\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"p\n\x16\x45xportSnapshotsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12$\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x14.pdp.v1.ExportFormat\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\"J\n\x17\x45xportSnapshotsResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0f\n\x07records\x18\x02 \x01(\x03\x12\x10\n\x08\x65xpected\x18\x03 \x01(\x03\"\x9c\x01\n\x17GetSnapshotStatsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12(\n\x04\x66rom\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08group_by\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\x05\"<\n\rSnapshotGroup\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x0f\n\x07\x66lagged\x18\x03 \x01(\x03\"a\n\x18GetSnapshotStatsResponse\x12\r\n\x05total\x18\x01 \x01(\x03\x12\x0f\n\x07\x66lagged\x18\x02 \x01(\x03\x12%\n\x06groups\x18\x03 \x03(\x0b\x32\x15.pdp.v1.SnapshotGroup\"\"\n\x14ProveSnapshotRequest\x12\n\n\x02id\x18\x01 \x01(\t\">\n\x15ProveSnapshotResponse\x12%\n\x05proof\x18\x01 \x01(\x0b\x32\x16.pdp.v1.InclusionProof*\x96\x01\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11\x45XPORT_FORMAT_CSV\x10\x01\x12\x1c\n\x18\x45XPORT_FORMAT_JSON_LINES\x10\x02\x12\x16\n\x12\x45XPORT_FORMAT_XLSX\x10\x03\x12\x1a\n\x16\x45XPORT_FORMAT_EVIDENCE\x10\x04\x32\x81\x04\n\x0fSnapshotService\x12N\n\rListSnapshots\x12\x1c.pdp.v1.ListSnapshotsRequest\x1a\x1d.pdp.v1.ListSnapshotsResponse\"\x00\x12H\n\x0bGetSnapshot\x12\x1a.pdp.v1.GetSnapshotRequest\x1a\x1b.pdp.v1.GetSnapshotResponse\"\x00\x12S\n\x0eWatchSnapshots\x12\x1d.pdp.v1.WatchSnapshotsRequest\x1a\x1e.pdp.v1.WatchSnapshotsResponse\"\x00\x30\x01\x12V\n\x0f\x45xportSnapshots\x12\x1e.pdp.v1.ExportSnapshotsRequest\x1a\x1f.pdp.v1.ExportSnapshotsResponse\"\x00\x30\x01\x12W\n\x10GetSnapshotStats\x12\x1f.pdp.v1.GetSnapshotStatsRequest\x1a .pdp.v1.GetSnapshotStatsResponse\"\x00\x12N\n\rProveSnapshot\x12\x1c.pdp.v1.ProveSnapshotRequest\x1a\x1d.pdp.v1.ProveSnapshotResponse\"\x00\x42.\n\x11\x64\x65v.jingxi.pdp.v1P\x01Z\x17jingxi.dev/pdp/v1;pdpv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpdp/v1/snapshot_service.proto\x12\x06pdp.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13pdp/v1/bundle.proto\x1a\x1dpdp/v1/decision_service.proto\x1a\x15pdp/v1/snapshot.proto\x1a\x12pdp/v1/types.proto\"r\n\rSnapshotEntry\x12\x1e\n\x06stream\x18\x01 \x01(\x0b\x32\x0e.pdp.v1.Stream\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x1e\n\x06record\x18\x03 \x01(\x0b\x32\x0e.pdp.v1.Record\x12\x0f\n\x07repeats\x18\x04 \x01(\t\"x\n\x14ListSnapshotsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x14\n\x0coldest_first\x18\x04 \x01(\x08\x12\x13\n\x0b\x65xact_count\x18\x05 \x01(\x08\"{\n\x15ListSnapshotsResponse\x12&\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x15.pdp.v1.SnapshotEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x03\x12\r\n\x05\x65xact\x18\x04 \x01(\x08\" \n\x12GetSnapshotRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\xc0\x02\n\x13GetSnapshotResponse\x12$\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x15.pdp.v1.SnapshotEntry\x12 \n\x05rules\x18\x02 \x03(\x0b\x32\x11.pdp.v1.RuleTrace\x12=\n\tsentences\x18\x03 \x03(\x0b\x32*.pdp.v1.GetSnapshotResponse.SentencesEntry\x12 \n\nrule_texts\x18\x04 \x03(\x0b\x32\x0c.pdp.v1.Rule\x12\x14\n\x0cinsufficient\x18\x05 \x03(\t\x12\r\n\x05\x63hain\x18\x06 \x01(\x0c\x12\x12\n\ncheckpoint\x18\x07 \x01(\x03\x1aG\n\x0eSentencesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0b\x32\x15.pdp.v1.LocalizedText:\x02\x38\x01\"=\n\x15WatchSnapshotsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"T\n\x16WatchSnapshotsResponse\x12$\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x15.pdp.v1.SnapshotEntry\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"p\n\x16\x45xportSnapshotsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12$\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x14.pdp.v1.ExportFormat\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\"J\n\x17\x45xportSnapshotsResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x0f\n\x07records\x18\x02 \x01(\x03\x12\x10\n\x08\x65xpected\x18\x03 \x01(\x03\"\x9c\x01\n\x17GetSnapshotStatsRequest\x12\x0e\n\x06\x66ilter\x18\x01 \x01(\t\x12(\n\x04\x66rom\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02to\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08group_by\x18\x04 \x01(\t\x12\r\n\x05limit\x18\x05 \x01(\x05\"<\n\rSnapshotGroup\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x0f\n\x07\x66lagged\x18\x03 \x01(\x03\"a\n\x18GetSnapshotStatsResponse\x12\r\n\x05total\x18\x01 \x01(\x03\x12\x0f\n\x07\x66lagged\x18\x02 \x01(\x03\x12%\n\x06groups\x18\x03 \x03(\x0b\x32\x15.pdp.v1.SnapshotGroup\"\"\n\x14ProveSnapshotRequest\x12\n\n\x02id\x18\x01 \x01(\t\">\n\x15ProveSnapshotResponse\x12%\n\x05proof\x18\x01 \x01(\x0b\x32\x16.pdp.v1.InclusionProof*\x96\x01\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x15\n\x11\x45XPORT_FORMAT_CSV\x10\x01\x12\x1c\n\x18\x45XPORT_FORMAT_JSON_LINES\x10\x02\x12\x16\n\x12\x45XPORT_FORMAT_XLSX\x10\x03\x12\x1a\n\x16\x45XPORT_FORMAT_EVIDENCE\x10\x04\x32\x81\x04\n\x0fSnapshotService\x12N\n\rListSnapshots\x12\x1c.pdp.v1.ListSnapshotsRequest\x1a\x1d.pdp.v1.ListSnapshotsResponse\"\x00\x12H\n\x0bGetSnapshot\x12\x1a.pdp.v1.GetSnapshotRequest\x1a\x1b.pdp.v1.GetSnapshotResponse\"\x00\x12S\n\x0eWatchSnapshots\x12\x1d.pdp.v1.WatchSnapshotsRequest\x1a\x1e.pdp.v1.WatchSnapshotsResponse\"\x00\x30\x01\x12V\n\x0f\x45xportSnapshots\x12\x1e.pdp.v1.ExportSnapshotsRequest\x1a\x1f.pdp.v1.ExportSnapshotsResponse\"\x00\x30\x01\x12W\n\x10GetSnapshotStats\x12\x1f.pdp.v1.GetSnapshotStatsRequest\x1a .pdp.v1.GetSnapshotStatsResponse\"\x00\x12N\n\rProveSnapshot\x12\x1c.pdp.v1.ProveSnapshotRequest\x1a\x1d.pdp.v1.ProveSnapshotResponse\"\x00\x42.\n\x11\x64\x65v.jingxi.pdp.v1P\x01Z\x17jingxi.dev/pdp/v1;pdpv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,38 +39,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\021dev.jingxi.pdp.v1P\001Z\027jingxi.dev/pdp/v1;pdpv1'
   _globals['_GETSNAPSHOTRESPONSE_SENTENCESENTRY']._loaded_options = None
   _globals['_GETSNAPSHOTRESPONSE_SENTENCESENTRY']._serialized_options = b'8\001'
-  _globals['_EXPORTFORMAT']._serialized_start=1632
-  _globals['_EXPORTFORMAT']._serialized_end=1782
+  _globals['_EXPORTFORMAT']._serialized_start=1649
+  _globals['_EXPORTFORMAT']._serialized_end=1799
   _globals['_SNAPSHOTENTRY']._serialized_start=169
-  _globals['_SNAPSHOTENTRY']._serialized_end=266
-  _globals['_LISTSNAPSHOTSREQUEST']._serialized_start=268
-  _globals['_LISTSNAPSHOTSREQUEST']._serialized_end=388
-  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_start=390
-  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_end=513
-  _globals['_GETSNAPSHOTREQUEST']._serialized_start=515
-  _globals['_GETSNAPSHOTREQUEST']._serialized_end=547
-  _globals['_GETSNAPSHOTRESPONSE']._serialized_start=550
-  _globals['_GETSNAPSHOTRESPONSE']._serialized_end=870
-  _globals['_GETSNAPSHOTRESPONSE_SENTENCESENTRY']._serialized_start=799
-  _globals['_GETSNAPSHOTRESPONSE_SENTENCESENTRY']._serialized_end=870
-  _globals['_WATCHSNAPSHOTSREQUEST']._serialized_start=872
-  _globals['_WATCHSNAPSHOTSREQUEST']._serialized_end=933
-  _globals['_WATCHSNAPSHOTSRESPONSE']._serialized_start=935
-  _globals['_WATCHSNAPSHOTSRESPONSE']._serialized_end=1019
-  _globals['_EXPORTSNAPSHOTSREQUEST']._serialized_start=1021
-  _globals['_EXPORTSNAPSHOTSREQUEST']._serialized_end=1133
-  _globals['_EXPORTSNAPSHOTSRESPONSE']._serialized_start=1135
-  _globals['_EXPORTSNAPSHOTSRESPONSE']._serialized_end=1209
-  _globals['_GETSNAPSHOTSTATSREQUEST']._serialized_start=1212
-  _globals['_GETSNAPSHOTSTATSREQUEST']._serialized_end=1368
-  _globals['_SNAPSHOTGROUP']._serialized_start=1370
-  _globals['_SNAPSHOTGROUP']._serialized_end=1430
-  _globals['_GETSNAPSHOTSTATSRESPONSE']._serialized_start=1432
-  _globals['_GETSNAPSHOTSTATSRESPONSE']._serialized_end=1529
-  _globals['_PROVESNAPSHOTREQUEST']._serialized_start=1531
-  _globals['_PROVESNAPSHOTREQUEST']._serialized_end=1565
-  _globals['_PROVESNAPSHOTRESPONSE']._serialized_start=1567
-  _globals['_PROVESNAPSHOTRESPONSE']._serialized_end=1629
-  _globals['_SNAPSHOTSERVICE']._serialized_start=1785
-  _globals['_SNAPSHOTSERVICE']._serialized_end=2298
+  _globals['_SNAPSHOTENTRY']._serialized_end=283
+  _globals['_LISTSNAPSHOTSREQUEST']._serialized_start=285
+  _globals['_LISTSNAPSHOTSREQUEST']._serialized_end=405
+  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_start=407
+  _globals['_LISTSNAPSHOTSRESPONSE']._serialized_end=530
+  _globals['_GETSNAPSHOTREQUEST']._serialized_start=532
+  _globals['_GETSNAPSHOTREQUEST']._serialized_end=564
+  _globals['_GETSNAPSHOTRESPONSE']._serialized_start=567
+  _globals['_GETSNAPSHOTRESPONSE']._serialized_end=887
+  _globals['_GETSNAPSHOTRESPONSE_SENTENCESENTRY']._serialized_start=816
+  _globals['_GETSNAPSHOTRESPONSE_SENTENCESENTRY']._serialized_end=887
+  _globals['_WATCHSNAPSHOTSREQUEST']._serialized_start=889
+  _globals['_WATCHSNAPSHOTSREQUEST']._serialized_end=950
+  _globals['_WATCHSNAPSHOTSRESPONSE']._serialized_start=952
+  _globals['_WATCHSNAPSHOTSRESPONSE']._serialized_end=1036
+  _globals['_EXPORTSNAPSHOTSREQUEST']._serialized_start=1038
+  _globals['_EXPORTSNAPSHOTSREQUEST']._serialized_end=1150
+  _globals['_EXPORTSNAPSHOTSRESPONSE']._serialized_start=1152
+  _globals['_EXPORTSNAPSHOTSRESPONSE']._serialized_end=1226
+  _globals['_GETSNAPSHOTSTATSREQUEST']._serialized_start=1229
+  _globals['_GETSNAPSHOTSTATSREQUEST']._serialized_end=1385
+  _globals['_SNAPSHOTGROUP']._serialized_start=1387
+  _globals['_SNAPSHOTGROUP']._serialized_end=1447
+  _globals['_GETSNAPSHOTSTATSRESPONSE']._serialized_start=1449
+  _globals['_GETSNAPSHOTSTATSRESPONSE']._serialized_end=1546
+  _globals['_PROVESNAPSHOTREQUEST']._serialized_start=1548
+  _globals['_PROVESNAPSHOTREQUEST']._serialized_end=1582
+  _globals['_PROVESNAPSHOTRESPONSE']._serialized_start=1584
+  _globals['_PROVESNAPSHOTRESPONSE']._serialized_end=1646
+  _globals['_SNAPSHOTSERVICE']._serialized_start=1802
+  _globals['_SNAPSHOTSERVICE']._serialized_end=2315
 # @@protoc_insertion_point(module_scope)

@@ -4,22 +4,27 @@ package dev.jingxi.client.errors;
 public final class BundleException extends JingxiException {
     private static final long serialVersionUID = 1L;
 
+    /** What is wrong with it. */
+    private final String why;
+
     /**
      * Makes it.
      *
-     * @param message what is wrong and how to mend it, without a value of the message
+     * @param why {@code wrong_format}, {@code wrong_hash}, {@code unknown_key}, {@code bad_signature}, {@code goes_back} or
+     *     {@code golden_case}
+     * @param message what is wrong and how to mend it
+     * @param cause what led to it, or null
      */
-    public BundleException(String message) {
-        super("bundle", message, null);
+    public BundleException(String why, String message, Throwable cause) {
+        super("bundle", message, cause);
+        this.why = why;
     }
 
     /**
-     * Makes it with its cause.
-     *
-     * @param message what is wrong and how to mend it, without a value of the message
-     * @param cause what led to it
+     * {@return what is wrong: {@code wrong_format}, {@code wrong_hash}, {@code unknown_key}, {@code bad_signature},
+     * {@code goes_back} or {@code golden_case}}
      */
-    public BundleException(String message, Throwable cause) {
-        super("bundle", message, cause);
+    public String why() {
+        return why;
     }
 }

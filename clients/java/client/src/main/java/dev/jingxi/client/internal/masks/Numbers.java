@@ -12,7 +12,7 @@ public final class Numbers {
 
     private static final BigInteger TOO_LARGE = BigInteger.TEN.pow(MAX_DIGITS);
 
-    /** A decimal of at most so many digits is the only one of its length that reads back as its double. */
+    /** Of the decimals with at most so many digits none other reads back as the same double, unless it is subnormal. */
     private static final int UNIQUE_DIGITS = 15;
 
     private Numbers() {}
@@ -61,18 +61,19 @@ public final class Numbers {
     /** Double.toString before JDK 19 is not always the shortest, nor the nearest of the shortest (JDK-4511638). */
     static BigDecimal shortest(double value) {
         BigDecimal found = new BigDecimal(Double.toString(value)).stripTrailingZeros();
-        if (found.precision() <= UNIQUE_DIGITS) {
+        boolean subnormal = Math.abs(value) < Double.MIN_NORMAL;
+        if (found.precision() <= UNIQUE_DIGITS && !subnormal) {
             return found;
         }
         BigDecimal exact = new BigDecimal(value);
-        for (int digits = found.precision(); digits > UNIQUE_DIGITS - 1; digits--) {
+        for (int digits = found.precision(); digits > 0; digits--) {
             BigDecimal nearer = nearest(exact, digits, value);
             if (nearer == null) {
                 break;
             }
             found = nearer;
         }
-        return found;
+        return found.stripTrailingZeros();
     }
 
     /** Returns the decimal of so many digits that is nearest to a double and reads back as it; null for none. */

@@ -1,0 +1,404 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	_ "time/tzdata" // conditions ask for local times, also on machines without time zones
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/interpreter"
+	expr "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
+	"google.golang.org/protobuf/proto"
+
+	pdpv1 "jingxi.dev/client/pdp/v1"
+)
+
+const variablePrefix = "vars."
+
+var grantNames = []string{"grant.active", "grant.kind", "grant.approver", "grant.approver_level", "grant.scenario"}
+
+// attribute is a declared attribute; its slot is its place in the bundle.
+type attribute struct {
+	name         string
+	kind         pdpv1.AttributeType
+	byDefault    ref.Val
+	mayBeLacking bool
+}
+
+// outcome is how a condition came out.
+type outcome int8
+
+const (
+	unknown outcome = iota
+	isTrue
+	isFalse
+	isUndecided
+)
+
+// program is a planned expression; variables are those of its policy, nil when it uses none.
+type program struct {
+	planned   cel.Program
+	variables map[string]int
+	// names of the declared attributes that it reads, also through variables.
+	names   []int
+	granted bool
+}
+
+func (p *program) evaluate(a interpreter.Activation) ref.Val {
+	value, _, err := p.planned.Eval(a)
+	if err != nil || types.IsUnknownOrError(value) {
+		return nil
+	}
+	return value
+}
+
+func (p *program) condition(a *activation) outcome {
+	var value ref.Val
+	if p.variables == nil {
+		value = p.evaluate(a)
+	} else {
+		value = p.evaluate(scoped{a, p.variables})
+	}
+	switch value {
+	case types.True:
+		return isTrue
+	case types.False:
+		return isFalse
+	}
+	return isUndecided
+}
+
+type scopeClause struct {
+	slot    int
+	texts   map[string]bool
+	values  []ref.Val
+	isTexts bool
+}
+
+func (s *scopeClause) result(a *activation) outcome {
+	value := a.values[s.slot]
+	if value == nil {
+		return isUndecided
+	}
+	if text, ok := value.(types.String); ok && s.isTexts {
+		if s.texts[string(text)] {
+			return isTrue
+		}
+		return isFalse
+	}
+	for _, own := range s.values {
+		if value.Equal(own) == types.True {
+			return isTrue
+		}
+	}
+	return isFalse
+}
+
+// fieldSet is a set of dictionary fields by their places.
+type fieldSet []uint64
+
+func newFieldSet(count int) fieldSet  { return make(fieldSet, (count+63)/64) }
+func (s fieldSet) add(place int)      { s[place>>6] |= 1 << (place & 63) }
+func (s fieldSet) has(place int) bool { return s[place>>6]&(1<<(place&63)) != 0 }
+func (s fieldSet) meets(o fieldSet) bool {
+	for i := range s {
+		if s[i]&o[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+type rule struct {
+	source     *pdpv1.Rule
+	name       string
+	index      int
+	unmasks    bool
+	priority   int32
+	fields     fieldSet
+	conditions []int // places in Engine.conditions
+	granted    bool
+	mask       *maskUse
+}
+
+type policy struct {
+	scope  []scopeClause
+	fields fieldSet
+	rules  []*rule
+}
+
+// maskUse is a mask with its strictness; equal masks share one id.
+type maskUse struct {
+	mask       *pdpv1.Mask
+	id         int
+	strictness int32
+}
+
+type field struct {
+	source *pdpv1.FieldDefinition
+	place  int
+	mask   *maskUse
+}
+
+// Engine decides by one bundle. It is safe for concurrent use.
+type Engine struct {
+	// Revision and Hash are those of the bundle.
+	Revision int64
+	Hash     string
+	Bundle   *pdpv1.Bundle
+
+	attributes  []attribute
+	slots       map[string]int
+	fields      map[string]*field
+	messages    map[string]*pdpv1.MessageMap
+	policies    []policy
+	rules       []*rule
+	conditions  []*program
+	variables   []*program
+	full        *maskUse
+	masks       []*pdpv1.Mask
+	maskIDs     map[string]int
+	conditionOf map[string]int
+
+	subjectID, roles, action, resourceType, resourceID, now int
+	grant                                                   [5]int
+	pool                                                    sync.Pool
+}
+
+// Load plans every expression of a bundle.
+func Load(signed *pdpv1.SignedBundle, bundle *pdpv1.Bundle) (*Engine, error) {
+	e := &Engine{
+		Revision: signed.GetRevision(), Hash: signed.GetHash(), Bundle: bundle,
+		slots: map[string]int{}, fields: map[string]*field{}, messages: map[string]*pdpv1.MessageMap{},
+		maskIDs: map[string]int{}, conditionOf: map[string]int{},
+	}
+	for i, own := range bundle.GetAttributes() {
+		name := own.GetName()
+		e.slots[name] = i
+		builtIn := name == "now" || strings.HasPrefix(name, "grant.")
+		found := attribute{name: name, kind: own.GetType(), mayBeLacking: !builtIn}
+		if own.GetDefaultValue().GetKind() != nil {
+			found.byDefault = celValue(own.GetDefaultValue(), own.GetType())
+		}
+		e.attributes = append(e.attributes, found)
+	}
+	slot := func(name string) int {
+		if found, ok := e.slots[name]; ok {
+			return found
+		}
+		return -1
+	}
+	e.subjectID, e.roles, e.action = slot("subject.id"), slot("subject.roles"), slot("action.name")
+	e.resourceType, e.resourceID, e.now = slot("resource.type"), slot("resource.id"), slot("now")
+	for i, name := range grantNames {
+		e.grant[i] = slot(name)
+	}
+	e.full = e.maskUse(&pdpv1.Mask{Algorithm: "full", Parameters: map[string]*pdpv1.Value{
+		"char":   {Kind: &pdpv1.Value_StringValue{StringValue: "*"}},
+		"length": {Kind: &pdpv1.Value_IntValue{IntValue: 3}},
+	}}, 0)
+	for place, own := range bundle.GetFields() {
+		e.fields[own.GetId()] = &field{own, place, e.maskUse(own.GetDefaultMask(), own.GetDefaultStrictness())}
+	}
+	for _, own := range bundle.GetMessageMaps() {
+		e.messages[own.GetApplication()+"\x00"+own.GetName()] = own
+	}
+	if err := e.loadPolicies(); err != nil {
+		return nil, err
+	}
+	e.pool.New = func() any {
+		return &activation{
+			set: e, values: make([]ref.Val, len(e.attributes)),
+			results: make([]outcome, len(e.conditions)), variables: make([]variableResult, len(e.variables)),
+		}
+	}
+	return e, nil
+}
+
+func (e *Engine) maskUse(mask *pdpv1.Mask, strictness int32) *maskUse {
+	wire, err := proto.MarshalOptions{Deterministic: true}.Marshal(mask)
+	if err != nil {
+		wire = []byte(mask.String())
+	}
+	id, known := e.maskIDs[string(wire)]
+	if !known {
+		id = len(e.masks)
+		e.maskIDs[string(wire)] = id
+		e.masks = append(e.masks, mask)
+	}
+	return &maskUse{e.masks[id], id, strictness}
+}
+
+// Masks returns every mask that a decision may name, each once.
+func (e *Engine) Masks() []*pdpv1.Mask { return e.masks }
+
+func (e *Engine) loadPolicies() error {
+	env, err := cel.NewEnv(functions()...)
+	if err != nil {
+		return refuse(WrongFormat, "CEL cannot be set up: %s", err)
+	}
+	for _, source := range e.Bundle.GetPolicies() {
+		found := policy{fields: newFieldSet(len(e.Bundle.GetFields()))}
+		for _, own := range source.GetScope() {
+			clause, err := e.scopeClause(own)
+			if err != nil {
+				return err
+			}
+			found.scope = append(found.scope, clause)
+		}
+		variables := map[string]int{}
+		for _, own := range source.GetVariables() {
+			planned, err := e.plan(env, own.GetExpression(), variables)
+			if err != nil {
+				return refuse(WrongFormat, "policy `%s`, variable `%s`: %s", source.GetId(), own.GetName(), err)
+			}
+			e.variables = append(e.variables, planned)
+			variables[variablePrefix+own.GetName()] = len(e.variables) - 1
+		}
+		for _, own := range source.GetRules() {
+			made, err := e.rule(env, source, own, variables)
+			if err != nil {
+				return err
+			}
+			for i := range found.fields {
+				found.fields[i] |= made.fields[i]
+			}
+			found.rules = append(found.rules, made)
+			e.rules = append(e.rules, made)
+		}
+		e.policies = append(e.policies, found)
+	}
+	return nil
+}
+
+func (e *Engine) scopeClause(source *pdpv1.ScopeClause) (scopeClause, error) {
+	slot, ok := e.slots[source.GetAttribute()]
+	if !ok {
+		return scopeClause{}, refuse(WrongFormat, "the scope names attribute `%s`, which is not declared", source.GetAttribute())
+	}
+	clause := scopeClause{slot: slot, texts: map[string]bool{}, isTexts: true}
+	for _, own := range source.GetValues() {
+		value := celValue(own, e.attributes[slot].kind)
+		if value == nil {
+			return scopeClause{}, refuse(WrongFormat, "the scope by `%s` has a value of another type", source.GetAttribute())
+		}
+		text, isText := value.(types.String)
+		clause.isTexts = clause.isTexts && isText
+		clause.texts[string(text)] = true
+		clause.values = append(clause.values, value)
+	}
+	return clause, nil
+}
+
+func (e *Engine) rule(env *cel.Env, of *pdpv1.Policy, source *pdpv1.Rule, variables map[string]int) (*rule, error) {
+	made := &rule{
+		source: source, name: of.GetId() + "/" + source.GetId(), index: len(e.rules),
+		unmasks: source.GetEffect() == pdpv1.Effect_EFFECT_UNMASK, priority: source.GetPriority(),
+		fields: newFieldSet(len(e.Bundle.GetFields())),
+	}
+	if made.source.GetMask() != nil {
+		made.mask = e.maskUse(source.GetMask(), source.GetStrictness())
+	}
+	for _, id := range source.GetFields() {
+		known, ok := e.fields[id]
+		if !ok {
+			return nil, refuse(WrongFormat, "rule `%s` speaks about field `%s`, which the dictionary lacks", made.name, id)
+		}
+		made.fields.add(known.place)
+	}
+	for _, own := range source.GetWhen() {
+		// Many rules share a condition: one without variables is evaluated once a request.
+		key := string(own.GetChecked())
+		place, known := e.conditionOf[key]
+		if !known {
+			planned, err := e.plan(env, own, variables)
+			if err != nil {
+				return nil, refuse(WrongFormat, "rule `%s`: %s", made.name, err)
+			}
+			place = len(e.conditions)
+			e.conditions = append(e.conditions, planned)
+			if planned.variables == nil {
+				e.conditionOf[key] = place
+			}
+		}
+		made.conditions = append(made.conditions, place)
+		made.granted = made.granted || e.conditions[place].granted
+	}
+	return made, nil
+}
+
+// plan returns the program of a checked expression.
+func (e *Engine) plan(env *cel.Env, source *pdpv1.Expression, variables map[string]int) (*program, error) {
+	checked := &expr.CheckedExpr{}
+	if err := proto.Unmarshal(source.GetChecked(), checked); err != nil {
+		return nil, fmt.Errorf("an expression cannot be decoded")
+	}
+	made := &program{}
+	for _, reference := range checked.GetReferenceMap() {
+		name := reference.GetName()
+		if strings.HasPrefix(name, variablePrefix) {
+			place, ok := variables[name]
+			if !ok {
+				return nil, fmt.Errorf("variable `%s` is not there", name)
+			}
+			below := e.variables[place]
+			made.names = append(made.names, below.names...)
+			made.granted = made.granted || below.granted
+			made.variables = variables
+		} else if slot, ok := e.slots[name]; ok {
+			made.names = append(made.names, slot)
+			made.granted = made.granted || strings.HasPrefix(name, "grant.")
+		}
+	}
+	slices.Sort(made.names)
+	made.names = slices.Compact(made.names)
+	ast := cel.CheckedExprToAst(checked)
+	var err error
+	if !hasEmptyList(checked.GetExpr()) {
+		made.planned, err = env.Program(ast, cel.EvalOptions(cel.OptOptimize))
+	}
+	// What cannot be folded ahead errs when it is evaluated, and then its rule is undecided.
+	if made.planned == nil || err != nil {
+		made.planned, err = env.Program(ast)
+	}
+	return made, err
+}
+
+// Open returns the engine of a file's bytes when the bundle may come into use: see Verify; every expression can be
+// planned, and every golden case comes out as expected.
+func Open(data []byte, trust Trust, inUse int64) (*Engine, error) {
+	signed, bundle, err := Verify(data, trust, inUse)
+	if err != nil {
+		return nil, err
+	}
+	e, err := Load(signed, bundle)
+	if err != nil {
+		return nil, err
+	}
+	return e, e.CheckGolden()
+}
+
+// hasEmptyList says whether an expression holds `[]`: cel-go folds `x in []` to false even where x is lacking, and the
+// service leaves that undecided.
+func hasEmptyList(e *expr.Expr) bool {
+	switch own := e.GetExprKind().(type) {
+	case *expr.Expr_ListExpr:
+		return len(own.ListExpr.GetElements()) == 0 || slices.ContainsFunc(own.ListExpr.GetElements(), hasEmptyList)
+	case *expr.Expr_SelectExpr:
+		return hasEmptyList(own.SelectExpr.GetOperand())
+	case *expr.Expr_CallExpr:
+		return hasEmptyList(own.CallExpr.GetTarget()) || slices.ContainsFunc(own.CallExpr.GetArgs(), hasEmptyList)
+	case *expr.Expr_StructExpr:
+		return slices.ContainsFunc(own.StructExpr.GetEntries(), func(entry *expr.Expr_CreateStruct_Entry) bool {
+			return hasEmptyList(entry.GetValue())
+		})
+	case *expr.Expr_ComprehensionExpr:
+		c := own.ComprehensionExpr
+		return slices.ContainsFunc([]*expr.Expr{c.GetIterRange(), c.GetLoopCondition(), c.GetLoopStep(), c.GetResult()}, hasEmptyList)
+	}
+	return false
+}

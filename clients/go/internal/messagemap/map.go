@@ -1,0 +1,125 @@
+// Package messagemap is about a message and its map: from them the questions to ask, and with the answers the masked
+// copy.
+//
+// INVARIANT: of the message nothing but what the map declares as an attribute, a resource's type or its id gets into a
+// question.
+package messagemap
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"jingxi.dev/client/internal/paths"
+	pdpv1 "jingxi.dev/client/pdp/v1"
+)
+
+// Field is a dictionary field and the places that hold it.
+type Field struct {
+	Name  string
+	Paths []paths.Path
+}
+
+type attribute struct {
+	name string
+	path paths.Path
+}
+
+// Part is the fields and attributes of the message itself (Name empty) or of each item of one of its lists.
+type Part struct {
+	Name         string
+	Path         paths.Path
+	ResourceType string
+	Fields       []Field
+
+	resourceID *paths.Path
+	attributes []attribute
+}
+
+// Map is where fields and attributes sit in a message, with the declared types of all attributes.
+type Map struct {
+	Application string
+	Name        string
+	Parts       []*Part
+	PolicyHash  string
+	Revision    int64
+	// Source is what the service sent.
+	Source *pdpv1.GetMessageMapResponse
+
+	types map[string]pdpv1.AttributeType
+}
+
+// FromResponse returns the map that the service sent.
+func FromResponse(response *pdpv1.GetMessageMapResponse) (*Map, error) {
+	source := response.GetMessageMap()
+	found := &Map{
+		Application: source.GetApplication(), Name: source.GetName(),
+		PolicyHash: response.GetPolicyHash(), Revision: response.GetRevision(),
+		Source: response, types: response.GetAttributeTypes(),
+	}
+	for _, own := range source.GetParts() {
+		part, err := partOf(own)
+		if err != nil {
+			return nil, err
+		}
+		found.Parts = append(found.Parts, part)
+	}
+	return found, nil
+}
+
+func partOf(source *pdpv1.MessagePart) (*Part, error) {
+	text := source.GetPath()
+	if text == "" {
+		text = "$"
+	}
+	path, err := paths.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	part := &Part{Name: source.GetName(), Path: path, ResourceType: source.GetResourceType()}
+	if source.GetResourceId() != "" {
+		id, err := paths.Parse(source.GetResourceId())
+		if err != nil {
+			return nil, err
+		}
+		part.resourceID = &id
+	}
+	for _, own := range source.GetFields() {
+		field := Field{Name: own.GetField()}
+		for _, text := range own.GetPaths() {
+			path, err := paths.Parse(text)
+			if err != nil {
+				return nil, err
+			}
+			field.Paths = append(field.Paths, path)
+		}
+		part.Fields = append(part.Fields, field)
+	}
+	for _, own := range source.GetAttributes() {
+		path, err := paths.Parse(own.GetPath())
+		if err != nil {
+			return nil, err
+		}
+		part.attributes = append(part.attributes, attribute{own.GetAttribute(), path})
+	}
+	return part, nil
+}
+
+// AgreesWith says whether both ask and mask alike, whatever policy set they come from.
+func (m *Map) AgreesWith(other *Map) bool {
+	if m == other {
+		return true
+	}
+	if len(m.types) != len(other.types) {
+		return false
+	}
+	for name, kind := range m.types {
+		if found, ok := other.types[name]; !ok || found != kind {
+			return false
+		}
+	}
+	return slices.EqualFunc(
+		m.Source.GetMessageMap().GetParts(), other.Source.GetMessageMap().GetParts(),
+		func(a, b *pdpv1.MessagePart) bool { return proto.Equal(a, b) },
+	)
+}

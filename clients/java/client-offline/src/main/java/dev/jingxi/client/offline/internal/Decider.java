@@ -1,0 +1,205 @@
+package dev.jingxi.client.offline.internal;
+
+import dev.jingxi.client.errors.BundleException;
+import dev.jingxi.client.errors.RequestRejectedException;
+import dev.jingxi.client.errors.RevisionTooOldException;
+import dev.jingxi.client.errors.UnknownMessageException;
+import dev.jingxi.client.errors.Violation;
+import dev.jingxi.client.offline.internal.PlannedRule.Result;
+import dev.jingxi.pdp.v1.AttributeType;
+import dev.jingxi.pdp.v1.Bundle;
+import dev.jingxi.pdp.v1.DecideRequest;
+import dev.jingxi.pdp.v1.DecideResponse;
+import dev.jingxi.pdp.v1.FieldPaths;
+import dev.jingxi.pdp.v1.Grant;
+import dev.jingxi.pdp.v1.MessageMap;
+import dev.jingxi.pdp.v1.MessagePart;
+import dev.jingxi.pdp.v1.MessageRef;
+import dev.jingxi.pdp.v1.Policy;
+import dev.jingxi.pdp.v1.Rule;
+import dev.jingxi.pdp.v1.ScopeClause;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
+
+/** Decides by one bundle, as the service does. Immutable but for what it remembers; safe to share. */
+public final class Decider {
+    private static final int MAX_FIELDS = 512;
+    private static final int MAX_GRANTS = 8;
+    private static final int MAX_REQUEST_ID = 128;
+    /** Lists of fields whose rules are remembered; a system asks about few. */
+    private static final int REMEMBERED = 1_024;
+
+    private final long revision;
+    private final String hash;
+    private final Map<String, AttributeReader> attributes = new HashMap<>();
+    private final List<PlannedRule> rules = new ArrayList<>();
+    private final Map<MessageRef, List<String>> messages = new HashMap<>();
+    private final Map<List<String>, List<PlannedRule>> rulesOfFields = new ConcurrentHashMap<>();
+    private final Outcomes outcomes;
+    private final Diagnostics diagnostics;
+
+    /** Plans a bundle. Throws BundleException. */
+    public Decider(Bundle bundle, long revision, String hash) {
+        this.revision = revision;
+        this.hash = hash;
+        bundle.getAttributesList().forEach(a -> attributes.put(a.getName(), new AttributeReader(a)));
+        for (Policy policy : bundle.getPoliciesList()) {
+            addRules(policy);
+        }
+        for (MessageMap map : bundle.getMessageMapsList()) {
+            for (MessagePart part : map.getPartsList()) {
+                List<String> fields = new ArrayList<>();
+                for (FieldPaths field : part.getFieldsList()) {
+                    fields.add(field.getField());
+                }
+                messages.put(MessageRef.newBuilder().setApplication(map.getApplication()).setName(map.getName())
+                        .setPart(part.getName()).build(), Collections.unmodifiableList(fields));
+            }
+        }
+        this.outcomes = new Outcomes(bundle.getFieldsList());
+        this.diagnostics = new Diagnostics(attributes, outcomes);
+    }
+
+    private void addRules(Policy policy) {
+        List<Clause> scope = new ArrayList<>();
+        for (ScopeClause clause : policy.getScopeList()) {
+            AttributeReader reader = attributes.get(clause.getAttribute());
+            AttributeType type = reader == null ? null : reader.type();
+            if (type == null) {
+                throw new BundleException("wrong_format",
+                        "policy `" + policy.getId() + "` names attribute `" + clause.getAttribute() + "`, which is not declared", null);
+            }
+            scope.add(new ScopeCondition(clause, type));
+        }
+        Conditions conditions = new Conditions(policy, attributes.keySet());
+        for (Rule rule : policy.getRulesList()) {
+            List<Clause> clauses = new ArrayList<>(scope);
+            rule.getWhenList().forEach(expression -> clauses.add(conditions.condition(expression)));
+            rules.add(new PlannedRule(policy.getId(), rule, clauses));
+        }
+    }
+
+    /** Returns the revision of the bundle. */
+    public long revision() {
+        return revision;
+    }
+
+    /** Returns the bundle's hash. */
+    public String hash() {
+        return hash;
+    }
+
+    /** Returns the dictionary's level of a field; empty for one that it lacks. */
+    public String level(String field) {
+        return outcomes.level(field);
+    }
+
+    /**
+     * Returns the answer without its `decision_id`. `grants` gives the grants that exist. Throws RequestRejectedException
+     * for a request that the service would refuse too.
+     */
+    public DecideResponse decide(DecideRequest request, Instant now, Function<String, Grant> grants) {
+        List<String> fields = fields(request);
+        check(request, fields);
+        Facts facts = new Facts(attributes, request, now);
+        DecideResponse.Builder response = DecideResponse.newBuilder()
+                .setRequestId(request.getRequestId()).setRevision(revision).setPolicyHash(hash);
+        List<Grant> counting = new ArrayList<>();
+        Diagnostics.Found found = diagnostics.begin(request, fields);
+        if (request.getGrantIdsCount() > 0) {
+            diagnostics.grants(request, now, grants, counting, found);
+        }
+        List<Result> results = results(fields, facts, counting);
+        diagnostics.undecided(results, found);
+        outcomes.respond(fields, results, response);
+        found.addTo(response);
+        return response.build();
+    }
+
+    /** Returns an answer in which every field is masked by its default mask. */
+    public DecideResponse masked(DecideRequest request) {
+        DecideResponse.Builder response = DecideResponse.newBuilder()
+                .setRequestId(request.getRequestId()).setRevision(revision).setPolicyHash(hash);
+        outcomes.maskAll(fields(request), response);
+        return response.build();
+    }
+
+    private List<String> fields(DecideRequest request) {
+        if (!request.hasMessage()) {
+            return request.getFieldsList();
+        }
+        if (request.getFieldsCount() > 0) {
+            throw rejected("message", "excludes `fields`; send one of them");
+        }
+        MessageRef message = request.getMessage();
+        List<String> found = messages.get(message);
+        if (found == null) {
+            String shown = String.join(" ", message.getApplication(), message.getName(), message.getPart()).strip();
+            Violation violation = new Violation("message", "no message map for `" + shown + "`");
+            throw new UnknownMessageException("the bundle has no message map for `" + shown + "`", List.of(violation), null);
+        }
+        return found;
+    }
+
+    private void check(DecideRequest request, List<String> fields) {
+        if (fields.isEmpty() || fields.size() > MAX_FIELDS) {
+            throw rejected("fields", "has " + fields.size() + " entries, must have 1 to " + MAX_FIELDS);
+        }
+        if (request.getSubject().getId().isEmpty()) {
+            throw rejected("subject.id", "is required");
+        }
+        if (request.getGrantIdsCount() > MAX_GRANTS) {
+            throw rejected("grant_ids", "has " + request.getGrantIdsCount() + " entries, the limit is " + MAX_GRANTS);
+        }
+        if (request.getRequestIdBytes().size() > MAX_REQUEST_ID) {
+            throw rejected("request_id", "is longer than " + MAX_REQUEST_ID + " bytes");
+        }
+        if (request.getMinRevision() > revision) {
+            throw new RevisionTooOldException("the bundle in use is of revision " + revision + ", and "
+                    + request.getMinRevision() + " is asked for", "FAILED_PRECONDITION", null);
+        }
+    }
+
+    private static RequestRejectedException rejected(String field, String problem) {
+        return new RequestRejectedException("`" + field + "` " + problem, List.of(new Violation(field, problem)), null);
+    }
+
+    private List<Result> results(List<String> fields, Facts facts, List<Grant> grants) {
+        List<Result> found = new ArrayList<>();
+        for (PlannedRule rule : about(fields)) {
+            List<Grant> under = rule.asksForGrant && !grants.isEmpty() ? grants : Arrays.asList((Grant) null);
+            for (Grant grant : under) {
+                Result result = rule.evaluate(facts.under(grant));
+                if (result != null) {
+                    found.add(result);
+                }
+            }
+        }
+        return found;
+    }
+
+    /** Returns the rules that speak about any of these fields, in order. */
+    private List<PlannedRule> about(List<String> fields) {
+        List<PlannedRule> known = rulesOfFields.get(fields);
+        if (known != null) {
+            return known;
+        }
+        List<PlannedRule> found = new ArrayList<>();
+        for (PlannedRule rule : rules) {
+            if (fields.stream().anyMatch(rule.fields::contains)) {
+                found.add(rule);
+            }
+        }
+        if (rulesOfFields.size() < REMEMBERED) {
+            rulesOfFields.put(List.copyOf(fields), found);
+        }
+        return found;
+    }
+}

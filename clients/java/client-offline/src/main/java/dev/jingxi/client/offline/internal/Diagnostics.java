@@ -1,0 +1,123 @@
+package dev.jingxi.client.offline.internal;
+
+import dev.jingxi.client.offline.internal.PlannedRule.Result;
+import dev.jingxi.pdp.v1.DecideRequest;
+import dev.jingxi.pdp.v1.DecideResponse;
+import dev.jingxi.pdp.v1.Diagnostic;
+import dev.jingxi.pdp.v1.DiagnosticCode;
+import dev.jingxi.pdp.v1.Grant;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Function;
+
+/** What is noteworthy about a decision, in the order that docs/guides/client-contract.md gives. */
+final class Diagnostics {
+    private static final int MOST = 32;
+    private static final Set<String> OWN =
+            Set.of("subject.id", "subject.roles", "action.name", "resource.type", "resource.id");
+
+    private final Map<String, Set<String>> declared = new HashMap<>();
+    private final Outcomes outcomes;
+
+    Diagnostics(Map<String, AttributeReader> attributes, Outcomes outcomes) {
+        this.outcomes = outcomes;
+        for (AttributeReader attribute : attributes.values()) {
+            if (!attribute.isBuiltIn() && !OWN.contains(attribute.name)) {
+                declared.computeIfAbsent(attribute.root(), root -> new java.util.HashSet<>()).add(attribute.key());
+            }
+        }
+    }
+
+    /** The diagnostics of one decision. */
+    static final class Found {
+        private final List<Diagnostic> all = new ArrayList<>(0);
+
+        private void add(DiagnosticCode code, String subject, String message, Collection<String> attributes) {
+            all.add(Diagnostic.newBuilder().setCode(code).setSubject(subject).setMessage(message)
+                    .addAllAttributes(attributes).build());
+        }
+
+        void addTo(DecideResponse.Builder response) {
+            if (all.size() <= MOST) {
+                response.addAllDiagnostics(all);
+                return;
+            }
+            response.addAllDiagnostics(all.subList(0, MOST - 1));
+            response.addDiagnostics(Diagnostic.newBuilder().setCode(DiagnosticCode.DIAGNOSTIC_CODE_TRUNCATED)
+                    .setMessage((all.size() - MOST + 1) + " more diagnostics are left out"));
+        }
+    }
+
+    Found begin(DecideRequest request, List<String> fields) {
+        Found found = new Found();
+        for (String field : fields) {
+            if (!outcomes.knows(field)) {
+                // Named twice it is told once.
+                new LinkedHashSet<>(fields).stream().filter(name -> !outcomes.knows(name)).forEach(name -> found.add(
+                        DiagnosticCode.DIAGNOSTIC_CODE_UNKNOWN_FIELD, name,
+                        "the dictionary does not have this field; it is masked in full", List.of()));
+                break;
+            }
+        }
+        Set<String> undeclared = new TreeSet<>(Functions::byCodePoints);
+        addUndeclared("subject", request.getSubject().getAttributesMap().keySet(), undeclared);
+        addUndeclared("action", request.getAction().getAttributesMap().keySet(), undeclared);
+        addUndeclared("resource", request.getResource().getAttributesMap().keySet(), undeclared);
+        addUndeclared("context", request.getContextMap().keySet(), undeclared);
+        undeclared.forEach(name -> found.add(DiagnosticCode.DIAGNOSTIC_CODE_UNDECLARED_ATTRIBUTE, name,
+                "the policy set does not declare this attribute", List.of()));
+        return found;
+    }
+
+    private void addUndeclared(String root, Set<String> keys, Set<String> undeclared) {
+        Set<String> known = declared.getOrDefault(root, Set.of());
+        for (String key : keys) {
+            if (!known.contains(key)) {
+                undeclared.add(root + "." + key);
+            }
+        }
+    }
+
+    /** Adds the grants that count to a list, and a diagnostic for each that does not. */
+    void grants(DecideRequest request, Instant now, Function<String, Grant> grants, List<Grant> counting, Found found) {
+        for (String id : new LinkedHashSet<>(request.getGrantIdsList())) {
+            Grant grant = grants.apply(id);
+            if (grant == null) {
+                found.add(DiagnosticCode.DIAGNOSTIC_CODE_GRANT_NOT_FOUND, id, "no such grant", List.of());
+            } else if (now.isBefore(LoadedBundle.instant(grant.getNotBeforeNanos()))
+                    || !now.isBefore(LoadedBundle.instant(grant.getExpiresAtNanos()))) {
+                found.add(DiagnosticCode.DIAGNOSTIC_CODE_GRANT_INACTIVE, id, "the grant is not valid now", List.of());
+            } else if (!grant.getSubjectId().equals(request.getSubject().getId())
+                    || !grant.getResourceType().equals(request.getResource().getType())
+                    || !grant.getResourceId().isEmpty() && !grant.getResourceId().equals(request.getResource().getId())) {
+                found.add(DiagnosticCode.DIAGNOSTIC_CODE_GRANT_MISMATCH, id,
+                        "the grant is for another subject or resource", List.of());
+            } else {
+                counting.add(grant);
+            }
+        }
+    }
+
+    /** Adds one for each rule that is undecided without a grant or under some. */
+    void undecided(List<Result> results, Found found) {
+        Map<PlannedRule, Set<String>> lacking = null;
+        for (Result result : results) {
+            if (result.undecided) {
+                lacking = lacking == null ? new LinkedHashMap<>() : lacking;
+                lacking.computeIfAbsent(result.rule, rule -> new TreeSet<>(Functions::byCodePoints)).addAll(result.lacking);
+            }
+        }
+        if (lacking != null) {
+            lacking.forEach((rule, attributes) -> found.add(DiagnosticCode.DIAGNOSTIC_CODE_UNDECIDED_RULE, rule.name,
+                    "the rule's condition could not be decided", attributes));
+        }
+    }
+}

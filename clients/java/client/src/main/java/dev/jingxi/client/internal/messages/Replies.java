@@ -1,0 +1,80 @@
+package dev.jingxi.client.internal.messages;
+
+import dev.jingxi.client.Decision;
+import dev.jingxi.client.Diagnostic;
+import dev.jingxi.client.Mask;
+import dev.jingxi.client.Obligation;
+import dev.jingxi.client.Reason;
+import dev.jingxi.client.Text;
+import dev.jingxi.client.Verdict;
+import dev.jingxi.pdp.v1.DecideResponse;
+import dev.jingxi.pdp.v1.DiagnosticCode;
+import dev.jingxi.pdp.v1.Effect;
+import dev.jingxi.pdp.v1.ReasonKind;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** From messages of the protocol to the plain values that callers see. */
+public final class Replies {
+    private Replies() {}
+
+    /** Returns a reply as a decision. A verdict that this client does not understand masks in full. */
+    public static Decision decision(DecideResponse reply, String requestId) {
+        List<Mask> masks = new ArrayList<>(reply.getMasksCount());
+        reply.getMasksList().forEach(mask -> masks.add(mask(mask)));
+        List<Reason> reasons = new ArrayList<>(reply.getReasonsCount());
+        reply.getReasonsList().forEach(reason -> reasons.add(reason(reason)));
+        List<Verdict> verdicts = new ArrayList<>(reply.getVerdictsCount());
+        for (dev.jingxi.pdp.v1.Verdict verdict : reply.getVerdictsList()) {
+            // Unsigned on the wire: a great number is negative here, and neither is a place.
+            int place = verdict.getReason();
+            Reason reason = place >= 0 && place < reasons.size() ? reasons.get(place) : Reason.NONE;
+            verdicts.add(new Verdict(verdict.getField(), mask(verdict, masks), reason));
+        }
+        List<Obligation> obligations = new ArrayList<>();
+        reply.getObligationsList().forEach(o -> obligations.add(
+                new Obligation(o.getType(), o.getParametersMap(), o.getFieldsList(), o.getRule())));
+        List<Diagnostic> diagnostics = new ArrayList<>();
+        reply.getDiagnosticsList().forEach(d -> diagnostics.add(
+                new Diagnostic(name(d.getCode()), d.getMessage(), d.getSubject(), d.getAttributesList())));
+        return new Decision(reply.getDecisionId(), reply.getRequestId().isEmpty() ? requestId : reply.getRequestId(),
+                reply.getRevision(), reply.getPolicyHash(), verdicts, obligations, diagnostics);
+    }
+
+    /** Returns a mask of the protocol; a parameter of an unknown kind becomes null, which no mask accepts. */
+    public static Mask mask(dev.jingxi.pdp.v1.Mask source) {
+        Map<String, Object> parameters = new TreeMap<>();
+        source.getParametersMap().forEach((name, value) -> parameters.put(name, Values.plain(value)));
+        return new Mask(source.getAlgorithm(), parameters, source.getName());
+    }
+
+    private static Mask mask(dev.jingxi.pdp.v1.Verdict verdict, List<Mask> masks) {
+        if (verdict.getEffect() == Effect.EFFECT_UNMASK) {
+            return null;
+        }
+        int place = verdict.getMask();
+        boolean known = verdict.getEffect() == Effect.EFFECT_MASK && place >= 0 && place < masks.size();
+        return known ? masks.get(place) : Mask.FULL;
+    }
+
+    private static Reason reason(dev.jingxi.pdp.v1.Reason source) {
+        Text title = new Text(source.getTitle().getZh(), source.getTitle().getEn());
+        return new Reason(name(source.getKind()), source.getRule(), title, source.getGrantId(), source.getUndecided());
+    }
+
+    private static String name(ReasonKind kind) {
+        return kind == ReasonKind.UNRECOGNIZED ? "" : lower(kind.name(), "REASON_KIND_");
+    }
+
+    private static String name(DiagnosticCode code) {
+        return code == DiagnosticCode.UNRECOGNIZED ? "" : lower(code.name(), "DIAGNOSTIC_CODE_");
+    }
+
+    private static String lower(String name, String prefix) {
+        String rest = name.substring(prefix.length()).toLowerCase(Locale.ROOT);
+        return rest.equals("unspecified") ? "" : rest;
+    }
+}

@@ -1,0 +1,2 @@
+/** What the tests of all modules share: vectors, the real service, certificates. */
+package dev.jingxi.testing;

@@ -1,0 +1,166 @@
+"""The engine of the service inside the client: one bundle, verified and ready to decide.
+
+This module alone imports `pdp`, the distribution `jingxi`; import it where a client decides offline.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+
+from jingxi_client import _replies, errors, message_map
+from jingxi_client._gen.pdp.v1 import bundle_pb2, types_pb2
+from jingxi_client._gen.pdp.v1 import decision_service_pb2 as api
+from jingxi_client.decisions import Decision, Mask
+from jingxi_client.message_map import FULL, MessageMap
+from pdp.control import signatures
+from pdp.engine.grants import GrantSource
+from pdp.engine.program import Program
+from pdp.errors import (
+    BundleError as EngineBundleError,
+)
+from pdp.errors import EvidenceError, GoldenCaseError, RefusedError, RequestError, StaleRevisionError
+from pdp.errors import UnknownMessageError as EngineUnknownMessageError
+from pdp.server import golden
+from pdp.server.grants import GrantTable
+from pdp.server.messages import MessageMaps
+from pdp.signing import TrustedKeys
+from pdp.v1 import bundle_pb2 as engine_bundle_pb2
+
+MAX_BYTES = 64 * 1024 * 1024
+MOST_UNDERSTOOD = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """An answer as a decision without ids, and whether it unmasks a field above C1."""
+
+    decision: Decision
+    shows: bool
+
+
+class _NoIds:
+    """Leaves the decision's id out: it is made of the sequence, which comes later."""
+
+    @staticmethod
+    def head() -> bytes:
+        return b""
+
+
+class Engine:
+    """A bundle in use. Immutable; safe to share between threads."""
+
+    def __init__(self, signed: bundle_pb2.SignedBundle, program: Program) -> None:
+        self.signed = signed
+        self.revision = program.revision
+        self.policy_hash = program.hash
+        self._program = program
+        self._answers = MessageMaps(program)
+        self._maps: dict[tuple[str, str], MessageMap] = {}
+        self._understood: dict[bytes, Understood] = {}
+        self.default_masks: Mapping[str, Mask] = {
+            field.id: message_map.mask_of(field.default_mask) if field.HasField("default_mask") else FULL
+            for field in bundle_pb2.Bundle.FromString(signed.bundle).fields
+        }
+        self.levels: Mapping[str, str] = {field.id: field.level for field in program.bundle.fields}
+
+    def map_of(self, application: str, name: str) -> MessageMap:
+        """Return a message's map. Raises UnknownMessageError."""
+        known = self._maps.get((application, name))
+        if known is None:
+            request = api.GetMessageMapRequest(application=application, name=name)
+            try:
+                answer = self._answers.get(request.SerializeToString())
+            except RequestError as error:
+                raise _error_of(error) from error
+            known = message_map.from_response(api.GetMessageMapResponse.FromString(answer))
+            self._maps[application, name] = known
+        return known
+
+    def decide(self, payload: bytes, now: int) -> bytes:
+        """Return the serialized DecideResponse, without an id, to a serialized DecideRequest.
+
+        `now` is in nanoseconds since 1970. Raises RequestRejectedError and RevisionTooOldError.
+        """
+        try:
+            return self._program.decide(payload, now)
+        except RequestError as error:
+            raise _error_of(error) from error
+
+    def understand(self, answer: bytes) -> Understood:
+        """Return what a serialized DecideResponse says; equal answers are read once."""
+        known = self._understood.get(answer)
+        if known is None:
+            reply = api.DecideResponse.FromString(answer)
+            shows = any(
+                v.effect == types_pb2.EFFECT_UNMASK and self.levels.get(v.field) != "C1" for v in reply.verdicts
+            )
+            known = Understood(_replies.decision_of(reply, ""), shows)
+            if len(self._understood) >= MOST_UNDERSTOOD:
+                self._understood.clear()
+            self._understood[answer] = known
+        return known
+
+
+def opened(program: Program) -> Engine:
+    """Return a program as an engine, for tests: nothing of its bundle is verified."""
+    return Engine(bundle_pb2.SignedBundle(bundle=program.bundle.SerializeToString()), program)
+
+
+def load(data: bytes, trust: TrustedKeys, in_use: Engine | None, grants: GrantSource | None = None) -> Engine:
+    """Return a bundle out of a serialized SignedBundle, when it may come into use.
+
+    `grants` is for tests; an offline client knows none. Raises BundleError, whose `reason` is one of `wrong_format`,
+    `wrong_hash`, `bad_signature`, `unknown_key`, `goes_back` and `golden_case`.
+    """
+    if len(data) > MAX_BYTES:
+        raise errors.BundleError("wrong_format", f"the bundle is {len(data)} bytes large, the limit is {MAX_BYTES}")
+    try:
+        signed = engine_bundle_pb2.SignedBundle.FromString(data)
+    except DecodeError as error:
+        raise errors.BundleError("wrong_format", "the file is no signed bundle") from error
+    if not signed.bundle:
+        raise errors.BundleError("wrong_format", "the file is no signed bundle")
+    if hashlib.sha256(signed.bundle).hexdigest() != signed.hash:
+        raise errors.BundleError("wrong_hash", "the bundle does not match its hash: it was damaged or altered")
+    try:
+        signatures.verify(signed, trust)
+    except RefusedError as error:
+        raise errors.BundleError(error.reason, str(error)) from error
+    if in_use is not None and signed.revision < in_use.revision:
+        raise errors.BundleError(
+            "goes_back", f"the bundle is revision {signed.revision}, and {in_use.revision} is in use already"
+        )
+    table = GrantTable()
+    try:
+        program = Program(signed, table, _NoIds())  # type: ignore[arg-type]
+        golden.verify(program, table)
+    except EngineBundleError as error:
+        raise errors.BundleError("wrong_format", str(error)) from error
+    except GoldenCaseError as error:
+        raise errors.BundleError("golden_case", str(error)) from error
+    if grants is not None:
+        program.grants = grants
+    return Engine(bundle_pb2.SignedBundle.FromString(data), program)
+
+
+def trusted(path: str | os.PathLike[str]) -> TrustedKeys:
+    """Return the keys of a PEM file or of a folder of them. Raises ConfigurationError."""
+    try:
+        return TrustedKeys.load(Path(path))
+    except EvidenceError as error:
+        raise errors.ConfigurationError(str(error)) from error
+
+
+def _error_of(error: RequestError) -> errors.JingxiError:
+    violations = tuple(errors.Violation(v.field, v.description) for v in error.violations)
+    if isinstance(error, EngineUnknownMessageError):
+        return errors.UnknownMessageError(str(error), violations)
+    if isinstance(error, StaleRevisionError):
+        return errors.RevisionTooOldError(str(error), "FAILED_PRECONDITION")
+    return errors.RequestRejectedError(str(error), violations)

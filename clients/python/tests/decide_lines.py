@@ -1,0 +1,55 @@
+"""Decides by a bundle, a line of JSON after the other: the Python part of tests/clients/test_differential.py.
+
+    decide_lines.py --bundle FILE
+
+reads `{"request": <base64 DecideRequest>, "now_nanos": "…", "grants": [<base64 Grant>, …]}` and writes
+`{"response": <base64 DecideResponse>}` or `{"error": "…"}` for each. The bundle is not verified.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from jingxi_client import JingxiError, _engine
+from pdp.engine.bundle import read
+from pdp.engine.program import Program
+from pdp.v1 import bundle_pb2
+
+
+class Grants:
+    """The grants of the line."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, bundle_pb2.Grant] = {}
+
+    def get(self, grant_id: str) -> bundle_pb2.Grant | None:
+        return self.known.get(grant_id)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bundle", type=Path, required=True)
+    grants = Grants()
+    engine = _engine.opened(Program.from_bundle(read(parser.parse_args().bundle), grants=grants))
+    for line in sys.stdin:
+        asked = json.loads(line)
+        found = [bundle_pb2.Grant.FromString(base64.b64decode(text)) for text in asked.get("grants", ())]
+        grants.known = {grant.id: grant for grant in found}
+        print(json.dumps(_answer(engine, asked)), flush=True)
+
+
+def _answer(engine: _engine.Engine, asked: dict[str, Any]) -> dict[str, str]:
+    try:
+        answer = engine.decide(base64.b64decode(asked["request"]), int(asked["now_nanos"]))
+    except JingxiError as error:
+        return {"error": str(error)}
+    return {"response": base64.b64encode(answer).decode()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""Clients' reports with marks in the embedded store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pdp.control.kv.sqlite import SqliteStore
+from tests.integration.kv_steps import Opener, opener
+from tests.integration.reports_contract import ReportsContract
+
+
+class TestReportsInSqlite(ReportsContract):
+    @pytest.fixture
+    def open_store(self, tmp_path: Path) -> Opener:
+        return opener(lambda: SqliteStore(tmp_path / "control" / "control.db"))
