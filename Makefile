@@ -39,7 +39,7 @@ cluster-down: $(READY) ## stop it; its data stay
 # What some tests talk to: Debian packages, installed where root allows; without them those tests skip and say why.
 DEBIAN := haproxy:haproxy h2load:nghttp2-client openssl:openssl pg_lsclusters:postgresql strace:strace \
   cc:gcc,libc6-dev faketime:faketime etcd:etcd-server \
-  ip:iproute2 iptables:iptables systemd-analyze:systemd rsyslogd:rsyslog,rsyslog-openssl
+  ip:iproute2 iptables:iptables systemd-analyze:systemd rsyslogd:rsyslog,rsyslog-openssl npm:nodejs,npm
 
 .PHONY: debian
 debian:

@@ -70,7 +70,7 @@ def commands(scratch: Path) -> dict[str, list[str] | str]:
     return {
         "python": [sys.executable, str(Path(__file__).with_name("clients_python.py"))],
         "go": _go(scratch),
-        "java": _built("java", CLIENTS / "java", "**/target/bench.jar", "-jar"),
+        "java": _built("java", CLIENTS / "java", "**/target/*bench.jar", "-jar"),
         "typescript": _built("node", CLIENTS / "typescript", "**/bench.js"),
     }
 

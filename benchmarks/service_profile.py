@@ -30,7 +30,7 @@ from pdp.server.transports.calls import Calls, Lane, Served
 from pdp.snapshot.recorder import recorder
 from pdp.snapshot.resource_keys import ResourceKeys
 from pdp.snapshot.spool.writer import Spool
-from pdp.v1 import decision_service_pb2
+from pdp.v1 import bundle_pb2, decision_service_pb2
 
 _RULES = 100
 _REQUESTS = 256

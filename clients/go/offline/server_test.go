@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	jingxi "jingxi.dev/client"
 	"jingxi.dev/client/internal/shared"
@@ -13,10 +14,10 @@ import (
 
 // TestByTheServicesBundle decides by the bundle of the real service as the service itself does, and reports it there.
 func TestByTheServicesBundle(t *testing.T) {
-	server := shared.StartServer(t)
+	server := shared.StartServer(t, "--clock", time.Now().Format(time.RFC3339))
 	stranger := start(t, offline.Config{Nodes: server.Address}, jingxi.WithStateFolder(t.TempDir()))
 	client, err := offline.New(offline.Config{
-		Nodes: server.Address, Trust: []string{filepath.Join(server.Data, "keys")},
+		Nodes: server.Address, Trust: []string{filepath.Join(server.Data, "keys", "control")},
 	}, jingxi.WithStateFolder(t.TempDir()))
 	if err != nil {
 		t.Fatal(err)

@@ -7,9 +7,8 @@ expected form, the value is hidden whole.
 from __future__ import annotations
 
 import ipaddress
-import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jingxi_client._surnames import COMPOUND_SURNAMES
@@ -131,8 +130,8 @@ def ip(text: str, p: Parameters) -> str:
     return HIDDEN
 
 
-def _letters(text: str, skip: str) -> list[int]:
-    return [i for i, ch in enumerate(text) if ch not in skip]
+def _letters(text: str, skip: str) -> Sequence[int]:
+    return [i for i, ch in enumerate(text) if ch not in skip] if skip else range(len(text))
 
 
 def _find(text: str, p: Parameters) -> int:
@@ -141,13 +140,23 @@ def _find(text: str, p: Parameters) -> int:
 
 def _hide(text: str, places: Iterable[int], p: Parameters) -> str:
     """Return the text with the characters at these places hidden; hidden whole when there are none."""
+    if isinstance(places, range) and places:  # one stretch, as of most masks
+        return text[: places.start] + _stretch(len(places), p) + text[places.stop :]
     hidden = set(places)
     if not hidden:
         return full(text, p)
     out = []
-    for is_hidden, run in itertools.groupby(range(len(text)), key=hidden.__contains__):
-        stretch = list(run)
-        out.append(_stretch(len(stretch), p) if is_hidden else text[stretch[0] : stretch[-1] + 1])
+    count = 0
+    for place, ch in enumerate(text):
+        if place in hidden:
+            count += 1
+            continue
+        if count:
+            out.append(_stretch(count, p))
+            count = 0
+        out.append(ch)
+    if count:
+        out.append(_stretch(count, p))
     return "".join(out)
 
 

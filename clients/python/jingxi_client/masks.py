@@ -326,6 +326,10 @@ def _given(algorithm: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def _on_value(value: Any, mask: _TextMask, depth: int) -> Any:
     """Mask whatever JSON may hold: see "Values that are no text" in docs/guides/masking.md."""
+    if type(value) is str:  # by far the most
+        if not value:
+            return ""
+        return HIDDEN if _text.has_lone_surrogate(value) else mask(value)
     match value:
         case None:
             return None

@@ -451,3 +451,19 @@ test("a hundred messages at the same time are all recorded", async () => {
   for (const masked of results) assert.deepEqual(masked.message, PASSED);
   assert.equal((await written()).length, 100);
 });
+
+test("a message of very many resources is recorded in several events, all or none", async () => {
+  await client.prepare("core-counter", "customer");
+  service.before = failing(Status.UNAVAILABLE);
+  const accounts = Array.from({ length: 1_500 }, (_, i) => ({ no: String(i).padStart(12, "0") }));
+  const masked = await mask({ ...MESSAGE, accounts });
+  assert.equal(masked.fallback?.recorded, true);
+  const events = await written();
+  assert.deepEqual(
+    events.map((event) => [event.sequence, event.requestId, event.items.length]),
+    [
+      [1n, "r1", 1_000],
+      [2n, "r1", 501],
+    ],
+  );
+});

@@ -57,6 +57,9 @@ test("every block runs", async (t) => {
       const replaced = block
         .replaceAll(/"localhost:7070"|"pdp.bank.example:7070"/g, JSON.stringify(address))
         .replaceAll("tls: true", "insecure: true")
+        // A busy machine may take longer than a teller would wait.
+        .replaceAll("new Client({", "new Client({ deadlineMs: 30_000,")
+        .replaceAll("client.ready()", "client.ready(60_000)")
         .replaceAll('"/var/lib/counter/jingxi"', JSON.stringify(join(folder, `state-${i}`)))
         .replaceAll('"/etc/jingxi/pdp.pub"', JSON.stringify(`${VECTORS}/bundles/test.pub`))
         .replaceAll('"/etc/jingxi/keys"', JSON.stringify(folder));
@@ -64,7 +67,7 @@ test("every block runs", async (t) => {
       const rest = replaced.replaceAll(/^import .*$/gm, "");
       const own = /const client\b/.test(rest)
         ? ""
-        : 'const client = new (await import("@jingxi/client")).Client({ target });';
+        : 'const client = new (await import("@jingxi/client")).Client({ target, deadlineMs: 30_000 });';
       const given = GIVEN.replace("ADDRESS", JSON.stringify(address)).replace("SAMPLE", JSON.stringify(sample));
       // The second scope lets a block declare what is given.
       const body = `${imports.join("\n")}\n${given}\n{ ${own}\n${rest}\nawait client?.close(); }`;

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	_ "time/tzdata" // conditions ask for local times, also on machines without time zones
@@ -10,8 +8,6 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
-	"cel.dev/cel-go/interpreter"
-	expr "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
 	"google.golang.org/protobuf/proto"
 
 	pdpv1 "jingxi.dev/client/pdp/v1"
@@ -27,121 +23,6 @@ type attribute struct {
 	kind         pdpv1.AttributeType
 	byDefault    ref.Val
 	mayBeLacking bool
-}
-
-// outcome is how a condition came out.
-type outcome int8
-
-const (
-	unknown outcome = iota
-	isTrue
-	isFalse
-	isUndecided
-)
-
-// program is a planned expression; variables are those of its policy, nil when it uses none.
-type program struct {
-	planned   cel.Program
-	variables map[string]int
-	// names of the declared attributes that it reads, also through variables.
-	names   []int
-	granted bool
-}
-
-func (p *program) evaluate(a interpreter.Activation) ref.Val {
-	value, _, err := p.planned.Eval(a)
-	if err != nil || types.IsUnknownOrError(value) {
-		return nil
-	}
-	return value
-}
-
-func (p *program) condition(a *activation) outcome {
-	var value ref.Val
-	if p.variables == nil {
-		value = p.evaluate(a)
-	} else {
-		value = p.evaluate(scoped{a, p.variables})
-	}
-	switch value {
-	case types.True:
-		return isTrue
-	case types.False:
-		return isFalse
-	}
-	return isUndecided
-}
-
-type scopeClause struct {
-	slot    int
-	texts   map[string]bool
-	values  []ref.Val
-	isTexts bool
-}
-
-func (s *scopeClause) result(a *activation) outcome {
-	value := a.values[s.slot]
-	if value == nil {
-		return isUndecided
-	}
-	if text, ok := value.(types.String); ok && s.isTexts {
-		if s.texts[string(text)] {
-			return isTrue
-		}
-		return isFalse
-	}
-	for _, own := range s.values {
-		if value.Equal(own) == types.True {
-			return isTrue
-		}
-	}
-	return isFalse
-}
-
-// fieldSet is a set of dictionary fields by their places.
-type fieldSet []uint64
-
-func newFieldSet(count int) fieldSet  { return make(fieldSet, (count+63)/64) }
-func (s fieldSet) add(place int)      { s[place>>6] |= 1 << (place & 63) }
-func (s fieldSet) has(place int) bool { return s[place>>6]&(1<<(place&63)) != 0 }
-func (s fieldSet) meets(o fieldSet) bool {
-	for i := range s {
-		if s[i]&o[i] != 0 {
-			return true
-		}
-	}
-	return false
-}
-
-type rule struct {
-	source     *pdpv1.Rule
-	name       string
-	index      int
-	unmasks    bool
-	priority   int32
-	fields     fieldSet
-	conditions []int // places in Engine.conditions
-	granted    bool
-	mask       *maskUse
-}
-
-type policy struct {
-	scope  []scopeClause
-	fields fieldSet
-	rules  []*rule
-}
-
-// maskUse is a mask with its strictness; equal masks share one id.
-type maskUse struct {
-	mask       *pdpv1.Mask
-	id         int
-	strictness int32
-}
-
-type field struct {
-	source *pdpv1.FieldDefinition
-	place  int
-	mask   *maskUse
 }
 
 // Engine decides by one bundle. It is safe for concurrent use.
@@ -331,43 +212,6 @@ func (e *Engine) rule(env *cel.Env, of *pdpv1.Policy, source *pdpv1.Rule, variab
 	return made, nil
 }
 
-// plan returns the program of a checked expression.
-func (e *Engine) plan(env *cel.Env, source *pdpv1.Expression, variables map[string]int) (*program, error) {
-	checked := &expr.CheckedExpr{}
-	if err := proto.Unmarshal(source.GetChecked(), checked); err != nil {
-		return nil, fmt.Errorf("an expression cannot be decoded")
-	}
-	made := &program{}
-	for _, reference := range checked.GetReferenceMap() {
-		name := reference.GetName()
-		if strings.HasPrefix(name, variablePrefix) {
-			place, ok := variables[name]
-			if !ok {
-				return nil, fmt.Errorf("variable `%s` is not there", name)
-			}
-			below := e.variables[place]
-			made.names = append(made.names, below.names...)
-			made.granted = made.granted || below.granted
-			made.variables = variables
-		} else if slot, ok := e.slots[name]; ok {
-			made.names = append(made.names, slot)
-			made.granted = made.granted || strings.HasPrefix(name, "grant.")
-		}
-	}
-	slices.Sort(made.names)
-	made.names = slices.Compact(made.names)
-	ast := cel.CheckedExprToAst(checked)
-	var err error
-	if !hasEmptyList(checked.GetExpr()) {
-		made.planned, err = env.Program(ast, cel.EvalOptions(cel.OptOptimize))
-	}
-	// What cannot be folded ahead errs when it is evaluated, and then its rule is undecided.
-	if made.planned == nil || err != nil {
-		made.planned, err = env.Program(ast)
-	}
-	return made, err
-}
-
 // Open returns the engine of a file's bytes when the bundle may come into use: see Verify; every expression can be
 // planned, and every golden case comes out as expected.
 func Open(data []byte, trust Trust, inUse int64) (*Engine, error) {
@@ -380,25 +224,4 @@ func Open(data []byte, trust Trust, inUse int64) (*Engine, error) {
 		return nil, err
 	}
 	return e, e.CheckGolden()
-}
-
-// hasEmptyList says whether an expression holds `[]`: cel-go folds `x in []` to false even where x is lacking, and the
-// service leaves that undecided.
-func hasEmptyList(e *expr.Expr) bool {
-	switch own := e.GetExprKind().(type) {
-	case *expr.Expr_ListExpr:
-		return len(own.ListExpr.GetElements()) == 0 || slices.ContainsFunc(own.ListExpr.GetElements(), hasEmptyList)
-	case *expr.Expr_SelectExpr:
-		return hasEmptyList(own.SelectExpr.GetOperand())
-	case *expr.Expr_CallExpr:
-		return hasEmptyList(own.CallExpr.GetTarget()) || slices.ContainsFunc(own.CallExpr.GetArgs(), hasEmptyList)
-	case *expr.Expr_StructExpr:
-		return slices.ContainsFunc(own.StructExpr.GetEntries(), func(entry *expr.Expr_CreateStruct_Entry) bool {
-			return hasEmptyList(entry.GetValue())
-		})
-	case *expr.Expr_ComprehensionExpr:
-		c := own.ComprehensionExpr
-		return slices.ContainsFunc([]*expr.Expr{c.GetIterRange(), c.GetLoopCondition(), c.GetLoopStep(), c.GetResult()}, hasEmptyList)
-	}
-	return false
 }

@@ -8,6 +8,8 @@ public final class Mask {
     private final String algorithm;
     private final Map<String, Object> parameters;
     private final String name;
+    /** Masks are keys of what is kept ready. */
+    private final int hash;
 
     /**
      * Makes it; lists and maps are copied.
@@ -20,6 +22,7 @@ public final class Mask {
         this.algorithm = algorithm;
         this.parameters = Copies.map(parameters);
         this.name = name;
+        this.hash = Objects.hash(algorithm, this.parameters, name);
     }
 
     /** {@return the algorithm, such as {@code keep}} */
@@ -52,6 +55,9 @@ public final class Mask {
 
     @Override
     public boolean equals(Object other) {
+        if (other == this) {
+            return true;
+        }
         if (!(other instanceof Mask)) {
             return false;
         }
@@ -63,7 +69,7 @@ public final class Mask {
 
     @Override
     public int hashCode() {
-        return Objects.hash(algorithm, parameters, name);
+        return hash;
     }
 
     @Override

@@ -13,7 +13,9 @@ import dev.jingxi.client.errors.BundleException;
 import dev.jingxi.pdp.v1.Expression;
 import dev.jingxi.pdp.v1.Policy;
 import dev.jingxi.pdp.v1.Variable;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -22,6 +24,9 @@ import java.util.TreeSet;
 /** The conditions of one policy, with its variables, planned by the CEL runtime for Java. */
 final class Conditions {
     private static final String VARIABLE = "vars.";
+    /** What may have a value although a part of it is undecided; every macro has one of these. */
+    private static final List<String> LENIENT =
+            List.of("logical_or", "logical_and", "conditional", "not_strictly_false", "add_list");
     private static final CelRuntime RUNTIME = CelRuntimeFactory.plannerRuntimeBuilder()
             .setOptions(CelOptions.current()
                     .enableHeterogeneousNumericComparisons(true)
@@ -50,6 +55,9 @@ final class Conditions {
         return new Clause() {
             @Override
             public Boolean holds(Facts facts) {
+                if (planned.isStrict && planned.lacks(facts)) {
+                    return null; // as its evaluation would, without the cost of an exception
+                }
                 Object value = planned.value(new Names(facts, variables));
                 return value instanceof Boolean ? (Boolean) value : null;
             }
@@ -74,7 +82,10 @@ final class Conditions {
                     attributes.add(reference.getName());
                 }
             }
-            return new Planned(program, Set.copyOf(attributes));
+            boolean isStrict = checked.getReferenceMapMap().values().stream().allMatch(
+                    reference -> Collections.disjoint(reference.getOverloadIdList(), LENIENT)
+                            && !variables.containsKey(reference.getName()));
+            return new Planned(program, Set.copyOf(attributes), isStrict);
         } catch (InvalidProtocolBufferException | CelEvaluationException | RuntimeException error) {
             throw new BundleException("wrong_format",
                     "the expression at " + expression.getLocation() + " cannot be planned: " + error.getMessage(), error);
@@ -84,10 +95,22 @@ final class Conditions {
     private static final class Planned {
         final CelRuntime.Program program;
         final Set<String> attributes;
+        /** Whether any lacking attribute makes it undecided. */
+        final boolean isStrict;
 
-        Planned(CelRuntime.Program program, Set<String> attributes) {
+        Planned(CelRuntime.Program program, Set<String> attributes, boolean isStrict) {
             this.program = program;
+            this.isStrict = isStrict;
             this.attributes = attributes;
+        }
+
+        boolean lacks(Facts facts) {
+            for (String attribute : attributes) {
+                if (facts.get(attribute) == null) {
+                    return true;
+                }
+            }
+            return false;
         }
 
         /** Returns what the expression gives; null when its evaluation ends in an error. */

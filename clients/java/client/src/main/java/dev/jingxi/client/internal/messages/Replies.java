@@ -16,9 +16,15 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** From messages of the protocol to the plain values that callers see. */
 public final class Replies {
+    /** Masks seen so far: a policy set has few. */
+    private static final Map<dev.jingxi.pdp.v1.Mask, Mask> KNOWN = new ConcurrentHashMap<>();
+
+    private static final int MOST_KNOWN = 4_096;
+
     private Replies() {}
 
     /** Returns a reply as a decision. A verdict that this client does not understand masks in full. */
@@ -46,6 +52,17 @@ public final class Replies {
 
     /** Returns a mask of the protocol; a parameter of an unknown kind becomes null, which no mask accepts. */
     public static Mask mask(dev.jingxi.pdp.v1.Mask source) {
+        Mask known = KNOWN.get(source);
+        if (known == null) {
+            known = read(source);
+            if (KNOWN.size() < MOST_KNOWN) {
+                KNOWN.put(source, known);
+            }
+        }
+        return known;
+    }
+
+    private static Mask read(dev.jingxi.pdp.v1.Mask source) {
         Map<String, Object> parameters = new TreeMap<>();
         source.getParametersMap().forEach((name, value) -> parameters.put(name, Values.plain(value)));
         return new Mask(source.getAlgorithm(), parameters, source.getName());

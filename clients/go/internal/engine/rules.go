@@ -1,0 +1,80 @@
+package engine
+
+import (
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+
+	pdpv1 "jingxi.dev/client/pdp/v1"
+)
+
+type scopeClause struct {
+	slot    int
+	texts   map[string]bool
+	values  []ref.Val
+	isTexts bool
+}
+
+func (s *scopeClause) result(a *activation) outcome {
+	value := a.values[s.slot]
+	if value == nil {
+		return isUndecided
+	}
+	if text, ok := value.(types.String); ok && s.isTexts {
+		if s.texts[string(text)] {
+			return isTrue
+		}
+		return isFalse
+	}
+	for _, own := range s.values {
+		if value.Equal(own) == types.True {
+			return isTrue
+		}
+	}
+	return isFalse
+}
+
+// fieldSet is a set of dictionary fields by their places.
+type fieldSet []uint64
+
+func newFieldSet(count int) fieldSet  { return make(fieldSet, (count+63)/64) }
+func (s fieldSet) add(place int)      { s[place>>6] |= 1 << (place & 63) }
+func (s fieldSet) has(place int) bool { return s[place>>6]&(1<<(place&63)) != 0 }
+func (s fieldSet) meets(o fieldSet) bool {
+	for i := range s {
+		if s[i]&o[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+type rule struct {
+	source     *pdpv1.Rule
+	name       string
+	index      int
+	unmasks    bool
+	priority   int32
+	fields     fieldSet
+	conditions []int // places in Engine.conditions
+	granted    bool
+	mask       *maskUse
+}
+
+type policy struct {
+	scope  []scopeClause
+	fields fieldSet
+	rules  []*rule
+}
+
+// maskUse is a mask with its strictness; equal masks share one id.
+type maskUse struct {
+	mask       *pdpv1.Mask
+	id         int
+	strictness int32
+}
+
+type field struct {
+	source *pdpv1.FieldDefinition
+	place  int
+	mask   *maskUse
+}

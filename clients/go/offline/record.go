@@ -1,0 +1,151 @@
+package offline
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"jingxi.dev/client/internal/engine"
+	"jingxi.dev/client/internal/spool"
+	pdpv1 "jingxi.dev/client/pdp/v1"
+)
+
+// answer is a request and what was decided about it.
+type answer struct {
+	request  *pdpv1.DecideRequest
+	response *pdpv1.DecideResponse
+	time     time.Time
+}
+
+func (c *Client) decide(current *loaded, requests []*pdpv1.DecideRequest) ([]answer, error) {
+	now := c.now()
+	answers := make([]answer, len(requests))
+	stale := c.isStale(now)
+	for i, request := range requests {
+		response, err := current.Decide(request, now, engine.NoGrants)
+		if err != nil {
+			return nil, err
+		}
+		if stale > 0 && len(response.Diagnostics) < 32 {
+			response.Diagnostics = append(response.Diagnostics, &pdpv1.Diagnostic{
+				Code:    pdpv1.DiagnosticCode_DIAGNOSTIC_CODE_STALE_POLICIES,
+				Message: fmt.Sprintf("for %d seconds nobody said that the bundle is in force", int64(stale.Seconds())),
+			})
+		}
+		answers[i] = answer{request, response, now}
+	}
+	return answers, nil
+}
+
+func (c *Client) isStale(now time.Time) time.Duration {
+	if c.config.MaxAge == 0 {
+		return 0
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if age := now.Sub(c.status.Confirmed); age > c.config.MaxAge {
+		return age
+	}
+	return 0
+}
+
+// recordAll writes the record of decisions and gives them their ids.
+func (c *Client) recordAll(current *loaded, answers []answer) error {
+	durable := c.config.Record == Sync
+	for _, own := range answers {
+		if c.config.Record == Async && unmasksSensitive(current, own.response) {
+			durable = true
+		}
+		_, err := c.log.Append(false, func(number int64) ([]byte, error) {
+			own.response.DecisionId = fmt.Sprintf("%s-%d", c.folder.ClientID, number)
+			return proto.Marshal(&pdpv1.OfflineDecision{
+				Sequence: number, TimeNanos: own.time.UnixNano(), Request: own.request, Response: lean(own.response),
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(answers) == 0 {
+		return nil
+	}
+	if durable {
+		if err := c.log.Sync(); err != nil {
+			return err
+		}
+	}
+	c.tellFilling()
+	if c.reporter != nil {
+		c.reporter.Wake()
+	}
+	return nil
+}
+
+// lean returns what is recorded of a response: masks without parameters and reasons without titles, which the service
+// knows.
+func lean(response *pdpv1.DecideResponse) *pdpv1.DecideResponse {
+	small := &pdpv1.DecideResponse{
+		DecisionId: response.DecisionId, RequestId: response.RequestId, Revision: response.Revision,
+		PolicyHash: response.PolicyHash, Verdicts: response.Verdicts, Obligations: response.Obligations,
+		Diagnostics: response.Diagnostics,
+		Masks:       make([]*pdpv1.Mask, len(response.Masks)), Reasons: make([]*pdpv1.Reason, len(response.Reasons)),
+	}
+	for i, own := range response.Masks {
+		small.Masks[i] = &pdpv1.Mask{Name: own.Name, Algorithm: own.Algorithm}
+	}
+	for i, own := range response.Reasons {
+		small.Reasons[i] = &pdpv1.Reason{Kind: own.Kind, Rule: own.Rule, GrantId: own.GrantId, Undecided: own.Undecided}
+	}
+	return small
+}
+
+func unmasksSensitive(current *loaded, response *pdpv1.DecideResponse) bool {
+	for _, verdict := range response.GetVerdicts() {
+		if verdict.GetEffect() == pdpv1.Effect_EFFECT_UNMASK && current.Level(verdict.GetField()) != "C1" {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Client) tellFilling() {
+	full := c.log.Filling() > 0.5
+	c.mutex.Lock()
+	before := c.filling
+	c.filling = full
+	c.mutex.Unlock()
+	if full && !before {
+		c.alarms.Tell("spool_filling", "the record of decisions is more than half full and waits for the service")
+	}
+}
+
+func (c *Client) syncOften() {
+	ticker := time.NewTicker(asyncPause)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-ticker.C:
+			if err := c.log.Sync(); err != nil {
+				c.alarms.Tell("not_recorded", "decisions of the last moment could not be recorded: "+err.Error())
+			}
+		}
+	}
+}
+
+func (c *Client) reportDecisions(ctx context.Context, entries []spool.Entry) (int64, error) {
+	request := &pdpv1.ReportDecisionsRequest{ClientId: c.folder.ClientID}
+	for _, entry := range entries {
+		made := &pdpv1.OfflineDecision{}
+		if entry.Payload == nil || proto.Unmarshal(entry.Payload, made) != nil {
+			made = &pdpv1.OfflineDecision{} // lost: its number alone
+		}
+		made.Sequence = entry.Number
+		request.Decisions = append(request.Decisions, made)
+	}
+	reply, err := pdpv1.NewBundleServiceClient(c.connection).ReportDecisions(ctx, request)
+	return reply.GetRecordedThrough(), err
+}
