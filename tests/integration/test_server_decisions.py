@@ -86,6 +86,17 @@ def test_explains(stub: Stub) -> None:
     assert effects(response.decision)["mobile"] == "mask"
 
 
+@pytest.mark.parametrize("seconds", [9_300_000_000, -62_135_596_800, -9_300_000_000])
+def test_explains_no_time_that_a_record_cannot_hold(stub: Stub, seconds: int) -> None:
+    question = decision_service_pb2.ExplainRequest(request=request(level=1))
+    question.now.seconds = seconds
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Explain(question)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    question.now.seconds = 9_200_000_000
+    assert stub.Explain(question).now.seconds == 9_200_000_000
+
+
 def test_gives_a_message_map_with_types(stub: Stub) -> None:
     asked = decision_service_pb2.GetMessageMapRequest(application="core-counter", name="customer-detail")
     response = stub.GetMessageMap(asked)
