@@ -41,9 +41,14 @@ class GrantTable(GrantLedger):
         self.loaded = False
 
     @property
-    def revision(self) -> int:
+    def state(self) -> int:
         """The control store's revision that it reflects; 0 for none."""
         return self._revision
+
+    @property
+    def revision(self) -> int:
+        """The same for those who demand one: 0 while grants of the control store do not count."""
+        return self._revision if self.is_honoured else 0
 
     @property
     def is_honoured(self) -> bool:

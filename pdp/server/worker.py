@@ -206,12 +206,12 @@ class Worker:
     def _change_grants(self, payload: bytes) -> None:
         header, *changed = control.unpack(payload)
         words = json.loads(header)
-        if changed or words["gone"] or words["reset"] or words["revision"] != self._table.revision:
+        if changed or words["gone"] or words["reset"] or words["revision"] != self._table.state:
             put = map(account_pb2.ActiveGrant.FromString, changed)
             self._table.change(put, words["gone"], words["revision"], reset=words["reset"])
-            if self._calls is not None:
-                self._calls.room.look()
         self._table.honour_until(words["until"])
+        if self._calls is not None:
+            self._calls.room.look()
 
     async def _load(self, payload: bytes) -> Data:
         version = await asyncio.get_running_loop().run_in_executor(self._loader, self._compile, payload)

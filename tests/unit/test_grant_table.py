@@ -105,6 +105,18 @@ def test_what_goes_is_gone_and_a_reset_leaves_only_what_it_says() -> None:
     assert set(table.current) == {"g3"}
 
 
+def test_a_state_that_does_not_count_meets_no_demand() -> None:
+    table, clock = table_of(active("g1"))
+    known = table.revision
+    clock.now += 10**10
+    assert (table.state, table.revision) == (known, 0)
+    program = Program.from_bundle(signed(1, ALL, SECRET), grants=table)
+    with pytest.raises(StaleGrantsError):
+        decide(program, "g1", at_least=known)
+    table.honour_until(clock.now + 1)
+    assert shows(decide(program, "g1", at_least=known)) == [True]
+
+
 def test_a_request_may_demand_a_state_of_grants() -> None:
     table, _ = table_of(active("g1"))
     program = Program.from_bundle(signed(1, ALL, SECRET), grants=table)
