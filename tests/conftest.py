@@ -6,7 +6,7 @@ import pytest
 
 # Each file may share a server among its tests, so it must not be divided (`--dist loadfile`); a long one that begins
 # last would leave the other processes idle.
-_FIRST = ("tests/integration/", "tests/docs/", "clients/", "tests/conformance/")
+_FIRST = ("tests/clients/", "tests/integration/", "tests/docs/", "clients/", "tests/conformance/", "tests/gui/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

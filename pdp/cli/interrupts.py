@@ -4,37 +4,43 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 import grpc
 
 
 @contextmanager
-def ending(call: grpc.Call) -> Iterator[None]:
-    """End a call by Ctrl-C, and raise KeyboardInterrupt then.
+def pressing(press: Callable[[], object]) -> Iterator[None]:
+    """Call `press` for Ctrl-C instead of raising KeyboardInterrupt.
 
     Python raises it wherever the main thread is, and that may be a place in grpc which swallows it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    pressed = False
-
-    def press(_number: int, _frame: FrameType | None) -> None:
-        nonlocal pressed
-        pressed = True
-        call.cancel()  # type: ignore[no-untyped-call]
-
-    before = signal.signal(signal.SIGINT, press)
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: press())
     try:
         yield
-    except grpc.RpcError as error:
-        if not pressed:
-            raise
-        raise KeyboardInterrupt from error
     finally:
         signal.signal(signal.SIGINT, before)
-    if pressed:
+
+
+@contextmanager
+def ending(call: grpc.Call) -> Iterator[None]:
+    """End a call by Ctrl-C, and raise KeyboardInterrupt then."""
+    pressed = threading.Event()
+
+    def press() -> None:
+        pressed.set()
+        call.cancel()  # type: ignore[no-untyped-call]
+
+    try:
+        with pressing(press):
+            yield
+    except grpc.RpcError as error:
+        if not pressed.is_set():
+            raise
+        raise KeyboardInterrupt from error
+    if pressed.is_set():
         raise KeyboardInterrupt

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pdp.cli.account_words import WORDS
 from pdp.cli.exits import CommandError
+from pdp.cli.interrupts import pressing
 
 PATH: Final = "/callback"
 _MAX_FIELDS = 20
@@ -35,16 +36,19 @@ class Said:
 class Loopback:
     """Listens. Redirects of another state than the expected one are answered and forgotten."""
 
-    def __init__(self, server: ThreadingHTTPServer, said: queue.Queue[Said]) -> None:
+    def __init__(self, server: ThreadingHTTPServer, said: queue.Queue[Said | None]) -> None:
         self._said = said
         self.uri = f"http://127.0.0.1:{server.server_port}{PATH}"
 
     def wait(self, seconds: float) -> Said | None:
-        """Return what the redirect says; None when none came in time. Ctrl-C ends it."""
+        """Return what the redirect says; None when none came in time. Raises KeyboardInterrupt for Ctrl-C."""
         try:
-            return self._said.get(timeout=seconds)
+            said = self._said.get(timeout=seconds)
         except queue.Empty:
             return None
+        if said is None:
+            raise KeyboardInterrupt
+        return said
 
 
 class _Server(ThreadingHTTPServer):
@@ -66,7 +70,7 @@ def listening(port: int, state: list[str], lang: str) -> Iterator[Loopback]:
 
     Raises CommandError when the port cannot be had.
     """
-    said: queue.Queue[Said] = queue.Queue()
+    said: queue.Queue[Said | None] = queue.Queue()
 
     class Handler(BaseHTTPRequestHandler):
         timeout = _READ_SECONDS
@@ -105,7 +109,8 @@ def listening(port: int, state: list[str], lang: str) -> Iterator[Loopback]:
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
     thread.start()
     try:
-        yield Loopback(server, said)
+        with pressing(lambda: said.put(None)):
+            yield Loopback(server, said)
     finally:
         server.shutdown()
         server.server_close()

@@ -36,6 +36,9 @@ from pdp.errors import (
 from pdp.signing import TrustedKeys
 from pdp.v1 import control_pb2
 
+# Of its own: nobody else's draws depend on how often it looks.
+_RANDOM = random.Random()  # noqa: S311 - no secret
+
 # A refused revision that may pass is tried again after so long, then after twice as long, up to the most.
 _RETRY, _MOST_RETRY = 0.5, 60.0
 _TRIES: Final = 4
@@ -321,7 +324,7 @@ class NodeAgent:
 
     async def _follow(self) -> None:
         # Jittered, so that the nodes of a cluster do not all ask at once.
-        await tasks.wait(self._hint, self._pace.poll * random.uniform(0.75, 1.25))  # noqa: S311
+        await tasks.wait(self._hint, self._pace.poll * _RANDOM.uniform(0.75, 1.25))
         self._hint.clear()
         with contextlib.suppress(ControlStoreError):  # told by its age
             await self.look()

@@ -17,7 +17,7 @@ from pdp.errors import RequestError, Violation
 from pdp.lang.model import Effect, Label
 from pdp.lang.sentence import verdict_sentence
 from pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
-from pdp.values import INT_MAX, INT_MIN, NANOS, cel_literal
+from pdp.values import INT_MAX, INT_MIN, NANOS, TIMESTAMP_MAX, TIMESTAMP_MIN, cel_literal
 
 if TYPE_CHECKING:
     from pdp.engine.program import Check, Program
@@ -47,9 +47,11 @@ def explain(
         check(request)
     if question.HasField("now"):
         now = question.now.seconds * NANOS + question.now.nanos
-    if not 0 <= question.now.nanos < NANOS or not INT_MIN <= now <= INT_MAX:
+    if not 0 <= question.now.nanos < NANOS or not TIMESTAMP_MIN <= now <= TIMESTAMP_MAX:
+        raise RequestError(Violation("now", "is not a time in the years 1 to 9999"))
+    if program.recorder is not None and not INT_MIN <= now <= INT_MAX:
         # Records count nanoseconds in 64 bits.
-        raise RequestError(Violation("now", "is not a time in the years 1678 to 2261"))
+        raise RequestError(Violation("now", "is not a time in the years 1678 to 2261, which a record can hold"))
     # A decision that is recorded uses its request up.
     asked = decision_service_pb2.DecideRequest.FromString(request.SerializeToString())
     decision = decision_service_pb2.DecideResponse.FromString(program.answer(asked, len(payload), now, notes))

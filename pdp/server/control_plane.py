@@ -44,6 +44,9 @@ from pdp.server.settings import Settings
 from pdp.signing import NodeKey, TrustedKeys
 from pdp.v1 import control_pb2
 
+# Of its own: nobody else's draws depend on how often it looks.
+_RANDOM = random.Random()  # noqa: S311 - no secret
+
 FOLDER: Final = "folder"
 """Who publishes what stands in the folder that the server follows."""
 _METER_SECONDS: Final = 2.0
@@ -269,7 +272,7 @@ class ControlPlane:
 
     async def _forget_old(self) -> None:
         while True:
-            await asyncio.sleep(_TIDY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - not all nodes at once
+            await asyncio.sleep(_TIDY_SECONDS * _RANDOM.uniform(0.5, 1.5))  # not all nodes at once
             before = self._clock() - _KEPT_SECONDS * 10**9
             try:
                 await self.grants.forget(before)
@@ -285,7 +288,7 @@ class ControlPlane:
 
     async def _keep_uses(self) -> None:
         while True:
-            await asyncio.sleep(_USES_SECONDS * random.uniform(0.75, 1.25))  # noqa: S311 - not all nodes at once
+            await asyncio.sleep(_USES_SECONDS * _RANDOM.uniform(0.75, 1.25))  # not all nodes at once
             used, self._tokens_used = self._tokens_used, {}
             try:
                 await self.callers.note_uses(used)
@@ -317,7 +320,7 @@ class ControlPlane:
     async def _keep_tidy(self) -> None:
         """Remove texts that nothing names any more; only nodes that publish leave any."""
         while True:
-            await asyncio.sleep(_TIDY_SECONDS * random.uniform(0.75, 1.25))  # noqa: S311 - so that nodes take turns
+            await asyncio.sleep(_TIDY_SECONDS * _RANDOM.uniform(0.75, 1.25))  # so that nodes take turns
             try:
                 found = await self.revisions.collect_garbage()
             except (ControlStoreError, CompactedError, BlobError) as error:

@@ -23,6 +23,9 @@ from pdp.server.grants import GrantTable
 from pdp.server.status import frames
 from pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
 
+# Of its own: nobody else's draws depend on how often it looks.
+_RANDOM = random.Random()  # noqa: S311 - no secret
+
 MAX_WAITING, MAX_WAITING_BYTES = 1_024, 16 * 1024 * 1024
 MAX_EXAMPLES = 5
 MAX_EXAMPLE_FIELDS = 32
@@ -100,7 +103,7 @@ class Comparison:
 
     def decide(self, payload: bytes, now: int, check: Check | None, notes: Notes | None) -> bytes:
         """Answer a serialized DecideRequest."""
-        if random.random() >= self.share:  # noqa: S311 - a sample, no secret
+        if _RANDOM.random() >= self.share:  # a sample, no secret
             return self.live.decide(payload, now, check, notes)
         grants = self._table.current
         try:
@@ -117,7 +120,7 @@ class Comparison:
         """Answer a serialized DecideBatchRequest."""
         grants = self._table.current
         reply = self.live.decide_batch(payload, now, check, notes, tail)
-        if random.random() < self.share:  # noqa: S311 - as above
+        if _RANDOM.random() < self.share:  # as above
             self._offer(_Sample(payload, reply, now, grants, is_batch=True))
         return reply
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 
 from pdp.snapshot.store import install, open_reader
 from pdp.v1 import decision_service_pb2, decision_service_pb2_grpc, snapshot_pb2
@@ -212,6 +213,7 @@ def back_up(cluster: Cluster, place: Path, folder: Path, key: Path) -> tuple[lis
     return before, answer
 
 
+@pytest.mark.slow
 def test_a_cluster_comes_back(tmp_path: Path, etcd: Etcd, postgres: Postgres) -> None:
     key, folder, place = tmp_path / "backup.key", tmp_path / "backups", tmp_path / "second"
     pdp("backup", "key", "--new", key)

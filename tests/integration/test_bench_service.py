@@ -201,6 +201,7 @@ def test_a_server_that_records_less_than_it_answers_fails(monkeypatch: pytest.Mo
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 def test_everything_runs(tmp_path: Path) -> None:
     out = tmp_path / "service.json"
     command = [sys.executable, str(FOLDER / "service.py"), "--quick", "--out", str(out)]

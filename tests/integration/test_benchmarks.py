@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ENGINES = {"jingxi", "jingxi-read", "cedarpy", "regopy", "casbin"}
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("bench") / "decide.json"

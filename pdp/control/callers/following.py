@@ -19,6 +19,9 @@ from pdp.control.kv.base import KeyValueStore
 from pdp.errors import BlobError, CompactedError, ControlStoreError, RefusedError
 from pdp.v1 import caller_pb2
 
+# Of its own: nobody else's draws depend on how often it looks.
+_RANDOM = random.Random()  # noqa: S311 - no secret
+
 _RETRY: Final = 0.5
 _MOST_POLL: Final = 0.75
 """With its jitter less than a second, whatever the settings say: a revoked token may hold so long if a watch fails."""
@@ -110,7 +113,7 @@ class CallerFollower:
                 self._told(f"{type(error).__name__}: {error}")
                 await asyncio.sleep(_RETRY)
             # Jittered, so that the nodes of a cluster do not all ask at once.
-            await tasks.wait(self._hint, self._poll * random.uniform(0.75, 1.25))  # noqa: S311
+            await tasks.wait(self._hint, self._poll * _RANDOM.uniform(0.75, 1.25))
 
     async def _watch(self) -> None:
         while True:

@@ -17,6 +17,9 @@ from pdp.control.kv.base import Event, KeyValueStore
 from pdp.errors import CompactedError, ControlStoreError
 from pdp.v1 import account_pb2
 
+# Of its own: nobody else's draws depend on how often it looks.
+_RANDOM = random.Random()  # noqa: S311 - no secret
+
 _RETRY: Final = 0.5
 _SHORTLY: Final = 0.1
 """How long what a look found to be missing may still be on its way."""
@@ -140,7 +143,7 @@ class GrantFollower:
             return
         # Jittered, so that the nodes of a cluster do not all ask at once.
         every = min(self._poll, self._fence / 4)
-        await asyncio.sleep(every * random.uniform(0.75, 1.25))  # noqa: S311
+        await asyncio.sleep(every * _RANDOM.uniform(0.75, 1.25))
 
     async def _wait_for(self, version: int) -> None:
         end = self._uptime() + _SHORTLY
