@@ -21,7 +21,9 @@ def npm() -> str:
     """Return npm's command, with what the lock file pins installed and the client built."""
     found = toolchains.npm()
     if not INSTALLED.exists() or INSTALLED.stat().st_mtime < LOCK.stat().st_mtime:
-        toolchains.run([found, "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"], FOLDER, patience=PATIENCE)
+        # `npm ci` refuses a lock file without download addresses for packages of other platforms.
+        options = ("--no-save", "--ignore-scripts", "--no-audit", "--no-fund")
+        toolchains.run([found, "install", *options], FOLDER, patience=PATIENCE)
     toolchains.run([found, "run", "--silent", "build"], FOLDER, patience=PATIENCE)
     return found
 
