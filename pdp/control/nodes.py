@@ -99,11 +99,12 @@ class Nodes:
     async def look(self) -> View:
         """Return how all nodes stand now. Raises ControlStoreError and BlobError."""
         async with self._looking:
-            # INVARIANT: `wanted` tells why the rollout comes first; nodes last, so that none is ahead of what is known.
+            # INVARIANT: `wanted` tells why the rollout comes first; nodes last, so that none is ahead of what is known,
+            # and those that live after those that are known, or one that begins meanwhile would seem lost.
             rollout = await self._published.rollout()
             head = await self._published.head()
-            live = {item.key.removeprefix(layout.NODES): item for item in await self._all(layout.NODES)}
             known = {item.key.removeprefix(layout.KNOWN): item for item in await self._all(layout.KNOWN)}
+            live = {item.key.removeprefix(layout.NODES): item for item in await self._all(layout.NODES)}
             self._seen = self._monotonic()
             self._hear(live)
             nodes = tuple(self._nodes(live, known, head, rollout))

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pdp import __version__
+from pdp.control import tasks
 from pdp.errors import ConfigError
 from pdp.server import exposition, logs
 from pdp.server.address import Address
@@ -90,12 +91,9 @@ class AdminServer:
 
     async def stop(self) -> None:
         """Stop listening and drop the requests that are being answered."""
-        tasks = [task for task in (self._sampler, *self._connections) if task is not None]
         if self._server is not None:
             self._server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks.end(task for task in (self._sampler, *self._connections) if task is not None)
 
     async def refresh(self) -> None:
         """Ask all workers what they counted; a supervisor does it before it lets one go."""
@@ -104,7 +102,9 @@ class AdminServer:
                 return
             snapshots: list[Snapshot] = []
             try:
-                snapshots = await asyncio.wait_for(self._collect(), COLLECT_SECONDS)
+                # Not `wait_for`: `pdp.control.tasks` tells why.
+                async with asyncio.timeout(COLLECT_SECONDS):
+                    snapshots = await self._collect()
             except TimeoutError:
                 logs.event(log, logging.WARNING, "metrics.late", "workers are late with what they counted")
             self._collected = time.monotonic()

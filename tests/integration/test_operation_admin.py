@@ -260,6 +260,25 @@ def test_a_taken_port_is_a_wrong_setting(service: Service) -> None:
         second.start()
 
 
+def test_a_stop_that_comes_together_with_what_workers_tell_is_kept(service: Service) -> None:
+    told = asyncio.Event()
+
+    async def collect() -> list[Snapshot]:
+        await told.wait()
+        return []
+
+    async def stop_at_once() -> None:
+        server = AdminServer(Address("127.0.0.1", 0), service._facts, collect)
+        await server.start()
+        await asyncio.sleep(0)  # the first look at the workers has begun
+        told.set()
+        await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE):
+            await server.stop()
+
+    asyncio.run(stop_at_once())
+
+
 # pdp status
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import collections
 import queue
 import shutil
 import threading
@@ -56,7 +57,7 @@ class Bundles(bundle_service_pb2_grpc.BundleServiceServicer):  # type: ignore[mi
 
     def __init__(self) -> None:
         self.asked: queue.Queue[tuple[int, str]] = queue.Queue()
-        self.send: queue.Queue[Any] = queue.Queue()
+        self.outbox: collections.deque[Any] = collections.deque()
         self.decisions: list[bundle_service_pb2.OfflineDecision] = []
         self.changed = threading.Condition()
         self.before: Callable[[grpc.ServicerContext], None] = lambda _: None
@@ -65,15 +66,21 @@ class Bundles(bundle_service_pb2_grpc.BundleServiceServicer):  # type: ignore[mi
         bundle_service_pb2_grpc.add_BundleServiceServicer_to_server(self, server)
 
     def WatchBundle(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:  # noqa: N802
-        self.asked.put((request.known_revision, request.known_hash))
         ended = threading.Event()
-        context.add_callback(lambda: (ended.set(), self.send.put("gone")))
-        while not ended.is_set():
-            found = self.send.get()
-            if found == "gone":
-                continue
-            if found == "end":
-                return
+
+        def end() -> None:
+            with self.changed:
+                ended.set()
+                self.changed.notify_all()
+
+        if not context.add_callback(end):
+            return
+        self.asked.put((request.known_revision, request.known_hash))
+        while True:
+            with self.changed:
+                self.changed.wait_for(lambda: ended.is_set() or self.outbox)
+                if ended.is_set() or (found := self.outbox.popleft()) == "end":
+                    return
             yield found
 
     def ReportDecisions(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
@@ -84,20 +91,25 @@ class Bundles(bundle_service_pb2_grpc.BundleServiceServicer):  # type: ignore[mi
             self.changed.notify_all()
         return bundle_service_pb2.ReportDecisionsResponse(recorded_through=len(self.decisions))
 
+    def send(self, answer: Any) -> None:
+        with self.changed:
+            self.outbox.append(answer)
+            self.changed.notify_all()
+
     def put(self, name: str, chunk: int = 4_000) -> None:
         signed = bundle_pb2.SignedBundle.FromString((BUNDLES / f"{name}.pb").read_bytes())
         header = bundle_service_pb2.BundleHeader(
             revision=signed.revision, hash=signed.hash, key_id=signed.key_id, signature=signed.signature,
             size=len(signed.bundle),
         )  # fmt: skip
-        self.send.put(bundle_service_pb2.WatchBundleResponse(header=header))
+        self.send(bundle_service_pb2.WatchBundleResponse(header=header))
         for start in range(0, len(signed.bundle), chunk):
             part = signed.bundle[start : start + chunk]
-            self.send.put(bundle_service_pb2.WatchBundleResponse(chunk=part))
+            self.send(bundle_service_pb2.WatchBundleResponse(chunk=part))
 
     def current(self, stale: int = 0) -> None:
         current = bundle_service_pb2.BundleCurrent(revision=7, hash="x", stale_seconds=stale)
-        self.send.put(bundle_service_pb2.WatchBundleResponse(current=current))
+        self.send(bundle_service_pb2.WatchBundleResponse(current=current))
 
 
 @pytest.fixture
@@ -240,7 +252,7 @@ class TestSource:
             bundles.put("conditions")
             until(lambda: client.status().policy_hash != first)
             newer = client.status().policy_hash
-            bundles.send.put("end")
+            bundles.send("end")
             # The next watch says what is known.
             assert bundles.asked.get(timeout=30) == (7, newer)
             bundles.current(stale=25)
@@ -253,8 +265,8 @@ class TestSource:
     ) -> None:
         with OfflineClient(target, trust=TRUST, state=tmp_path) as client:
             header = bundle_service_pb2.BundleHeader(revision=9, hash="0" * 64, size=100)
-            bundles.send.put(bundle_service_pb2.WatchBundleResponse(header=header))
-            bundles.send.put(bundle_service_pb2.WatchBundleResponse(chunk=b"x" * 50))
+            bundles.send(bundle_service_pb2.WatchBundleResponse(header=header))
+            bundles.send(bundle_service_pb2.WatchBundleResponse(chunk=b"x" * 50))
             bundles.put("verdicts")
             client.wait_ready(30)
             assert mask(client).message == SHOWN
@@ -263,8 +275,8 @@ class TestSource:
         with OfflineClient(target, trust=TRUST, state=tmp_path) as client:
             bundles.asked.get(timeout=30)
             header = bundle_service_pb2.BundleHeader(revision=9, hash="0" * 64, size=1)
-            bundles.send.put(bundle_service_pb2.WatchBundleResponse(header=header))
-            bundles.send.put(bundle_service_pb2.WatchBundleResponse(chunk=b"xx"))
+            bundles.send(bundle_service_pb2.WatchBundleResponse(header=header))
+            bundles.send(bundle_service_pb2.WatchBundleResponse(chunk=b"xx"))
             until(lambda: "more bytes" in client.status().problem)
             bundles.asked.get(timeout=30)
 
