@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
@@ -36,3 +36,10 @@ class Actions:
         self._window.addAction(made)
         self.all.append(made)
         return made
+
+    def forget(self, actions: Iterable[QAction]) -> None:
+        """Take actions away with the screen that they belong to."""
+        for action in actions:
+            self.all.remove(action)
+            self._window.removeAction(action)
+            action.deleteLater()

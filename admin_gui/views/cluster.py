@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QLabel, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QTableView, QVBoxLayout
 
 from admin_gui.domain import nodes
 from admin_gui.domain.failure import Failure
@@ -13,9 +13,9 @@ from admin_gui.domain.nodes import NodeLine
 from admin_gui.domain.say import Say
 from admin_gui.models.records import Column, RecordModel
 from admin_gui.services.calls import Call
-from admin_gui.services.desk import Cluster
+from admin_gui.services.cluster import Cluster
+from admin_gui.views.screen import Desk, ScreenWidget
 from admin_gui.widgets.banner import Banner
-from admin_gui.widgets.context import Context
 from admin_gui.widgets.labels import title
 from jingxi_client._gen.pdp.v1 import cluster_service_pb2
 
@@ -36,13 +36,13 @@ _COLUMNS: Final = (
 _AGAIN_MILLISECONDS: Final = 2_000
 
 
-class ClusterScreen(QWidget):
+class ClusterScreen(ScreenWidget):
     """Follows the nodes for as long as it is shown."""
 
-    def __init__(self, context: Context, cluster: Cluster, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._context = context
-        self._cluster = cluster
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._context = context = desk.context
+        self._cluster = Cluster(desk.connection)
         self._call: Call | None = None
         self._said = Say("", "")
         self.banner = Banner(context)

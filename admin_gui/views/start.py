@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from admin_gui.domain.failure import Failure
 from admin_gui.domain.say import Say
 from admin_gui.services.connection import Endpoint
+from admin_gui.views.screen import ScreenWidget
 from admin_gui.widgets.banner import Banner
 from admin_gui.widgets.context import Context
 from admin_gui.widgets.labels import button, heading, quiet, title
@@ -49,7 +50,7 @@ _STARTING = Say("正在启动本机服务…", "Starting the service on this mac
 _CHOOSE = Say("选择策略目录", "Choose a policy folder")
 
 
-class StartScreen(QWidget):
+class StartScreen(ScreenWidget):
     """Three ways to begin."""
 
     folder_chosen = Signal(object)
@@ -57,8 +58,8 @@ class StartScreen(QWidget):
     endpoint_chosen = Signal(object)
     """An `Endpoint` to connect to."""
 
-    def __init__(self, context: Context, sample: Path | None, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, context: Context, sample: Path | None) -> None:
+        super().__init__()
         self._context = context
         self._sample = sample
         self.banner = Banner(context)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QCloseEvent, QKeySequence, QStandardItem, QStandardItemModel
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QListView, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from admin_gui.actions.palette import Palette
 from admin_gui.actions.registry import Actions
 from admin_gui.domain.failure import Failure
+from admin_gui.domain.rights import EVERYTHING, Rights
 from admin_gui.domain.say import Say, plain
 from admin_gui.domain.workspace import Workspace, WorkspaceError, open_folder
 from admin_gui.services.connection import Connection, Endpoint
-from admin_gui.services.desk import Cluster, Policies, Simulation
 from admin_gui.services.embedded import EmbeddedService
 from admin_gui.theme.icons import icon
-from admin_gui.views.cluster import ClusterScreen
-from admin_gui.views.policies import PoliciesScreen
-from admin_gui.views.simulator import SimulatorScreen
+from admin_gui.views.places import PLACES
+from admin_gui.views.routes import Routes
+from admin_gui.views.screen import Desk, ScreenWidget
 from admin_gui.views.start import StartScreen
 from admin_gui.widgets.banner import Banner
 from admin_gui.widgets.context import Context
@@ -29,18 +28,20 @@ from admin_gui.widgets.context import Context
 _NAME = Say("精细", "Jingxi")
 _NAVIGATION = Say("导航", "Navigation")
 _AWAY = Say("服务暂时不可用，正在自动重连…", "The service is away; reconnecting by itself…")
+_FIRST = ("simulator", "policies", "snapshots", "grants", "accounts", "cluster")
+"""What is shown first, where it may be."""
+_START = Say("开始", "Start")
 _NOT_CONNECTED = Say("未连接", "not connected")
 _EMBEDDED = Say("本机：{folder}", "this machine: {folder}")
 
 
-class Screen(NamedTuple):
-    """A place in the navigation."""
+class Shown(NamedTuple):
+    """A screen in the navigation, and its commands."""
 
     key: str
     say: Say
-    widget: QWidget
-    load: Callable[[], object]
-    leave: Callable[[], object] = lambda: None
+    widget: ScreenWidget
+    actions: tuple[QAction, ...] = ()
 
 
 class Window(QMainWindow):
@@ -52,7 +53,7 @@ class Window(QMainWindow):
         self._service: EmbeddedService | None = None
         self._connection: Connection | None = None
         self._workspace: Workspace | None = None
-        self._screens: list[Screen] = []
+        self._screens: list[Shown] = []
         self._where = _NOT_CONNECTED
         self.actions_ = Actions(self, context)
         self.start = StartScreen(context, sample)
@@ -93,7 +94,7 @@ class Window(QMainWindow):
         context.language.changed.connect(self._write)
         context.theme.changed.connect(self._write)
         self._make_actions()
-        self._put([Screen("start", Say("开始", "Start"), self.start, lambda: None)])
+        self._put([Shown("start", _START, self.start)])
         if (state := context.settings.value("window/geometry")) is not None:
             self.restoreGeometry(state)
 
@@ -125,30 +126,39 @@ class Window(QMainWindow):
         self._connection.available.connect(self._heard)
         self._where = where
         self.start.wait(waiting=False)
-        policies = PoliciesScreen(self._context, Policies(self._connection), self._workspace)
-        simulator = SimulatorScreen(self._context, Simulation(self._connection))
-        cluster = ClusterScreen(self._context, Cluster(self._connection))
-        self._put([
-            Screen("start", Say("开始", "Start"), self.start, lambda: None),
-            Screen("policies", Say("策略", "Policies"), policies, policies.load),
-            Screen("simulator", Say("模拟", "Simulator"), simulator, simulator.load),
-            Screen("cluster", Say("集群", "Cluster"), cluster, cluster.load, cluster.leave),
-        ])  # fmt: skip
-        simulator.place_chosen.connect(self._open_place)
-        self.go("simulator")
+        self.enter(EVERYTHING)
+
+    def enter(self, rights: Rights) -> None:
+        """Show what somebody with these rights may see of the service that is connected to."""
+        if self._connection is None:
+            return
+        routes = Routes(self._connection)
+        # The screen is shown before it hears what to show: these come before its own.
+        routes.place_chosen.connect(lambda _: self.go("policies"))
+        routes.scenario_chosen.connect(lambda _: self.go("simulator"))
+        routes.snapshots_chosen.connect(lambda _: self.go("snapshots"))
+        routes.snapshot_chosen.connect(lambda _: self.go("snapshots"))
+        desk = Desk(self._context, self._connection, rights, routes, self._workspace)
+        shown = [Shown("start", _START, self.start)]
+        for place in PLACES:
+            if rights.may_any(place.needs):
+                widget = place.make(desk)
+                shown.append(Shown(place.key, place.say, widget, self._actions_of(widget)))
+        self._put(shown)
+        self.go(next((key for key in _FIRST if any(one.key == key for one in shown)), "start"))
 
     def go(self, key: str) -> None:
         """Show a screen."""
-        row = next(row for row, screen in enumerate(self._screens) if screen.key == key)
+        row = next((row for row, screen in enumerate(self._screens) if screen.key == key), 0)
         self.navigation.setCurrentIndex(self._items.index(row, 0))
 
-    def shown_as(self, key: str) -> QWidget:
+    def shown_as(self, key: str) -> ScreenWidget:
         """Return the widget of a screen."""
         return next(screen.widget for screen in self._screens if screen.key == key)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """End what runs, and remember where the window was; unsaved changes are asked about first."""
-        if not all(screen.widget.may_leave() for screen in self._screens if isinstance(screen.widget, PoliciesScreen)):
+        if not all(screen.widget.may_leave() for screen in self._screens):
             event.ignore()
             return
         self._context.settings.setValue("window/geometry", self.saveGeometry())
@@ -166,10 +176,11 @@ class Window(QMainWindow):
             self._service = None
         self._workspace = None
 
-    def _put(self, screens: list[Screen]) -> None:
+    def _put(self, screens: list[Shown]) -> None:
         kept = {screen.widget for screen in screens}
         for screen in self._screens:
             self.stack.removeWidget(screen.widget)
+            self.actions_.forget(screen.actions)
             if screen.widget not in kept:
                 screen.widget.deleteLater()
         self._screens = screens
@@ -189,14 +200,23 @@ class Window(QMainWindow):
         self.navigation.selectionModel().blockSignals(False)
         self._status.setText(self._context.language(self._where))
 
+    def _actions_of(self, widget: ScreenWidget) -> tuple[QAction, ...]:
+        made = tuple(self.actions_.add(one.name, one.say, one.act, one.shortcut) for one in widget.commands())
+        for action in made:
+            action.setEnabled(False)
+        return made
+
     def _show(self, row: int) -> None:
         if 0 <= row < len(self._screens):
-            screen = self._screens[row]
-            before = self.stack.currentWidget()
-            if before is not screen.widget:
-                next((one.leave for one in self._screens if one.widget is before), _nothing)()
-                self.stack.setCurrentWidget(screen.widget)
-                screen.load()
+            shown = self._screens[row]
+            if self.stack.currentWidget() is not shown.widget:
+                for screen in self._screens:
+                    if screen.widget is self.stack.currentWidget():
+                        screen.widget.leave()
+                    for action in screen.actions:
+                        action.setEnabled(screen is shown)
+                self.stack.setCurrentWidget(shown.widget)
+                shown.widget.load()
 
     def _not_started(self, failure: Failure) -> None:
         self._leave()
@@ -206,7 +226,7 @@ class Window(QMainWindow):
     def _heard(self, there: bool) -> None:
         if there:
             if self.banner.isVisible():
-                self._screens[self.navigation.currentIndex().row()].load()
+                self._screens[self.navigation.currentIndex().row()].widget.load()
             self.banner.clear()
         else:
             self.banner.say(_AWAY, "warning")
@@ -219,36 +239,15 @@ class Window(QMainWindow):
         add("light", Say("浅色外观", "Light appearance"), lambda: context.theme.choose("light"))
         add("dark", Say("深色外观", "Dark appearance"), lambda: context.theme.choose("dark"))
         add("reload", Say("刷新", "Refresh"), self._reload, QKeySequence.StandardKey.Refresh)
-        add("save", Say("保存", "Save"), lambda: self._on_policies(PoliciesScreen.save), QKeySequence.StandardKey.Save)
-        add("next", Say("下一个问题", "Next problem"), lambda: self._on_policies(PoliciesScreen.next_problem), "F8")
-        add(
-            "previous", Say("上一个问题", "Previous problem"),
-            lambda: self._on_policies(lambda screen: screen.next_problem(-1)), "Shift+F8",
-        )  # fmt: skip
         add("quit", Say("退出", "Quit"), self.close, QKeySequence.StandardKey.Quit)
 
     def _reload(self) -> None:
         row = self.navigation.currentIndex().row()
         if row >= 0:
-            self._screens[row].load()
-
-    def _open_place(self, place: str) -> None:
-        self.go("policies")
-        policies = self.shown_as("policies")
-        if isinstance(policies, PoliciesScreen):
-            policies.open_place(place)
-
-    def _on_policies(self, act: Callable[[PoliciesScreen], object]) -> None:
-        shown = self.stack.currentWidget()
-        if isinstance(shown, PoliciesScreen):
-            act(shown)
+            self._screens[row].widget.load()
 
     def _palette(self) -> None:
         palette = Palette(self._context, self.actions_, self)
         palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         palette.move(self.mapToGlobal(self.rect().center()) - palette.rect().center())
         palette.show()
-
-
-def _nothing() -> None:
-    """Leave nothing."""

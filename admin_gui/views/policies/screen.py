@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QStandardItem, QStandardItemModel, QTextDocument
+from PySide6.QtGui import QKeySequence, QStandardItem, QStandardItemModel, QTextDocument
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -22,13 +23,14 @@ from admin_gui.domain import problems
 from admin_gui.domain.failure import Failure
 from admin_gui.domain.problems import WORDS, Problem
 from admin_gui.domain.say import Say
-from admin_gui.domain.workspace import Workspace, WorkspaceError, of_texts
+from admin_gui.domain.workspace import WorkspaceError, of_texts
 from admin_gui.models.records import Column, RecordModel
 from admin_gui.services.calls import Call
-from admin_gui.services.desk import Policies, text_of
+from admin_gui.services.policies import Policies
+from admin_gui.services.texts import text_of
+from admin_gui.views.screen import Command, Desk, ScreenWidget
 from admin_gui.widgets.banner import Banner
 from admin_gui.widgets.code_editor import COLORS, CodeEditor
-from admin_gui.widgets.context import Context
 from admin_gui.widgets.highlighter import PolicyHighlighter
 from admin_gui.widgets.labels import button, heading
 from jingxi_client._gen.pdp.v1 import policy_service_pb2
@@ -37,6 +39,8 @@ _FILES: Final = Say("文件", "Files")
 _EDITOR: Final = Say("策略文本", "Policy text")
 _PROBLEMS: Final = Say("问题", "Problems")
 _SAVE: Final = Say("保存", "Save")
+_NEXT: Final = Say("下一个问题", "Next problem")
+_PREVIOUS: Final = Say("上一个问题", "Previous problem")
 _CHECKING: Final = Say("正在检查…", "checking…")
 _SAVED: Final = Say("已保存 {count} 个文件。", "{count} files saved.")
 _READ_ONLY: Final = Say(
@@ -56,18 +60,16 @@ _COLUMNS: Final = (
 )
 
 
-class PoliciesScreen(QWidget):
+class PoliciesScreen(ScreenWidget):
     """Edits the files of a workspace; what is wrong is asked a moment after each change."""
 
     saved = Signal()
 
-    def __init__(
-        self, context: Context, policies: Policies, workspace: Workspace | None, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
-        self._context = context
-        self._policies = policies
-        self.workspace = workspace
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._context = context = desk.context
+        self._policies = Policies(desk.connection)
+        self.workspace = desk.workspace
         self._path = ""
         self._documents: dict[str, QTextDocument] = {}
         self._problems: list[Problem] = []
@@ -96,6 +98,7 @@ class PoliciesScreen(QWidget):
         column.addWidget(self.banner)
         column.addWidget(across, 1)
         context.theme.changed.connect(self._mark_files)
+        desk.routes.place_chosen.connect(self.open_place)
 
     def load(self) -> None:
         """Show the workspace; without one, the text in force."""
@@ -148,6 +151,14 @@ class PoliciesScreen(QWidget):
         if chosen == buttons.Save:
             return self.save()
         return bool(chosen == buttons.Discard)
+
+    def commands(self) -> Sequence[Command]:
+        """Save, and go from problem to problem."""
+        return (
+            Command("save", _SAVE, self.save, QKeySequence.StandardKey.Save),
+            Command("next", _NEXT, self.next_problem, "F8"),
+            Command("previous", _PREVIOUS, lambda: self.next_problem(-1), "Shift+F8"),
+        )
 
     def open_place(self, place: str) -> None:
         """Show `file:line:column`."""

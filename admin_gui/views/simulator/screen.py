@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QSortFilterProxyModel, Qt, Signal
+from PySide6.QtCore import QSortFilterProxyModel, Qt
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QHeaderView, QLabel, QLineEdit, QListView, QSplitter, QTableView, QVBoxLayout, QWidget
 
@@ -14,11 +14,12 @@ from admin_gui.domain.failure import Failure
 from admin_gui.domain.say import Say, plain
 from admin_gui.models.verdicts import SHOWN, VerdictModel
 from admin_gui.services.calls import Call
-from admin_gui.services.desk import IN_FORCE, Simulation
+from admin_gui.services.simulation import Simulation
+from admin_gui.services.texts import IN_FORCE
+from admin_gui.views.screen import Desk, ScreenWidget
 from admin_gui.views.simulator.explain import ExplainTree
 from admin_gui.views.simulator.form import RequestForm
 from admin_gui.widgets.banner import Banner
-from admin_gui.widgets.context import Context
 from admin_gui.widgets.labels import heading, quiet
 from jingxi_client._gen.pdp.v1 import bundle_pb2, decision_service_pb2, simulation_service_pb2
 
@@ -36,15 +37,13 @@ _NONE = Say("还没有结果", "no result yet")
 _NAME: Final = Qt.ItemDataRole.UserRole
 
 
-class SimulatorScreen(QWidget):
+class SimulatorScreen(ScreenWidget):
     """Decides made-up requests by the policy set in force, as often as something is entered."""
 
-    place_chosen = Signal(str)
-
-    def __init__(self, context: Context, simulation: Simulation, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._context = context
-        self._simulation = simulation
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._context = context = desk.context
+        self._simulation = Simulation(desk.connection)
         self._bundle = bundle_pb2.Bundle()
         self._cases: dict[str, bundle_pb2.GoldenCase] = {}
         self._case: bundle_pb2.GoldenCase | None = None
@@ -63,7 +62,7 @@ class SimulatorScreen(QWidget):
         self._shown.setSourceModel(self._names)
         self._shown.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self._explain = ExplainTree(context)
-        self._explain.place_chosen.connect(self.place_chosen)
+        self._explain.place_chosen.connect(desk.routes.place_chosen)
         splitter = QSplitter(Qt.Orientation.Horizontal)
         for part, stretch in ((self._library(), 2), (self._request(), 3), (self._result(), 6)):
             splitter.addWidget(part)

@@ -1,31 +1,21 @@
-"""What screens ask of the service, in one place for each subject."""
+"""What is asked of the simulation service."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from typing import Final
 
 from admin_gui.services.calls import Call
 from admin_gui.services.connection import Connection
 from jingxi_client._gen.pdp.v1 import (
     bundle_pb2,
-    cluster_service_pb2,
-    cluster_service_pb2_grpc,
-    control_pb2,
     decision_service_pb2,
     policy_service_pb2,
-    policy_service_pb2_grpc,
     simulation_service_pb2,
     simulation_service_pb2_grpc,
 )
 
-IN_FORCE = policy_service_pb2.PolicyText(revision=0)
-_LONG = 120.0
-
-
-def text_of(files: Mapping[str, str]) -> policy_service_pb2.PolicyText:
-    """Return files as a text that the request brings along."""
-    made = control_pb2.Sources(files=[control_pb2.PolicyFile(path=path, text=files[path]) for path in sorted(files)])
-    return policy_service_pb2.PolicyText(sources=made)
+_LONG: Final = 120.0
 
 
 class Simulation:
@@ -61,32 +51,3 @@ class Simulation:
 
     def _ask(self, method: str, request: object, seconds: float) -> Call:
         return self._connection.ask(simulation_service_pb2_grpc.SimulationServiceStub, method, request, seconds)
-
-
-class Policies:
-    """Drafts and revisions."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def in_force(self) -> Call:
-        """Ask for the revision in force with its text: a GetRevisionResponse."""
-        request = policy_service_pb2.GetRevisionRequest(with_sources=True)
-        return self._connection.ask(policy_service_pb2_grpc.PolicyServiceStub, "GetRevision", request)
-
-    def check(self, text: policy_service_pb2.PolicyText, *, analyse: bool = False) -> Call:
-        """Ask what is wrong in a text: a CheckPoliciesResponse."""
-        request = policy_service_pb2.CheckPoliciesRequest(text=text, analyse=analyse)
-        return self._connection.ask(policy_service_pb2_grpc.PolicyServiceStub, "CheckPolicies", request, _LONG)
-
-
-class Cluster:
-    """Nodes and what they decide by."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def watch(self) -> Call:
-        """Follow the nodes: a stream of WatchNodesResponse."""
-        request = cluster_service_pb2.WatchNodesRequest()
-        return self._connection.stream(cluster_service_pb2_grpc.ClusterServiceStub, "WatchNodes", request)

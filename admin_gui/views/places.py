@@ -1,0 +1,31 @@
+"""The places of the navigation, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from admin_gui.domain.rights import Permission
+from admin_gui.domain.say import Say
+from admin_gui.views.cluster import ClusterScreen
+from admin_gui.views.policies import PoliciesScreen
+from admin_gui.views.screen import Desk, ScreenWidget
+from admin_gui.views.simulator import SimulatorScreen
+
+
+@dataclass(frozen=True)
+class Place:
+    """A screen, and which permissions each let somebody see it. `key` names its icon as well."""
+
+    key: str
+    say: Say
+    make: Callable[[Desk], ScreenWidget]
+    needs: tuple[Permission, ...]
+
+
+PLACES: Final = (
+    Place("policies", Say("策略", "Policies"), PoliciesScreen, ("policy_read",)),
+    Place("simulator", Say("模拟", "Simulator"), SimulatorScreen, ("simulate",)),
+    Place("cluster", Say("集群", "Cluster"), ClusterScreen, ("cluster_read",)),
+)
