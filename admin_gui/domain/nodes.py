@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from admin_gui.domain.say import Say
+from admin_gui.domain.times import clock
 from jingxi_client._gen.pdp.v1 import cluster_service_pb2
 
 Mood = Literal["good", "waiting", "bad", "quiet"]
@@ -27,7 +27,6 @@ _IN_FORCE: Final = Say(
 )
 _NOTHING: Final = Say("还没有发布任何版本，{count} 个节点", "nothing is in force yet, {count} nodes")
 _ROLLOUT: Final = Say("；灰度：版本 {revision}", "; rollout: revision {revision}")
-_NANOS: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def _line(node: cluster_service_pb2.Node) -> NodeLine:
         status.bundle_hash[:12],
         status.address,
         ", ".join(f"{name}={value}" for name, value in sorted(status.labels.items())),
-        _clock(status.told_nanos),
+        clock(status.told_nanos),
         f"{status.load.decisions_per_second:,.0f}",
         f"{status.load.spooled:,}",
         trouble,
@@ -83,9 +82,3 @@ def summary(answer: cluster_service_pb2.ListNodesResponse) -> Say:
         more = _ROLLOUT.filled(revision=answer.rollout.revision)
         said = Say(said.zh + more.zh, said.en + more.en)
     return said
-
-
-def _clock(nanos: int) -> str:
-    if not nanos:
-        return "–"
-    return datetime.datetime.fromtimestamp(nanos // _NANOS, datetime.UTC).astimezone().strftime("%m-%d %H:%M:%S")

@@ -14,7 +14,7 @@ _LINES: Final[Mapping[str, str]] = {
     "policies": "M6 3h9l4 4v14H6z M15 3v4h4 M9 12h7 M9 16h7 M9 8h3",
     "simulator": "M9 3h6 M10 3v6L5 19a1.5 1.5 0 0 0 1.4 2h11.2a1.5 1.5 0 0 0 1.4-2L14 9V3 M7.5 15h9",
     "snapshots": "M12 7v5l3 2 M4 12a8 8 0 1 0 2.6-5.9 M4 4v4h4",
-    "grants": "M8 12a4 4 0 1 0 0-.1z M12 12h9 M18 12v4 M15 12v3",
+    "grants": "M8 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8z M12 12h9 M20.500 12v4 M16.500 12v3",
     "dictionary": "M5 4h10a3 3 0 0 1 3 3v13H8a3 3 0 0 1-3-3z M5 17a3 3 0 0 1 3-3h10 M9 8h5",
     "cluster": "M5 4h14v5H5z M5 15h14v5H5z M8 6.5h.1 M8 17.5h.1 M12 9v6",
     "accounts": "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8z M4 20c1-4 4-6 8-6s7 2 8 6",
@@ -25,6 +25,8 @@ _LINES: Final[Mapping[str, str]] = {
     "light": "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8z M12 2v3 M12 19v3 M2 12h3 M19 12h3 M5 5l2 2 M17 17l2 2 M19 5l-2 2 "
     "M7 17l-2 2",
     "dark": "M20 14A8 8 0 1 1 10 4a6.500 6.500 0 0 0 10 10z",
+    "down": "M6 9l6 6 6-6",
+    "up": "M6 15l6-6 6 6",
     "run": "M7 4l12 8-12 8z",
     "search": "M10.500 4a6.500 6.500 0 1 0 0 13 6.500 6.500 0 0 0 0-13z M15.500 15.500 21 21",
 }
@@ -36,6 +38,12 @@ def icon(name: str, color: str, selected: str | None = None) -> QIcon:
     if selected is not None:
         found.addPixmap(_pixmap(name, selected), QIcon.Mode.Selected)
     return found
+
+
+def save(name: str, color: str, path: str) -> None:
+    """Write a drawing as a PNG, for where a style sheet wants a file. Raises OSError."""
+    if not _pixmap(name, color).save(path, "PNG"):
+        raise OSError(f"cannot write `{path}`")
 
 
 def _pixmap(name: str, color: str, size: int = 40) -> QPixmap:

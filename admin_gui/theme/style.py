@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Qt, Signal
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, QTemporaryDir, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
+from admin_gui.theme import icons
 from admin_gui.theme.tokens import DARK, LIGHT, Shade, Tokens
 
 _CHINESE = ("PingFang SC", "Microsoft YaHei UI", "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei")
@@ -20,6 +23,7 @@ class Theme(QObject):
     def __init__(self, shade: Shade, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.shade: Shade = shade
+        self._drawn = QTemporaryDir()
         self._apply()
 
     @property
@@ -45,7 +49,16 @@ class Theme(QObject):
         application.setStyle("Fusion")
         application.setFont(text_font())
         application.setPalette(_palette(self.tokens))
-        application.setStyleSheet(_sheet(self.tokens))
+        application.setStyleSheet(_sheet(self.tokens, self._arrows()))
+
+    def _arrows(self) -> str:
+        """Return the folder with the arrows of this shade; a style sheet takes drawings from files alone."""
+        folder = Path(self._drawn.path()) / self.shade
+        if not folder.exists():
+            folder.mkdir()
+            for name in ("up", "down"):
+                icons.save(name, self.tokens.quiet, str(folder / f"{name}.png"))
+        return folder.as_posix()
 
 
 def text_font() -> QFont:
@@ -90,7 +103,7 @@ def _palette(t: Tokens) -> QPalette:
     return palette
 
 
-def _sheet(t: Tokens) -> str:
+def _sheet(t: Tokens, arrows: str) -> str:
     return f"""
 QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line}; padding: 4px 6px; }}
 QFrame#card {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 8px; }}
@@ -100,6 +113,7 @@ QFrame#banner[kind="info"] {{ background: {t.info_soft}; border: 1px solid {t.in
 QLabel#title {{ font-size: 17pt; font-weight: 600; }}
 QLabel#heading {{ font-size: 12pt; font-weight: 600; }}
 QLabel#quiet, QLabel#hint {{ color: {t.quiet}; }}
+QLabel#wrong {{ color: {t.danger}; }}
 QPushButton {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 6px; padding: 6px 14px;
   min-height: 18px; }}
 QPushButton:hover {{ border-color: {t.accent}; }}
@@ -114,6 +128,15 @@ QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox, QDateTimeEdit, QPlainTextEdit {{
 QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDateTimeEdit:focus, QPlainTextEdit:focus {{
   border: 1px solid {t.accent}; }}
 QComboBox::drop-down {{ border: none; width: 22px; }}
+QComboBox::down-arrow {{ image: url("{arrows}/down.png"); width: 12px; height: 12px; }}
+QSpinBox::up-button, QDoubleSpinBox::up-button, QDateTimeEdit::up-button {{ border: none; width: 20px;
+  subcontrol-position: top right; margin-top: 3px; }}
+QSpinBox::down-button, QDoubleSpinBox::down-button, QDateTimeEdit::down-button {{ border: none; width: 20px;
+  subcontrol-position: bottom right; margin-bottom: 3px; }}
+QSpinBox::up-arrow, QDoubleSpinBox::up-arrow, QDateTimeEdit::up-arrow {{ image: url("{arrows}/up.png"); width: 10px;
+  height: 10px; }}
+QSpinBox::down-arrow, QDoubleSpinBox::down-arrow, QDateTimeEdit::down-arrow {{ image: url("{arrows}/down.png");
+  width: 10px; height: 10px; }}
 QLineEdit[wrong="true"] {{ border: 1px solid {t.danger}; }}
 QListView#navigation {{ background: {t.window}; border: none; outline: 0; padding: 6px; }}
 QListView#navigation::item {{ padding: 9px 10px; border-radius: 6px; margin: 1px 2px; }}
@@ -121,6 +144,7 @@ QListView#navigation::item:hover {{ background: {t.accent_soft}; color: {t.text}
 QListView#navigation::item:selected {{ background: {t.accent}; color: {t.on_accent}; }}
 QTreeView, QTableView, QListView {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 6px; }}
 QTreeView::item {{ padding: 3px 2px; }}
+QTableView::item {{ padding: 0 5px; }}
 QHeaderView::section {{ background: {t.window}; color: {t.quiet}; border: none; border-bottom: 1px solid {t.line};
   padding: 6px 8px; }}
 QSplitter::handle {{ background: {t.window}; }}

@@ -9,6 +9,7 @@ from typing import Final
 from admin_gui.domain.rights import Permission
 from admin_gui.domain.say import Say
 from admin_gui.views.cluster import ClusterScreen
+from admin_gui.views.grants import GrantsScreen
 from admin_gui.views.policies import PoliciesScreen
 from admin_gui.views.screen import Desk, ScreenWidget
 from admin_gui.views.simulator import SimulatorScreen
@@ -27,5 +28,6 @@ class Place:
 PLACES: Final = (
     Place("policies", Say("策略", "Policies"), PoliciesScreen, ("policy_read",)),
     Place("simulator", Say("模拟", "Simulator"), SimulatorScreen, ("simulate",)),
+    Place("grants", Say("授权", "Grants"), GrantsScreen, ("grant_read", "grant_ask", "grant_approve")),
     Place("cluster", Say("集群", "Cluster"), ClusterScreen, ("cluster_read",)),
 )
