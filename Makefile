@@ -6,9 +6,11 @@ READY := $(VENV)/.ready
 AUDIT := .venv-audit
 PYTEST_ARGS ?=
 CLUSTER_ARGS ?=
+# Compiled Python is kept whatever the shell says: tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-down test test-slow test-faults test-cluster lint audit format bench bench-service bench-snapshots bench-replay bench-clients proto docs lock clean setup
+.PHONY: help demo cluster cluster-down test test-slow test-faults test-cluster lint audit format bench bench-service bench-snapshots bench-replay bench-desktop bench-clients proto docs api-docs lock clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +41,8 @@ cluster-down: $(READY) ## stop it; its data stay
 # What some tests talk to: Debian packages, installed where root allows; without them those tests skip and say why.
 DEBIAN := haproxy:haproxy h2load:nghttp2-client openssl:openssl pg_lsclusters:postgresql strace:strace \
   cc:gcc,libc6-dev faketime:faketime etcd:etcd-server \
-  ip:iproute2 iptables:iptables systemd-analyze:systemd rsyslogd:rsyslog,rsyslog-openssl npm:nodejs,npm
+  ip:iproute2 iptables:iptables systemd-analyze:systemd rsyslogd:rsyslog,rsyslog-openssl npm:nodejs,npm \
+  javac:default-jdk-headless mvn:maven
 
 .PHONY: debian
 debian:
@@ -92,6 +95,9 @@ bench-snapshots: $(READY) debian ## measure spool, stores, queries and verificat
 bench-replay: $(READY) ## measure how fast recorded decisions are made again by another policy set; table and JSON
 	$(BIN)/python benchmarks/replay.py
 
+bench-desktop: $(READY) ## measure how soon the desktop program shows records; table and JSON
+	$(BIN)/python benchmarks/desktop.py
+
 bench-clients: $(READY) ## measure the clients of all languages: masking, deciding offline, asking; table and JSON
 	$(BIN)/python benchmarks/clients.py
 
@@ -100,6 +106,10 @@ proto: $(READY) ## regenerate the protobuf code of every language
 
 docs: $(READY) ## run every command in README and docs
 	$(BIN)/python -m pytest tests/docs -q
+
+api-docs: $(READY) ## write the API documentation of the Python client to build/api/python
+	$(BIN)/pdoc --output-directory build/api/python jingxi_client \
+	  $(patsubst clients/python/jingxi_client/%.py,jingxi_client.%,$(wildcard clients/python/jingxi_client/[a-z]*.py))
 
 lock: $(READY) ## pin the requirements anew
 	$(BIN)/python -m pip install --quiet uv

@@ -1,14 +1,47 @@
-"""The order of the whole suite: each file stays whole in one process, and files that take minutes begin first."""
+"""The whole suite: in which order, in how many processes, and what these share."""
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 
+# Hundreds of processes are started; each would compile the whole of `pdp` anew, and pytest every file of tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # Each file may share a server among its tests, so it must not be divided (`--dist loadfile`); a long one that begins
-# last would leave the other processes idle.
-_FIRST = ("tests/clients/", "tests/integration/", "tests/docs/", "clients/", "tests/conformance/", "tests/gui/")
+# last would leave the other processes idle. These take longer than 20 s, the longest first.
+_LONG = (
+    "tests/docs/test_pages.py",
+    "tests/clients/test_java.py",
+    "tests/integration/test_snapshots_process.py",
+    "tests/integration/test_backup_drill.py",
+    "tests/clients/test_typescript.py",
+    "tests/docs/test_demo.py",
+    "tests/integration/test_account_cli.py",
+    "tests/integration/test_callers.py",
+)
+# Then what waits for processes, and last what does not.
+_FOLDERS = ("tests/clients/", "tests/integration/", "tests/docs/", "clients/", "tests/conformance/", "tests/gui/")
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Half as many processes again as there are cores: much of the time is waiting for other processes and disks."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None  # xdist heeds it
+    cores = len(os.sched_getaffinity(0))
+    return cores + cores // 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort by folder; tests of one file keep their order."""
-    items.sort(key=lambda item: next((i for i, folder in enumerate(_FIRST) if item.nodeid.startswith(folder)), 99))
+    """Sort by file; tests of one file keep their order."""
+    items.sort(key=lambda item: _place(item.nodeid))
+
+
+def _place(nodeid: str) -> int:
+    file = nodeid.partition("::")[0]
+    if file in _LONG:
+        return _LONG.index(file)
+    return len(_LONG) + next((i for i, folder in enumerate(_FOLDERS) if file.startswith(folder)), len(_FOLDERS))

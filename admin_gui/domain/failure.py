@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from admin_gui.domain.say import Say, plain
+from admin_gui.domain.times import clock
 
 _WORDS: Mapping[str, Say] = {
     "UNAVAILABLE": Say(
@@ -20,6 +21,85 @@ _WORDS: Mapping[str, Say] = {
     ),
     "INTERNAL": Say("服务端出错。", "The service failed."),
 }
+
+_REASONS: Mapping[str, Say] = {
+    "STORE_UNAVAILABLE": Say(
+        "快照存储没有应答，或没有按时应答。缩小时间范围后重试；仍不行请联系运维。",
+        "The store of records does not answer, or not in time. Ask for a shorter time; if that does not help, tell "
+        "operations.",
+    ),
+    "NO_SNAPSHOT": Say(
+        "没有这个编号的记录：可能已按保留期删除。", "No record has this id; its time may be over and it was dropped."
+    ),
+    "NO_EVIDENCE": Say(
+        "无法证明：有记录缺失，或存储与节点签署过的不符。请用 pdp snapshot verify 核验，并通知安全管理员。",
+        "It cannot be proved: records are missing, or the store does not fit what the node signed. Run `pdp snapshot "
+        "verify`, and tell the security officer.",
+    ),
+    "SIGN_IN": Say(
+        "未能登录。请核对用户名、口令、验证码，以及是否在您的设备、时间与网络上登录；多次失败会暂时锁定。",
+        "Not signed in. Look at the name, the password, the code, and whether it is your device, time and network; "
+        "repeated failures lock for a while.",
+    ),
+    "SIGN_IN_OIDC": Say(
+        "未能登录。请核对在身份提供方登录的是否本人、验证码是否正确；没有账户时请联系管理员。",
+        "Not signed in. Look whether it was you at the provider, and at the code; without an account ask an "
+        "administrator.",
+    ),
+    "FIRST_ACCOUNT": Say(
+        "未能建立首个账户。令牌不对、已用过，或已有账户。",
+        "The first account was not made. The token is wrong or was used, or there is an account already.",
+    ),
+    "PASSWORD": Say(
+        "原口令不对；多次失败会暂时锁定。", "This is not your password; repeated failures lock for a while."
+    ),
+    "THROTTLED": Say(
+        "从此网络地址登录失败的次数过多，请稍候再试。",
+        "Too many sign-ins failed from this network address; wait before you try again.",
+    ),
+    "TLS_UNTRUSTED": Say(
+        "不信任服务的证书：它不是由所选 CA 签发的，或已过期。请选择贵行签发管理端口证书的 CA 文件。",
+        "The service's certificate is not trusted: the chosen CA has not signed it, or it has expired. Choose the CA "
+        "file by which your bank signs certificates of staff ports.",
+    ),
+    "TLS_NAME": Say(
+        "证书不是发给此地址的。请使用证书中的主机名，不要用 IP 地址。",
+        "The certificate is not for this address. Use the host name that stands in it, not an IP address.",
+    ),
+    "TLS_CLIENT": Say(
+        "服务要求出示您自己的证书，或不接受所出示的证书。请在连接设置中选择证书与私钥。",
+        "The service wants a certificate of your own, or does not take the one shown. Choose certificate and key in "
+        "the connection's settings.",
+    ),
+    "TLS_NONE": Say(
+        "对方不以 TLS 应答。请核对端口：应是管理端口，而不是判定端口或网页端口。",
+        "What answers there does not speak TLS. Look at the port: it must be the staff port.",
+    ),
+    "NO_HOST": Say(
+        "找不到此主机名。请核对拼写与网络。", "This host name is not known. Look at its spelling and the network."
+    ),
+    "NOBODY_LISTENS": Say(
+        "该地址没有服务在监听。请核对端口，以及服务是否已启动。",
+        "Nothing listens there. Look at the port, and whether the service runs.",
+    ),
+    "NO_SOCKET": Say(
+        "没有此套接字文件，或无权打开它。", "There is no such socket file, or it cannot be opened by this user."
+    ),
+    "NO_ANSWER": Say(
+        "服务没有应答。请核对地址，以及防火墙是否放行。",
+        "The service does not answer. Look at the address, and whether a firewall lets it through.",
+    ),
+    "FILE": Say("读不出证书文件。", "A certificate file cannot be read."),
+    "CANCELLED": Say("已取消。", "Cancelled."),
+    "PROVIDER": Say("身份提供方未让您登录：{error}", "The provider did not sign you in: {error}"),
+    "LATE": Say("未在限定时间内完成登录，请重试。", "Nobody signed in there in time; try again."),
+    "BROWSER": Say("无法打开浏览器，请复制地址自行打开。", "No browser opens; copy the address and open it yourself."),
+    "NO_PORT": Say(
+        "本机无法监听供浏览器返回的端口。", "Cannot listen on this machine for the browser to come back to."
+    ),
+    "DEVICE_FILE": Say("设备密钥文件不可用：{problem}", "The file with this device's secret is not usable: {problem}"),
+}
+"""What this program finds out by itself, or tells of an answer, by its own reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +126,13 @@ class Failure:
         """What happened, for people."""
         if self.reason == "CONFLICT":
             who, when = self.metadata.get("actor", "?"), self.metadata.get("time", "?")
+            when = clock(int(when)) if when.isdecimal() else when
             return Say(
                 f"{who} 已在 {when} 先行修改，没有覆盖任何内容。",
                 f"{who} was first, at {when}; nothing was overwritten.",
             )
+        if self.reason in _REASONS:
+            return _REASONS[self.reason].filled(**self.metadata)
         words = _WORDS.get(self.code)
         return words if words is not None and (self.is_away or not self.message) else plain(self.message or self.code)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast, get_args
+
+from jingxi_client._gen.pdp.v1 import account_pb2
 
 Permission = Literal[
     "policy_read", "policy_write", "policy_approve", "policy_publish", "policy_emergency", "grant_ask", "grant_approve",
@@ -32,6 +34,23 @@ class Rights:
     def may_any(self, permissions: Iterable[Permission]) -> bool:
         """Whether one of these is enough."""
         return self.everything or not self.permissions.isdisjoint(permissions)
+
+
+def rights_of(account: str, rights: Iterable[account_pb2.Right]) -> Rights:
+    """Return what may be offered to an account by what GetSession tells.
+
+    Rights to grants count where they hold; all others must hold everywhere, or the service refuses.
+    """
+    names = {str(permission) for permission in get_args(Permission)}
+    found = set()
+    for right in rights:
+        if right.permission not in account_pb2.Permission.values():
+            continue
+        name = account_pb2.Permission.Name(right.permission).removeprefix("PERMISSION_").lower()
+        bounded = bool(right.scope.applications or right.scope.branches)
+        if name in names and (not bounded or name.startswith("grant_")):
+            found.add(cast("Permission", name))
+    return Rights(account, frozenset(found))
 
 
 EVERYTHING: Final = Rights(everything=True)

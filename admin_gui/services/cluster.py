@@ -17,3 +17,8 @@ class Cluster:
         """Follow the nodes: a stream of WatchNodesResponse."""
         request = cluster_service_pb2.WatchNodesRequest()
         return self._connection.stream(cluster_service_pb2_grpc.ClusterServiceStub, "WatchNodes", request)
+
+    def await_revision(self, revision: int, timeout_millis: int) -> Call:
+        """Wait until all healthy nodes decide by a revision: a stream of AwaitRevisionResponse."""
+        request = cluster_service_pb2.AwaitRevisionRequest(revision=revision, timeout_millis=timeout_millis)
+        return self._connection.stream(cluster_service_pb2_grpc.ClusterServiceStub, "AwaitRevision", request)

@@ -10,9 +10,11 @@ from typing import Any
 import grpc
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from admin_gui.domain.failure import Failure
 from admin_gui.services.calls import UNARY_SECONDS, Call, StreamCall, UnaryCall
 
 _MAX_ANSWER = 64 * 1024 * 1024
+_CLOSE_MILLISECONDS = 1_000
 _OPTIONS = (
     ("grpc.max_receive_message_length", _MAX_ANSWER),
     ("grpc.max_send_message_length", _MAX_ANSWER),
@@ -43,6 +45,8 @@ class Connection(QObject):
     """Asks one service. `available` tells when it goes away and when it is back."""
 
     available = Signal(bool)
+    session_ended = Signal()
+    """The session that calls show is no longer taken; told once a session."""
 
     def __init__(self, endpoint: Endpoint, parent: QObject | None = None) -> None:
         """Raises OSError for certificates that cannot be read."""
@@ -64,17 +68,27 @@ class Connection(QObject):
         """Whether the service was there when it was last heard of."""
         return self._is_there is not False
 
-    def ask(self, stub: type[Any], method: str, request: Any, seconds: float = UNARY_SECONDS) -> Call:
-        """Ask a question with one answer; once the connection is closed nothing is told."""
+    def ask(
+        self, stub: type[Any], method: str, request: Any, seconds: float = UNARY_SECONDS, *, proves: bool = False
+    ) -> Call:
+        """Ask a question with one answer; once the connection is closed nothing is told.
+
+        With `proves` the request shows a password: that it is refused says nothing of the session.
+        """
         if self._closed:
             return Call.over(self)
-        return UnaryCall(self).begin(getattr(stub(self._channel), method), request, seconds, self._shown())
+        call = UnaryCall(self)
+        if not proves:
+            self._watch_session(call)
+        return call.begin(getattr(stub(self._channel), method), request, seconds, self._shown())
 
     def stream(self, stub: type[Any], method: str, request: Any) -> Call:
         """Ask a question with many answers; once the connection is closed nothing is told."""
         if self._closed:
             return Call.over(self)
-        return StreamCall(self).begin(getattr(stub(self._channel), method), request, self._shown())
+        call = StreamCall(self)
+        self._watch_session(call)
+        return call.begin(getattr(stub(self._channel), method), request, self._shown())
 
     def close(self) -> None:
         """End all calls and the connection."""
@@ -82,13 +96,25 @@ class Connection(QObject):
         self._watch.stop()
         for call in self.findChildren(Call):
             call.cancel()
-        self._channel.close()
+        # gRPC looks at the channel for a moment longer, in a thread of its own that fails when it is closed already.
+        QTimer.singleShot(_CLOSE_MILLISECONDS, self._channel.close)
 
     def _shown(self) -> list[tuple[str, str]]:
         if not self._token:
             return []
         device = base64.urlsafe_b64encode(self._device).decode().rstrip("=")
         return [("authorization", f"Bearer {self._token}"), ("x-jingxi-device", device)]
+
+    def _watch_session(self, call: Call) -> None:
+        token = self._token
+        if token:
+            call.failed.connect(lambda failure: self._look_at(failure, token))
+
+    def _look_at(self, failure: Failure, token: str) -> None:
+        # A call of an earlier session says nothing of the one that has begun since.
+        if failure.code == "UNAUTHENTICATED" and token == self._token:
+            self._token = ""
+            self.session_ended.emit()
 
     def _heard(self, there: bool) -> None:
         if there != self._is_there:

@@ -118,24 +118,34 @@ QPushButton {{ background: {t.raised}; border: 1px solid {t.line}; border-radius
   min-height: 18px; }}
 QPushButton:hover {{ border-color: {t.accent}; }}
 QPushButton:focus {{ border: 2px solid {t.accent}; padding: 5px 13px; }}
+QPushButton:checked {{ background: {t.accent_soft}; border-color: {t.accent}; }}
 QPushButton:disabled {{ color: {t.quiet}; background: {t.window}; }}
 QPushButton#primary {{ background: {t.accent}; color: {t.on_accent}; border-color: {t.accent}; font-weight: 600; }}
 QPushButton#primary:disabled {{ background: {t.line}; color: {t.quiet}; border-color: {t.line}; }}
+QPushButton#step {{ padding: 3px 10px; min-height: 14px; }}
+QPushButton#step:focus {{ padding: 2px 9px; }}
+QPushButton#step:checked {{ background: {t.accent_soft}; border-color: {t.accent}; }}
+QTabBar::tab {{ padding: 6px 14px; color: {t.quiet}; border: none; border-bottom: 2px solid transparent; }}
+QTabBar::tab:selected {{ color: {t.text}; border-bottom: 2px solid {t.accent}; }}
+QTabWidget::pane {{ border: none; }}
+QTabBar {{ qproperty-drawBase: 0; }}
+QProgressBar {{ background: {t.line}; border: none; border-radius: 2px; }}
+QProgressBar::chunk {{ background: {t.accent}; border-radius: 2px; }}
 QPushButton#danger {{ color: {t.danger}; border-color: {t.danger}; }}
 QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox, QDateTimeEdit, QPlainTextEdit {{
   background: {t.surface}; border: 1px solid {t.line}; border-radius: 5px; padding: 4px 6px;
   selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}
 QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDateTimeEdit:focus, QPlainTextEdit:focus {{
   border: 1px solid {t.accent}; }}
-QComboBox::drop-down {{ border: none; width: 22px; }}
-QComboBox::down-arrow {{ image: url("{arrows}/down.png"); width: 12px; height: 12px; }}
-QSpinBox::up-button, QDoubleSpinBox::up-button, QDateTimeEdit::up-button {{ border: none; width: 20px;
+QComboBox::drop-down, QDateTimeEdit::drop-down {{ border: none; width: 22px; }}
+QComboBox::down-arrow, QDateTimeEdit::down-arrow {{ image: url("{arrows}/down.png"); width: 12px; height: 12px; }}
+QSpinBox::up-button, QDoubleSpinBox::up-button {{ border: none; width: 20px;
   subcontrol-position: top right; margin-top: 3px; }}
-QSpinBox::down-button, QDoubleSpinBox::down-button, QDateTimeEdit::down-button {{ border: none; width: 20px;
+QSpinBox::down-button, QDoubleSpinBox::down-button {{ border: none; width: 20px;
   subcontrol-position: bottom right; margin-bottom: 3px; }}
-QSpinBox::up-arrow, QDoubleSpinBox::up-arrow, QDateTimeEdit::up-arrow {{ image: url("{arrows}/up.png"); width: 10px;
+QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{arrows}/up.png"); width: 10px;
   height: 10px; }}
-QSpinBox::down-arrow, QDoubleSpinBox::down-arrow, QDateTimeEdit::down-arrow {{ image: url("{arrows}/down.png");
+QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{ image: url("{arrows}/down.png");
   width: 10px; height: 10px; }}
 QLineEdit[wrong="true"] {{ border: 1px solid {t.danger}; }}
 QListView#navigation {{ background: {t.window}; border: none; outline: 0; padding: 6px; }}

@@ -13,6 +13,7 @@ from admin_gui.views.grants import GrantsScreen
 from admin_gui.views.policies import PoliciesScreen
 from admin_gui.views.screen import Desk, ScreenWidget
 from admin_gui.views.simulator import SimulatorScreen
+from admin_gui.views.snapshots import SnapshotsScreen
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Place:
 PLACES: Final = (
     Place("policies", Say("策略", "Policies"), PoliciesScreen, ("policy_read",)),
     Place("simulator", Say("模拟", "Simulator"), SimulatorScreen, ("simulate",)),
+    Place("snapshots", Say("快照", "Snapshots"), SnapshotsScreen, ("snapshot_read",)),
     Place("grants", Say("授权", "Grants"), GrantsScreen, ("grant_read", "grant_ask", "grant_approve")),
     Place("cluster", Say("集群", "Cluster"), ClusterScreen, ("cluster_read",)),
 )

@@ -16,5 +16,9 @@ class Routes(QObject):
     """Show the snapshots that a filter finds."""
     snapshot_chosen = Signal(str)
     """Show one snapshot by its id."""
+    workspace_opened = Signal(object)
+    """A `Workspace` is being edited now, or None for none any more: the simulator can try its texts."""
+    workspace_changed = Signal()
+    """Another screen wrote into the workspace: the editor reads it again."""
     published = Signal(int)
     """A revision has been put in force: who shows what is in force reads it again."""

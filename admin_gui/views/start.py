@@ -16,9 +16,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from admin_gui.domain import profiles
 from admin_gui.domain.failure import Failure
+from admin_gui.domain.profiles import Profile
 from admin_gui.domain.say import Say
 from admin_gui.services.connection import Endpoint
+from admin_gui.views.known import Known
+from admin_gui.views.profile import ProfileDialog
 from admin_gui.views.screen import ScreenWidget
 from admin_gui.widgets.banner import Banner
 from admin_gui.widgets.context import Context
@@ -47,6 +51,9 @@ _CONNECT_ABOUT = Say(
 _ADDRESS = Say("地址", "Address")
 _OPEN = Say("连接", "Connect")
 _STARTING = Say("正在启动本机服务…", "Starting the service on this machine…")
+_CONNECTING = Say("正在连接…", "Connecting…")
+_CANCEL = Say("取消", "Cancel")
+_MORE = Say("证书…", "Certificates…")
 _CHOOSE = Say("选择策略目录", "Choose a policy folder")
 
 
@@ -55,17 +62,20 @@ class StartScreen(ScreenWidget):
 
     folder_chosen = Signal(object)
     """A `Path` to begin with."""
-    endpoint_chosen = Signal(object)
-    """An `Endpoint` to connect to."""
+    profile_chosen = Signal(object)
+    """A `Profile` to connect to."""
+    cancelled = Signal()
+    """Whoever waits for a connection waits no more."""
 
     def __init__(self, context: Context, sample: Path | None) -> None:
         super().__init__()
         self._context = context
         self._sample = sample
+        self._waits_for = _STARTING
         self.banner = Banner(context)
         self._progress = QProgressBar(minimum=0, maximum=0, textVisible=False)
         self._progress.setFixedHeight(4)
-        self._starting = quiet(context, _STARTING)
+        self._starting = quiet(context, lambda: self._waits_for)
         self.sample = button(context, _SAMPLE, self._open_sample, primary=True)
         self.sample.setEnabled(sample is not None)
         self.folder = button(context, _FOLDER, self._choose_folder)
@@ -74,12 +84,17 @@ class StartScreen(ScreenWidget):
         context.language.bind(self._address, self._address.setAccessibleName, _ADDRESS)
         self._address.returnPressed.connect(self._connect)
         self._open = button(context, _OPEN, self._connect)
+        self.more = button(context, _MORE, self._describe)
+        self.known = Known(context)
+        self.known.chosen.connect(self.profile_chosen)
+        self._cancel = button(context, _CANCEL, self.cancelled.emit)
         grid = QGridLayout()
         grid.setSpacing(16)
         address = QWidget()
         row = QHBoxLayout(address)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self._address, 1)
+        row.addWidget(self.more)
         row.addWidget(self._open)
         for place, (say, about, widget) in enumerate(
             (
@@ -100,8 +115,13 @@ class StartScreen(ScreenWidget):
         column.addSpacing(14)
         column.addWidget(self.banner)
         column.addLayout(grid)
+        column.addSpacing(4)
+        column.addWidget(self.known)
         column.addWidget(self._progress)
-        column.addWidget(self._starting)
+        waits = QHBoxLayout()
+        waits.addWidget(self._starting, 1)
+        waits.addWidget(self._cancel)
+        column.addLayout(waits)
         column.addStretch(3)
         outer = QHBoxLayout(self)
         outer.setContentsMargins(28, 20, 28, 20)
@@ -110,11 +130,14 @@ class StartScreen(ScreenWidget):
         outer.addStretch(1)
         self.wait(waiting=False)
 
-    def wait(self, *, waiting: bool) -> None:
-        """Show that something is being started, or no more."""
+    def wait(self, *, waiting: bool, connecting: bool = False) -> None:
+        """Show that something is being started or connected to, or no more."""
+        self._waits_for = _CONNECTING if connecting else _STARTING
+        self._starting.setText(self._context.language(self._waits_for))
         self._progress.setVisible(waiting)
         self._starting.setVisible(waiting)
-        for widget in (self.sample, self.folder, self._open):
+        self._cancel.setVisible(waiting and connecting)
+        for widget in (self.sample, self.folder, self._open, self.more, self.known):
             widget.setEnabled(not waiting and (widget is not self.sample or self._sample is not None))
         if waiting:
             self.banner.clear()
@@ -148,8 +171,32 @@ class StartScreen(ScreenWidget):
             self._context.settings.setValue("start/folder", chosen)
             self.folder_chosen.emit(Path(chosen))
 
+    def used(self, address: str, account: str) -> None:
+        """Remember who signed in at an address."""
+        self.known.keep(profiles.used(self.known.all, address, account))
+
+    def _describe(self) -> None:
+        dialog = ProfileDialog(self._context, self, Profile(self._address.text().strip()))
+        dialog.chosen.connect(self._begin_with)
+        dialog.open()
+
+    def _begin_with(self, profile: Profile) -> None:
+        self.known.keep(profiles.put(self.known.all, profile))
+        self.profile_chosen.emit(profile)
+
     def _connect(self) -> None:
-        text = self._address.text().strip()
-        if text:
-            self._context.settings.setValue("start/address", text)
-            self.endpoint_chosen.emit(Endpoint(text))
+        address = self._address.text().strip()
+        known = next((one for one in self.known.all if one.address == address), None)
+        profile = known or Profile(address)
+        wrong = profiles.problem(profile)
+        if wrong is not None:
+            self.banner.say(wrong, "danger")
+            return
+        self._context.settings.setValue("start/address", address)
+        self._begin_with(profile)
+
+
+def endpoint_of(profile: Profile) -> Endpoint:
+    """Return where a profile leads."""
+    ca, certificate, key = (Path(path) if path else None for path in (profile.ca, profile.certificate, profile.key))
+    return Endpoint(profile.address, ca, certificate, key)

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QListView, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QListView,
+    QMainWindow,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from admin_gui.actions.palette import Palette
 from admin_gui.actions.registry import Actions
 from admin_gui.domain.failure import Failure
-from admin_gui.domain.rights import EVERYTHING, Rights
+from admin_gui.domain.profiles import Profile
+from admin_gui.domain.rights import Rights
 from admin_gui.domain.say import Say, plain
 from admin_gui.domain.workspace import Workspace, WorkspaceError, open_folder
+from admin_gui.services.browser import Open, system_browser
 from admin_gui.services.connection import Connection, Endpoint
 from admin_gui.services.embedded import EmbeddedService
 from admin_gui.theme.icons import icon
 from admin_gui.views.places import PLACES
 from admin_gui.views.routes import Routes
 from admin_gui.views.screen import Desk, ScreenWidget
-from admin_gui.views.start import StartScreen
+from admin_gui.views.sign_in.keeper import Keeper
+from admin_gui.views.sign_in.session_bar import LOCK, SIGN_OUT, SessionBar
+from admin_gui.views.start import StartScreen, endpoint_of
 from admin_gui.widgets.banner import Banner
 from admin_gui.widgets.context import Context
 
@@ -47,9 +61,11 @@ class Shown(NamedTuple):
 class Window(QMainWindow):
     """The program's only window. `sample` is the folder of the sample bank, if it is there."""
 
-    def __init__(self, context: Context, sample: Path | None) -> None:
+    def __init__(self, context: Context, sample: Path | None, browser: Open = system_browser) -> None:
         super().__init__()
         self._context = context
+        self._hidden: list[QDialog] = []
+        self._ending = False
         self._service: EmbeddedService | None = None
         self._connection: Connection | None = None
         self._workspace: Workspace | None = None
@@ -58,7 +74,8 @@ class Window(QMainWindow):
         self.actions_ = Actions(self, context)
         self.start = StartScreen(context, sample)
         self.start.folder_chosen.connect(self.open_folder)
-        self.start.endpoint_chosen.connect(lambda endpoint: self.connect_to(endpoint, plain(endpoint.address)))
+        self.start.profile_chosen.connect(self._connect_profile)
+        self.start.cancelled.connect(self._give_up)
         self._items = QStandardItemModel(self)
         self.navigation = QListView()
         self.navigation.setObjectName("navigation")
@@ -74,20 +91,12 @@ class Window(QMainWindow):
         self._status = QLabel()
         context.language.bind(self._status, self._status.setText, lambda: self._where)
         self.statusBar().addWidget(self._status)
-        side = QVBoxLayout()
-        side.setContentsMargins(12, 8, 12, 0)
-        side.addWidget(self.banner)
-        main = QVBoxLayout()
-        main.setSpacing(0)
-        main.addLayout(side)
-        main.addWidget(self.stack, 1)
-        inner = QWidget()
-        row = QHBoxLayout(inner)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(0)
-        row.addWidget(self.navigation)
-        row.addLayout(main, 1)
-        self.setCentralWidget(inner)
+        self.session = SessionBar(context, lambda: self.go("accounts"), self.lock, self.sign_out)
+        self.session.hide()
+        self.statusBar().addPermanentWidget(self.session)
+        self._layers = QStackedWidget()
+        self._lay_out()
+        self.keeper = self._keep(browser)
         self.setMinimumSize(1080, 680)
         self.resize(1360, 840)
         context.language.bind(self, self.setWindowTitle, _NAME)
@@ -114,24 +123,25 @@ class Window(QMainWindow):
         self._service = service
         service.start()
 
-    def connect_to(self, endpoint: Endpoint, where: Say) -> None:
-        """Begin with a service that is there already."""
-        if self._connection is not None:
-            self._connection.close()
+    def connect_to(self, endpoint: Endpoint, where: Say, account: str = "") -> None:
+        """Begin with a service that is there already; `account` is who signed in there last."""
+        self._close_connection()
         try:
             self._connection = Connection(endpoint, self)
         except OSError as error:
-            self.start.tell(Failure("INVALID_ARGUMENT", str(error)))
+            self.start.tell(Failure("INVALID_ARGUMENT", str(error), "FILE"))
             return
         self._connection.available.connect(self._heard)
         self._where = where
-        self.start.wait(waiting=False)
-        self.enter(EVERYTHING)
+        self.start.wait(waiting=True, connecting=True)
+        self.keeper.begin(self._connection, where, account)
 
     def enter(self, rights: Rights) -> None:
         """Show what somebody with these rights may see of the service that is connected to."""
         if self._connection is None:
             return
+        self.keeper.entered_otherwise()
+        self.start.wait(waiting=False)
         routes = Routes(self._connection)
         # The screen is shown before it hears what to show: these come before its own.
         routes.place_chosen.connect(lambda _: self.go("policies"))
@@ -141,7 +151,7 @@ class Window(QMainWindow):
         desk = Desk(self._context, self._connection, rights, routes, self._workspace)
         shown = [Shown("start", _START, self.start)]
         for place in PLACES:
-            if rights.may_any(place.needs):
+            if not place.needs or rights.may_any(place.needs):
                 widget = place.make(desk)
                 shown.append(Shown(place.key, place.say, widget, self._actions_of(widget)))
         self._put(shown)
@@ -158,19 +168,122 @@ class Window(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """End what runs, and remember where the window was; unsaved changes are asked about first."""
-        if not all(screen.widget.may_leave() for screen in self._screens):
-            event.ignore()
-            return
+        if not self._ending:
+            if not self._may_leave():
+                event.ignore()
+                return
+            if self.keeper.account is not None and not self.keeper.is_locked:
+                # The session ends with the program: that takes a moment, and then it is closed again.
+                event.ignore()
+                self._ending = True
+                self.keeper.sign_out(self.close)
+                return
         self._context.settings.setValue("window/geometry", self.saveGeometry())
         self._context.settings.setValue("language", self._context.language.tongue)
         self._context.settings.setValue("shade", self._context.theme.shade)
         self._leave()
         super().closeEvent(event)
 
-    def _leave(self) -> None:
+    def lock(self) -> None:
+        """Let nobody see the work until whoever is signed in signs in again."""
+        self.keeper.lock()
+
+    def sign_out(self) -> None:
+        """End the session and go back to the start; unsaved changes are asked about first."""
+        if self.keeper.account is not None and not self.keeper.is_locked and self._may_leave():
+            self.keeper.sign_out(self._begin_anew)
+
+    def _lay_out(self) -> None:
+        side = QVBoxLayout()
+        side.setContentsMargins(12, 8, 12, 0)
+        side.addWidget(self.banner)
+        main = QVBoxLayout()
+        main.setSpacing(0)
+        main.addLayout(side)
+        main.addWidget(self.stack, 1)
+        inner = QWidget()
+        row = QHBoxLayout(inner)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.navigation)
+        row.addLayout(main, 1)
+        # What signs in lies over everything: nothing of the work is seen while it is locked.
+        self._layers.addWidget(inner)
+        self.setCentralWidget(self._layers)
+
+    def _keep(self, browser: Open) -> Keeper:
+        keeper = Keeper(self._context, self._layers, browser, self)
+        keeper.entered.connect(self.enter)
+        keeper.locked.connect(self._freeze)
+        keeper.continued.connect(self._thaw)
+        keeper.failed.connect(self._not_connected)
+        keeper.left.connect(self._left)
+        keeper.told.connect(lambda say: self.banner.clear() if say is None else self.banner.say(say, "warning"))
+        keeper.account_changed.connect(self.session.show_account)
+        keeper.signed_in_at.connect(self.start.used)
+        return keeper
+
+    def _connect_profile(self, profile: Profile) -> None:
+        self.connect_to(endpoint_of(profile), plain(profile.title), profile.account)
+
+    def _not_connected(self, failure: Failure) -> None:
+        self._close_connection()
+        self.start.tell(failure)
+
+    def _give_up(self) -> None:
+        self._leave()
+        self.start.wait(waiting=False)
+
+    def _may_leave(self) -> bool:
+        return all(screen.widget.may_leave() for screen in self._screens)
+
+    def _left(self) -> None:
+        if self.keeper.account is None or self._may_leave():
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._leave()
+        self.start.wait(waiting=False)
+        self._put([Shown("start", _START, self.start)])
+        self.go("start")
+
+    def _freeze(self) -> None:
+        shown = self._shown_now()
+        if shown is not None:
+            shown.widget.leave()
+        for screen in self._screens:
+            for action in screen.actions:
+                action.setEnabled(False)
+        self._hidden = [widget for widget in QApplication.topLevelWidgets() if _is_open_dialog(widget)]
+        for dialog in self._hidden:
+            dialog.hide()
+
+    def _thaw(self) -> None:
+        for dialog in self._hidden:
+            dialog.open()
+        self._hidden = []
+        shown = self._shown_now()
+        if shown is not None:
+            for action in shown.actions:
+                action.setEnabled(True)
+            shown.widget.load()
+
+    def _close_connection(self) -> None:
+        self.keeper.end()
+        for dialog in self._hidden:
+            dialog.deleteLater()
+        self._hidden = []
         if self._connection is not None:
             self._connection.close()
+            self._connection.deleteLater()
             self._connection = None
+
+    def _shown_now(self) -> Shown | None:
+        return next((screen for screen in self._screens if screen.widget is self.stack.currentWidget()), None)
+
+    def _leave(self) -> None:
+        self._close_connection()
+        self._where = _NOT_CONNECTED
         if self._service is not None:
             self._service.stop()
             self._service = None
@@ -224,6 +337,8 @@ class Window(QMainWindow):
         self.start.tell(failure)
 
     def _heard(self, there: bool) -> None:
+        if self.keeper.is_locked:
+            return
         if there:
             if self.banner.isVisible():
                 self._screens[self.navigation.currentIndex().row()].widget.load()
@@ -239,9 +354,13 @@ class Window(QMainWindow):
         add("light", Say("浅色外观", "Light appearance"), lambda: context.theme.choose("light"))
         add("dark", Say("深色外观", "Dark appearance"), lambda: context.theme.choose("dark"))
         add("reload", Say("刷新", "Refresh"), self._reload, QKeySequence.StandardKey.Refresh)
-        add("quit", Say("退出", "Quit"), self.close, QKeySequence.StandardKey.Quit)
+        add("lock", LOCK, self.lock, "Ctrl+L")
+        add("sign_out", SIGN_OUT, self.sign_out)
+        add("quit", Say("退出程序", "Quit"), self.close, QKeySequence.StandardKey.Quit)
 
     def _reload(self) -> None:
+        if self.keeper.is_locked:
+            return
         row = self.navigation.currentIndex().row()
         if row >= 0:
             self._screens[row].widget.load()
@@ -251,3 +370,7 @@ class Window(QMainWindow):
         palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         palette.move(self.mapToGlobal(self.rect().center()) - palette.rect().center())
         palette.show()
+
+
+def _is_open_dialog(widget: QWidget) -> TypeGuard[QDialog]:
+    return isinstance(widget, QDialog) and widget.isVisible()

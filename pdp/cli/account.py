@@ -12,6 +12,7 @@ Examples:
   pdp account review 0f3a9 --reason "known to me"
   pdp account approve 0f3a9
   pdp account execute 0f3a9                        shows the first password, once
+  pdp account reviews                              whose rights must be looked at again
 
 \b
 Rights are written as in
@@ -36,6 +37,8 @@ COMMANDS: dict[str, Entry] = {
     "show": Entry(_LOOK, "pdp.cli.account_look:show", "Show an account and all that it may do."),
     "lock": Entry(_LOOK, "pdp.cli.account_look:lock", "Lock an account at once."),
     "unlock": Entry(_LOOK, "pdp.cli.account_look:unlock", "Unlock an account."),
+    "reviews": Entry(_LOOK, "pdp.cli.account_reviews:reviews", "List whose rights must be looked at again."),
+    "confirm": Entry(_LOOK, "pdp.cli.account_reviews:confirm", "Say that the rights of somebody else are right."),
     "anomalies": Entry(_LOOK, "pdp.cli.account_anomalies:anomalies", "List what was unusual about sign-ins."),
 }
 

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pdp.cli import console
+from pdp.cli.basics import plural
 from pdp.cli.exits import CommandError, ExitCode
-from pdp.cli.policies import plural
 from pdp.cli.settings import load_settings, require
 from pdp.control.kv import open_store
 from pdp.control.kv.base import KeyValueStore

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from pdp.cli.basics import FILE, clock, plural
 from pdp.cli.exits import ExitCode
-from pdp.cli.policies import FILE, clock, plural
 from pdp.errors import PolicyError
 from pdp.lang.diagnostics import Severity, render_text
 from pdp.server.callers import read_callers

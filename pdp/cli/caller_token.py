@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 from google.protobuf import duration_pb2
 
+from pdp.cli.basics import clock
 from pdp.cli.caller_client import as_json, connected, hand_over, token_wanted, told, write_new
 from pdp.cli.exits import ExitCode
-from pdp.cli.policies import clock
 from pdp.cli.policy_client import reasoned
 from pdp.cli.staff_client import TIMEOUT_SECONDS, Target, asking
 from pdp.control.callers.tokens import make_token, token_hash

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from pdp.cli.basics import FOLDER, plural, show
 from pdp.cli.console import console, print_json
 from pdp.cli.exits import ExitCode
-from pdp.cli.policies import FOLDER, plural, show
 from pdp.lang.check import CheckResult, check_folder
 from pdp.lang.diagnostics import Severity, to_json
 from pdp.lang.loader import load_folder
@@ -53,7 +53,7 @@ def check(*, directory: Path, form: str, analysis: bool, notes: bool, strict: bo
         out = console()
         for item in result.diagnostics:
             if notes or item.severity is not Severity.INFO:
-                show(item, result, out)
+                show(item, result.sources, out)
                 out.print()
         found = [plural(counts[Severity.ERROR], "error"), plural(counts[Severity.WARNING], "warning")]
         if counts[Severity.INFO]:

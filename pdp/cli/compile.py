@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
+from pdp.cli.basics import FOLDER
 from pdp.cli.console import console, table
 from pdp.cli.exits import ExitCode
-from pdp.cli.policies import FOLDER, resolve
+from pdp.cli.policies import resolve
 from pdp.engine import bundle as bundles
 from pdp.engine.program import Program
 from pdp.v1 import bundle_pb2

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from pdp.cli import console
+from pdp.cli.basics import FILE, plural
 from pdp.cli.exits import ExitCode
-from pdp.cli.policies import FILE, plural
 from pdp.cli.settings import load_settings, settings_flags
 from pdp.lang.diagnostics import to_json
 from pdp.server.config import reference as pages

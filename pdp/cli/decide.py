@@ -8,9 +8,10 @@ from typing import Any, BinaryIO
 
 import click
 
+from pdp.cli.basics import FILE, FOLDER, clock
 from pdp.cli.console import message_data
 from pdp.cli.exits import ExitCode
-from pdp.cli.policies import FILE, FOLDER, clock, load_program, parse_now
+from pdp.cli.policies import load_program, parse_now
 from pdp.cli.requests import BadRequestError, Source, error_json, parse_request, read_requests
 from pdp.engine.program import Program
 from pdp.errors import RequestError

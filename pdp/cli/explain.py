@@ -8,9 +8,10 @@ from typing import Any, BinaryIO
 import click
 from rich.text import Text
 
+from pdp.cli.basics import FILE, FOLDER
 from pdp.cli.console import console, message_data, print_json
 from pdp.cli.exits import CommandError, ExitCode
-from pdp.cli.policies import FILE, FOLDER, load_program, parse_now, resolve
+from pdp.cli.policies import load_program, parse_now, resolve
 from pdp.cli.requests import BadRequestError, parse_request, read_requests
 from pdp.cli.trace import decision_tree
 from pdp.cli.words import words

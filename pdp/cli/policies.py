@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.text import Text
 
+from pdp.cli.basics import plural, show
 from pdp.cli.exits import CommandError
 from pdp.engine import bundle
 from pdp.engine.program import Program
 from pdp.errors import PolicyError, ValueFormatError
-from pdp.lang.check import CheckResult, check_folder
-from pdp.lang.diagnostics import Diagnostic, Severity, render_text
+from pdp.lang.check import check_folder
+from pdp.lang.diagnostics import Severity, render_text
 from pdp.lang.resolved import ResolvedSet
 from pdp.server.grants import GrantTable, read_grants
 from pdp.v1 import bundle_pb2
 from pdp.values import parse_timestamp
-
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold blue"}
-
-
-def plural(count: int, noun: str) -> str:
-    """Return `1 rule`, `2 rules`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def show(item: Diagnostic, result: CheckResult, out: Console) -> None:
-    """Write a finding with the line it is about."""
-    head, _, rest = render_text(item, result.sources).partition("\n")
-    text = Text(head)
-    word = item.severity.name.lower()
-    start = head.find(f" {word}: ") + 1
-    text.stylize(STYLES[item.severity], start, start + len(word))
-    out.print(text, soft_wrap=True)
-    if rest:
-        out.print(Text(rest), soft_wrap=True)
 
 
 def resolve(folder: Path) -> ResolvedSet:
@@ -50,7 +27,7 @@ def resolve(folder: Path) -> ResolvedSet:
         out = Console(stderr=True, markup=False, highlight=False, emoji=False)
         errors = [item for item in result.diagnostics if item.severity is Severity.ERROR]
         for item in errors:
-            show(item, result, out)
+            show(item, result.sources, out)
         raise CommandError(f"`{folder}` has {plural(len(errors), 'error')}; mend the policies, then try again")
     return result.resolved
 
@@ -81,8 +58,3 @@ def parse_now(_context: click.Context, _parameter: click.Parameter, value: str |
         return parse_timestamp(value)
     except ValueFormatError as error:
         raise click.BadParameter(str(error)) from error
-
-
-def clock() -> int:
-    """Return the present time in nanoseconds since 1970."""
-    return time.time_ns()

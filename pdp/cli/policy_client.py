@@ -11,14 +11,13 @@ import click
 import grpc
 from rich.console import Console
 
+from pdp.cli.basics import plural
+from pdp.cli.basics import show as show_diagnostic
 from pdp.cli.exits import CommandError
-from pdp.cli.policies import plural
-from pdp.cli.policies import show as show_diagnostic
 from pdp.cli.policy_words import WORDS
 from pdp.cli.snapshot_text import local
 from pdp.cli.staff_client import TIMEOUT_SECONDS, Target, channel_to, error_info
 from pdp.control import sources
-from pdp.lang.check import CheckResult
 from pdp.lang.diagnostics import Diagnostic, Related, Severity
 from pdp.source import SourceFile, Span
 from pdp.v1 import control_pb2, policy_service_pb2, policy_service_pb2_grpc
@@ -134,11 +133,10 @@ def show_problems(stub: Stub, text: PolicyText, *, errors_only: bool = False) ->
     if not found:
         return 0
     files = {file.path: SourceFile(file.path, file.text) for file in text_of(stub, text).files}
-    result = CheckResult(None, found, files)
     out = Console(stderr=True, markup=False, highlight=False, emoji=False)
     for item in found:
         if item.severity is not Severity.INFO:
-            show_diagnostic(item, result, out)
+            show_diagnostic(item, files, out)
     return sum(item.severity is Severity.ERROR for item in found)
 
 

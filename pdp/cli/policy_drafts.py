@@ -9,8 +9,8 @@ import click
 import grpc
 
 from pdp.cli import console
+from pdp.cli.basics import plural
 from pdp.cli.exits import ExitCode
-from pdp.cli.policies import plural
 from pdp.cli.policy_client import (
     PUBLISH_SECONDS,
     PolicyText,

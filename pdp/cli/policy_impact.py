@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from pdp.cli import console
+from pdp.cli.basics import plural
 from pdp.cli.exits import CommandError, ExitCode
 from pdp.cli.interrupts import ending
-from pdp.cli.policies import plural
 from pdp.cli.policy_client import PolicyText, Stub, named, show_problems
 from pdp.cli.snapshot_client import Question, filtering, wrong_filter
 from pdp.cli.snapshot_text import local

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.text import Text
 from rich.tree import Tree
 
-from pdp.cli.policies import plural
+from pdp.cli.basics import plural
 from pdp.cli.policy_words import KINDS, PARTS, STEPS, SUBJECTS, WORDS
 from pdp.cli.snapshot_text import local
 from pdp.cli.words import words as in_language

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from pdp.cli.basics import plural
 from pdp.cli.exits import CommandError
-from pdp.cli.policies import plural
 from pdp.errors import ValueFormatError
 from pdp.server.config.kinds import Choice, File, Flag, Listen, Moment, Number, Text, Whole
 from pdp.server.config.load import FILE_VARIABLE, Loaded, load

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from pdp.cli import console
+from pdp.cli.basics import FILE, FOLDER
 from pdp.cli.exits import CommandError, ExitCode
-from pdp.cli.policies import FILE, FOLDER, resolve
+from pdp.cli.policies import resolve
 from pdp.cli.snapshot_client import Question, filtering
 from pdp.cli.snapshot_text import COLUMNS, WORDS, row
 from pdp.engine import bundle

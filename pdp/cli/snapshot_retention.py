@@ -14,8 +14,8 @@ from typing import Any, Final
 import click
 
 from pdp.cli import console
+from pdp.cli.basics import clock, plural
 from pdp.cli.exits import CommandError, ExitCode
-from pdp.cli.policies import clock, plural
 from pdp.cli.settings import load_settings, require
 from pdp.server.settings import Settings
 from pdp.server.spools import open_spool

@@ -87,12 +87,13 @@ def _where(command: F) -> F:
 @click.option("--copies", type=_PATH, multiple=True, metavar="PATH",
               help="A folder or file of copied checkpoints; may be given several times.")  # fmt: skip
 @click.option("--chain-only", is_flag=True, help="Leave out the columns for searching; several times faster.")
-@click.option("--jobs", default=1, show_default=True, type=click.IntRange(1, 256), help="How many processes read.")
+@click.option("--jobs", type=click.IntRange(1, 256), metavar="N",
+              help="How many processes read.  [default: the processors]")  # fmt: skip
 @_JSON
 @_LANG
 def verify(
     *, file: Path | None, store: str | None, config: Path | None, data: Path | None, keys: Path | None,
-    copies: tuple[Path, ...], chain_only: bool, jobs: int, as_json: bool, lang: str,
+    copies: tuple[Path, ...], chain_only: bool, jobs: int | None, as_json: bool, lang: str,
 ) -> ExitCode:  # fmt: skip
     """Tell whether all records are there, unchanged and in their order, or what was done to them.
 

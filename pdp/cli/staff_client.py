@@ -17,7 +17,6 @@ from pdp.cli.exits import CommandError
 from pdp.cli.session_file import Known, SessionFile
 from pdp.errors import ConfigError
 from pdp.server.address import parse_address
-from pdp.server.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,6 +60,8 @@ def asking(command: F) -> F:
 
 def _address(text: str | None, data: Path | None) -> str:
     if text in (None, "", "auto", "off"):
+        from pdp.server.settings import Settings  # noqa: PLC0415 - long to import, and an address is often named
+
         found = Settings(Path(), data=data).staff_address
         assert found is not None  # noqa: S101 - the default is a socket
         return str(found)

@@ -28,6 +28,9 @@ Exit codes: 0 the service is ready, 1 it is not, or does not answer, 2 wrong com
 _DEFAULT = Address("127.0.0.1", 7071)
 _SECONDS = 10.0
 _MAX_ANSWER = 16 * 1024 * 1024
+_MAX_ACCESS = 20
+_EMERGENCY = "emergency_publication"
+_REVIEWS = (("overdue", "OVERDUE for a review"), ("due", "due for one"))
 _SHARES = (0.5, 0.9, 0.99)
 _FAULTS = ("UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS")
 
@@ -146,6 +149,10 @@ def _print(told: dict[str, Any], rates: dict[str, Any]) -> None:
         facts.add_row("node", _node(node))
     if (grants := told.get("grants")) is not None:
         facts.add_row("grants", _grants(grants))
+    if (people := told.get("people")) is not None:
+        facts.add_row("people", _people(people))
+    for access in told.get("access_ends", ())[:_MAX_ACCESS]:
+        facts.add_row("caller", _access(access))
     if (kept := told.get("snapshots")) is not None:
         facts.add_row("records", _records(kept))
         facts.add_row("evidence", _checkpoint(kept["shipper"]))
@@ -207,6 +214,39 @@ def _grants(grants: dict[str, Any]) -> str:
     elif age is not None:
         words.append(f"seen {_duration(age)} ago")
     return ", ".join(words)
+
+
+def _people(people: dict[str, Any]) -> str:
+    """Return what waits for people, and who had to wait."""
+    words = []
+    waiting = people["waiting"]
+    if waiting is None:
+        words.append("not looked yet what waits")
+    else:
+        anomalies = dict(waiting["anomalies"])
+        publications = anomalies.pop(_EMERGENCY, None)
+        if publications is not None:
+            for_ = _duration(publications["age_seconds"])
+            words.append(f"{publications['count']:,} EMERGENCY PUBLICATIONS not reviewed for {for_}")
+        if anomalies:
+            oldest = _duration(max(found["age_seconds"] for found in anomalies.values()))
+            count = sum(found["count"] for found in anomalies.values())
+            named = ", ".join(f"{found['count']:,} {word}" for word, found in sorted(anomalies.items()))
+            words.append(f"{count:,} ANOMALIES not reviewed for {oldest} ({named})")
+        reviews = waiting["reviews"]
+        words += [f"{count:,} rights {told}" for state, told in _REVIEWS if (count := reviews.get(state, 0))]
+        if not words:
+            words.append("nothing waits")
+    if people["throttled"]:
+        words.append(f"{people['throttled']:,} sign-ins had to wait")
+    return ", ".join(words)
+
+
+def _access(access: dict[str, Any]) -> str:
+    """Return whose access ends."""
+    if access["over"]:
+        return f"{access['caller']}: its last token HAS ENDED {_duration(-access['seconds'])} ago, so it cannot call"
+    return f"{access['caller']}: its last token ends in {_duration(max(access['seconds'], 0))}"
 
 
 def _records(kept: dict[str, Any]) -> str:

@@ -10,9 +10,10 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from pdp.cli.basics import FOLDER, plural
 from pdp.cli.console import console, print_json, table
 from pdp.cli.exits import CommandError, ExitCode
-from pdp.cli.policies import FOLDER, plural, resolve
+from pdp.cli.policies import resolve
 from pdp.cli.words import line
 from pdp.server.scenarios import Result, RuleCoverage, Runner
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from pdp.lang.model import Label
+from typing import TYPE_CHECKING
+
 from pdp.v1 import types_pb2
+
+if TYPE_CHECKING:
+    from pdp.lang.model import Label
 
 
 def words(label: Label | types_pb2.LocalizedText, lang: str) -> dict[str, str]:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pdp.control.accounts import AccountRules, Accounts, PasswordRules, Provider, SecretKey, SessionRules, Web
+from pdp.control.accounts import (
+    AccountRules,
+    Accounts,
+    PasswordRules,
+    Provider,
+    ReviewRules,
+    SecretKey,
+    SessionRules,
+    Web,
+)
 from pdp.control.kv.base import KeyValueStore
 from pdp.server.settings import Settings
 
@@ -20,6 +29,7 @@ def make_accounts(settings: Settings, store: KeyValueStore) -> Accounts:
         sessions=SessionRules(found.session_seconds, min(found.idle_seconds, found.session_seconds)),
         second_factor=found.second_factor,
         anomalies=found.anomalies.rules(),
+        review=ReviewRules(found.review_days, found.review_overdue == "limit"),
         issuer="" if oidc is None else oidc.issuer,
     )
     provider = None if oidc is None else Provider(oidc, Web(found.oidc.ca))

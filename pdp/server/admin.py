@@ -28,7 +28,7 @@ from pdp.errors import ConfigError
 from pdp.server import exposition, logs
 from pdp.server.address import Address
 from pdp.server.exposition import History, Totals
-from pdp.server.facts import FOLLOWED, Facts, ShipperFacts, Snapshot, WorkerFacts
+from pdp.server.facts import FOLLOWED, Facts, PeopleFacts, ShipperFacts, Snapshot, WorkerFacts
 from pdp.server.metrics import BOUNDS
 from pdp.server.status import frames
 
@@ -217,8 +217,27 @@ def status_of(history: History, facts: Facts) -> dict[str, Any]:
         "undecided": dict(sorted(totals.undecided.items())),
         "control": facts.get("control"),
         "grants": facts.get("grants"),
+        "people": _people(facts.get("people"), now),
+        "access_ends": facts.get("access_ends", []),
         "snapshots": None if shipper is None else _snapshots(shipper, totals, now),
     }
+
+
+def _people(people: PeopleFacts | None, now: float) -> dict[str, Any] | None:
+    """Return what was seen of people, and what waits for them; None where nobody signs in."""
+    if people is None:
+        return None
+    told: dict[str, Any] = {key: value for key, value in people.items() if key != "waiting"}
+    waiting = people.get("waiting")
+    if waiting is None:
+        return told | {"waiting": None}
+    anomalies = {
+        word: {"count": found["count"], "age_seconds": round(max(now - found["since"], 0.0), 3)}
+        for word, found in waiting["anomalies"].items()
+        if found["count"]
+    }
+    age = round(max(now - waiting["looked_at"], 0.0), 3)
+    return told | {"waiting": {"look_age_seconds": age, "anomalies": anomalies, "reviews": waiting["reviews"]}}
 
 
 def _calls(totals: Totals) -> dict[str, dict[str, int]]:

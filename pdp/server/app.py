@@ -120,6 +120,7 @@ class App:
             control=None if self.plane is None else self.plane.facts(),
             grants=None if self.plane is None else self.plane.grant_facts(),
             people=None if self.plane is None else self.plane.people_facts(self.audit.throttled),
+            access_ends=[] if self.plane is None else self.plane.access_ends(),
             reports=None if self._reports is None else self._reports.facts(),
             loads=self._loads,
         )
@@ -192,6 +193,7 @@ class App:
                 CallerHost(
                     self.plane.callers, self._register, settings.control.callers, self.plane.look_at_callers
                 ),
+                self.plane.acted,
             )  # fmt: skip
             await self._offer_first_account(self.plane)
         if self._admin is not None:

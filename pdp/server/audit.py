@@ -8,7 +8,7 @@ import logging
 import os
 import pickle
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 from pdp import __version__
@@ -32,7 +32,7 @@ from pdp.server.staff.account_host import AccountHost
 from pdp.server.staff.control_host import CallerHost, ControlHost, LoopRunner
 from pdp.server.staff.throttle import AddressThrottle
 from pdp.server.staff_port import StaffPort
-from pdp.v1 import bundle_pb2
+from pdp.v1 import bundle_pb2, snapshot_pb2
 
 _START_SECONDS = 60.0
 _COLLECT_SECONDS = 5.0
@@ -84,14 +84,24 @@ class AuditTrail:
         accounts: Accounts | None = None,
         grants: GrantDesk | None = None,
         callers: CallerHost | None = None,
+        acted: Callable[[], None] | None = None,
     ) -> None:
-        """Open the staff port, with `accounts` for those who are signed in. Raises ConfigError."""
+        """Open the staff port, with `accounts` for those who are signed in; `acted` hears that somebody has done
+        something, in this event loop. Raises ConfigError.
+        """
         address = self._settings.staff_address
         if address is not None and self.operations is not None:
             follows = self._settings.policies
+            loop, record = asyncio.get_running_loop(), self.operations.record
+
+            def recorded(operation: snapshot_pb2.Operation) -> None:
+                record(operation)
+                if acted is not None:
+                    loop.call_soon_threadsafe(acted)
+
             host = ControlHost(
-                revisions, nodes, LoopRunner(asyncio.get_running_loop()), self.operations.record,
-                follows="" if follows is None else str(follows), grants=grants, callers=callers,
+                revisions, nodes, LoopRunner(loop), recorded, follows="" if follows is None else str(follows),
+                grants=grants, callers=callers,
             )  # fmt: skip
             people = None
             if accounts is not None:

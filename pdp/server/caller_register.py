@@ -35,6 +35,11 @@ class CallerRegister:
         """The callers of the file."""
         return self._file
 
+    @property
+    def known(self) -> Sequence[CallerSpec]:
+        """All callers that count, those of the file and those that are managed."""
+        return () if self._registry is None else self._registry.specs
+
     def is_managed(self, name: str) -> bool:
         """Whether a caller is one of those that staff manage, as far as this node knows."""
         return any(spec.name == name for spec in self._managed)

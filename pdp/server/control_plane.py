@@ -35,12 +35,13 @@ from pdp.server import clock, logs
 from pdp.server.account_settings import make_accounts
 from pdp.server.caller_register import CallerRegister
 from pdp.server.config.control_problems import is_etcd, labels_of
-from pdp.server.facts import ControlFacts, GrantFacts, PeopleFacts
+from pdp.server.facts import ControlFacts, EndingAccess, GrantFacts, PeopleFacts
 from pdp.server.folder import InForce
 from pdp.server.judge import PolicyJudge
 from pdp.server.node_applier import NodeApplier
 from pdp.server.operations import SYSTEM
 from pdp.server.settings import Settings
+from pdp.server.waiting import WaitingWatch, access_ends
 from pdp.signing import NodeKey, TrustedKeys
 from pdp.v1 import control_pb2
 
@@ -92,6 +93,7 @@ class ControlPlane:
         self.nodes = Nodes(self._store)
         self.accounts: Accounts | None = make_accounts(settings, self._store) if settings.signs_in else None
         tell = clock.machine_clock if settings.clock is None else clock.starting_at(settings.clock)
+        self.waiting = None if self.accounts is None else WaitingWatch(self.accounts, time.time_ns)
         self.grants = GrantDesk(self._store, applier.dictionary, clock=tell)
         self.uses = Uses(self._store, tell)
         self._clock = tell
@@ -183,6 +185,8 @@ class ControlPlane:
         if self.reports is not None:
             self.reports.start()
         self._tasks = [asyncio.create_task(self._keep_measuring()), asyncio.create_task(self._forget_old())]
+        if self.waiting is not None:
+            self.waiting.start()
         if self._caller_follower is not None:
             self._caller_follower.start()
             self._tasks.append(asyncio.create_task(self._keep_uses()))
@@ -212,7 +216,19 @@ class ControlPlane:
         """Return what was seen of people who sign in; None where nobody does."""
         if self.accounts is None:
             return None
-        return PeopleFacts(anomalies=dict(self.accounts.unusual), throttled=throttled)
+        facts = PeopleFacts(anomalies=dict(self.accounts.unusual), throttled=throttled)
+        if self.waiting is not None and self.waiting.facts is not None:
+            facts["waiting"] = self.waiting.facts
+        return facts
+
+    def access_ends(self) -> list[EndingAccess]:
+        """Return the callers that cannot call any more soon."""
+        return access_ends(self.register.known, self._clock())
+
+    def acted(self) -> None:
+        """Look soon at what waits for people: somebody has done something."""
+        if self.waiting is not None:
+            self.waiting.look_soon()
 
     def facts(self) -> ControlFacts | None:
         """Return how the node stands; None before it began."""
@@ -243,6 +259,8 @@ class ControlPlane:
     async def stop(self) -> None:
         """Follow nothing more, and let the lease go."""
         await tasks.end(self._tasks)
+        if self.waiting is not None:
+            await self.waiting.stop()
         if self.reports is not None:
             await self.reports.stop()
         await self.nodes.stop()

@@ -21,8 +21,9 @@
 | pdp_start_time_seconds | gauge | |
 | pdp_build_info | gauge (1) | version, python |
 
-What `exposition_accounts` adds tells of people, `exposition_audit` of records, `exposition_control` of the control
-store, `exposition_grants` of grants, `exposition_shadow` of revisions that are compared.
+What `exposition_accounts` adds tells of people and what waits for them, `exposition_audit` of records,
+`exposition_control` of the control store, `exposition_grants` of grants, `exposition_shadow` of revisions that are
+compared.
 docs/guides/operation.md explains all; a test keeps the tables alike.
 """
 
@@ -142,9 +143,10 @@ def render(history: History, facts: Facts) -> bytes:
     totals = history.totals()
     audit = _audit(history, totals, facts)
     people = exposition_accounts.of_people(facts.get("people"))
+    callers = exposition_accounts.of_callers(facts.get("access_ends", ()))
     shadow = exposition_shadow.of_shadows(totals.shadow, history.shadows())
     service = (*_calls(totals), *_policies(facts), *_reports(facts), *_workers(history, facts))
-    registry.register(_Snapshot([*service, *node, *grants, *shadow, *audit, *people]))
+    registry.register(_Snapshot([*service, *node, *grants, *shadow, *audit, *people, *callers]))
     return generate_latest(registry)
 
 

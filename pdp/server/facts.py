@@ -228,6 +228,25 @@ ReportFacts = dict[str, dict[str, int]]
 (`nothing`, `fields`)."""
 
 
+class OpenAnomalies(TypedDict):
+    """What of a class waits for a review."""
+
+    count: int
+    since: float
+    """When the oldest happened first, in seconds since 1970; 0 for none."""
+
+
+class WaitingFacts(TypedDict):
+    """What waits for people, as the control store tells all nodes."""
+
+    looked_at: float
+    """When this node looked last, in seconds since 1970."""
+    anomalies: dict[str, OpenAnomalies]
+    """By class such as `new_device`; all of them stand here."""
+    reviews: dict[str, int]
+    """Accounts by whether their rights must be confirmed again: `confirmed`, `due`, `overdue`."""
+
+
 class PeopleFacts(TypedDict):
     """What was seen of people who sign in, since the service started."""
 
@@ -235,6 +254,18 @@ class PeopleFacts(TypedDict):
     """What was unusual about sign-ins, by class such as `new_device`."""
     throttled: int
     """Sign-ins that were refused because too many failed from their address."""
+    waiting: NotRequired[WaitingFacts]
+    """Absent until this node has looked once."""
+
+
+class EndingAccess(TypedDict):
+    """A caller whose last token ends soon or has ended."""
+
+    caller: str
+    seconds: float
+    """Until it ends; below 0 since it has."""
+    over: bool
+    """Whether it has ended, and the caller has no certificate either."""
 
 
 class Facts(TypedDict):
@@ -262,5 +293,7 @@ class Facts(TypedDict):
     """None when nothing is kept."""
     people: NotRequired[PeopleFacts | None]
     """None where nobody signs in."""
+    access_ends: NotRequired[list[EndingAccess]]
+    """Callers that cannot call any more soon; the first stands first."""
     loads: NotRequired[dict[str, dict[str, int]]]
     """How often `policies`, `grants` and `callers` were looked at, by outcome (accepted, unchanged, refused)."""

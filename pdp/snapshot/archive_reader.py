@@ -23,7 +23,7 @@ from pdp.snapshot import columns
 from pdp.snapshot.archive import SUFFIX
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.evidence.file import EvidenceFile
-from pdp.snapshot.store.base import Place, Sql, StoredRecord, StreamState
+from pdp.snapshot.store.base import Link, Place, Sql, StoredRecord, StreamState
 from pdp.snapshot.store.batch import Batch
 
 _BATCH: Final = 1_000
@@ -32,7 +32,7 @@ _BATCH: Final = 1_000
 class ArchiveReader:
     """See `store.base.Reader`. Its records come with columns that were drawn out of them anew, and only in lists.
 
-    `parts` are the files, each a `verify.Source`: they are verified one by one, for between the checkpoints of one
+    `parts` are the files, each a `passes.Source`: they are verified one by one, for between the checkpoints of one
     archive and the next there may be others. Raises EvidenceError when a file is damaged, holds single records only, or
     a stream stands in two of them.
     """
@@ -86,6 +86,11 @@ class ArchiveReader:
         file = self._files.get(key)
         if file is not None:
             yield from file.records(key, start, bare=bare)
+
+    def links(self, key: StreamKey) -> Iterator[Sequence[Link]]:
+        file = self._files.get(key)
+        if file is not None:
+            yield from file.links(key)
 
     def checkpoints(self, node: str | None = None, since: int = 0) -> Iterator[tuple[str, int, bytes]]:
         last: tuple[str, int, bytes] | None = None

@@ -11,15 +11,11 @@ import hashlib
 import io
 import json
 import secrets
-import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from google.protobuf import json_format
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from pdp.errors import LimitError, PdpError, RequestError, Violation
 from pdp.snapshot.chain import StreamKey
@@ -34,11 +30,8 @@ from pdp.v1 import snapshot_pb2, snapshot_service_pb2
 BEGIN, END = "snapshot.export", "snapshot.export.end"
 """Kinds of the records of an export."""
 MAX_REASON: Final = 512
-SHEET_ROWS: Final = 1_000_000
-"""Rows of one sheet, less than Excel's 1,048,576."""
 MAX_EVIDENCE: Final = 1_000_000
 """Single records of one evidence file: where they stand is in memory."""
-_MAX_CELL = 32_767
 _BATCH = 500
 _CHUNK = 64 * 1024
 _LANGUAGES = ("zh", "en")
@@ -295,59 +288,14 @@ class _Json:
         pass
 
 
-class _Sheets:
-    """An Excel workbook. Its rows wait in a file of the system's until the end, for a zip file has no earlier one."""
+def _sheets(language: str) -> FileWriter:
+    from pdp.snapshot.export_sheets import Sheets  # noqa: PLC0415 - with openpyxl, which is long to import
 
-    def __init__(self, language: str) -> None:
-        self._language = language
-        self._book = Workbook(write_only=True)
-        self._sheet: Any = None
-        self._rows = 0
-
-    def begin(self) -> bytes:
-        self._next_sheet()
-        return b""
-
-    def add(self, record: StoredRecord) -> bytes:
-        if self._rows >= SHEET_ROWS:
-            self._next_sheet()
-        self._append(cells(record))
-        return b""
-
-    def end(self) -> Iterator[bytes]:
-        with tempfile.TemporaryFile() as file:
-            self._book.save(file)
-            file.seek(0)
-            while data := file.read(_CHUNK):
-                yield data
-
-    def close(self) -> None:
-        for sheet in self._book.worksheets:
-            if not sheet.closed:
-                sheet.close()
-        self._book.close()
-
-    def _next_sheet(self) -> None:
-        self._sheet = self._book.create_sheet()
-        self._sheet.freeze_panes = "A2"
-        self._rows = 0
-        self._append(headings(self._language))
-
-    def _append(self, values: Iterable[Any]) -> None:
-        self._rows += 1
-        row = []
-        for value in values:
-            if isinstance(value, str):
-                cell = WriteOnlyCell(self._sheet, ILLEGAL_CHARACTERS_RE.sub("\ufffd", value)[:_MAX_CELL])
-                cell.data_type = "s"  # a text that begins with `=` is no formula
-                row.append(cell)
-            else:
-                row.append(value)
-        self._sheet.append(row)
+    return Sheets(language)
 
 
 _WRITERS: Final[dict[int, Callable[[str], FileWriter]]] = {
     snapshot_service_pb2.EXPORT_FORMAT_CSV: _Lines,
     snapshot_service_pb2.EXPORT_FORMAT_JSON_LINES: _Json,
-    snapshot_service_pb2.EXPORT_FORMAT_XLSX: _Sheets,
+    snapshot_service_pb2.EXPORT_FORMAT_XLSX: _sheets,
 }

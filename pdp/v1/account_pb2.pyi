@@ -47,6 +47,13 @@ class AccountState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ACCOUNT_STATE_LOCKED: _ClassVar[AccountState]
     ACCOUNT_STATE_CLOSED: _ClassVar[AccountState]
 
+class RightsReviewState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RIGHTS_REVIEW_STATE_UNSPECIFIED: _ClassVar[RightsReviewState]
+    RIGHTS_REVIEW_STATE_CONFIRMED: _ClassVar[RightsReviewState]
+    RIGHTS_REVIEW_STATE_DUE: _ClassVar[RightsReviewState]
+    RIGHTS_REVIEW_STATE_OVERDUE: _ClassVar[RightsReviewState]
+
 class RequestKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     REQUEST_KIND_UNSPECIFIED: _ClassVar[RequestKind]
@@ -102,6 +109,10 @@ ACCOUNT_STATE_UNSPECIFIED: AccountState
 ACCOUNT_STATE_ACTIVE: AccountState
 ACCOUNT_STATE_LOCKED: AccountState
 ACCOUNT_STATE_CLOSED: AccountState
+RIGHTS_REVIEW_STATE_UNSPECIFIED: RightsReviewState
+RIGHTS_REVIEW_STATE_CONFIRMED: RightsReviewState
+RIGHTS_REVIEW_STATE_DUE: RightsReviewState
+RIGHTS_REVIEW_STATE_OVERDUE: RightsReviewState
 REQUEST_KIND_UNSPECIFIED: RequestKind
 REQUEST_KIND_CREATE: RequestKind
 REQUEST_KIND_CHANGE: RequestKind
@@ -200,7 +211,7 @@ class OidcIdentity(_message.Message):
     def __init__(self, issuer: _Optional[str] = ..., subject: _Optional[str] = ...) -> None: ...
 
 class Account(_message.Message):
-    __slots__ = ("name", "owner", "branch", "level", "rights", "state", "state_reason", "password", "password_history", "must_change_password", "totp", "recovery_hashes", "certificates", "devices", "windows", "networks", "failures", "created_nanos", "created_by", "last_sign_in_nanos", "authority_level", "epoch", "version", "pending_totp", "recent_networks", "last_sign_in_address", "locked_by", "compromised", "open_anomalies", "oidc")
+    __slots__ = ("name", "owner", "branch", "level", "rights", "state", "state_reason", "password", "password_history", "must_change_password", "totp", "recovery_hashes", "certificates", "devices", "windows", "networks", "failures", "created_nanos", "created_by", "last_sign_in_nanos", "authority_level", "epoch", "version", "pending_totp", "recent_networks", "last_sign_in_address", "locked_by", "compromised", "open_anomalies", "oidc", "rights_confirmed")
     NAME_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     BRANCH_FIELD_NUMBER: _ClassVar[int]
@@ -231,6 +242,7 @@ class Account(_message.Message):
     COMPROMISED_FIELD_NUMBER: _ClassVar[int]
     OPEN_ANOMALIES_FIELD_NUMBER: _ClassVar[int]
     OIDC_FIELD_NUMBER: _ClassVar[int]
+    RIGHTS_CONFIRMED_FIELD_NUMBER: _ClassVar[int]
     name: str
     owner: str
     branch: str
@@ -261,10 +273,49 @@ class Account(_message.Message):
     compromised: bool
     open_anomalies: _containers.RepeatedCompositeFieldContainer[_anomaly_pb2.OpenAnomaly]
     oidc: OidcIdentity
-    def __init__(self, name: _Optional[str] = ..., owner: _Optional[str] = ..., branch: _Optional[str] = ..., level: _Optional[_Union[AccountLevel, str]] = ..., rights: _Optional[_Iterable[_Union[Right, _Mapping]]] = ..., state: _Optional[_Union[AccountState, str]] = ..., state_reason: _Optional[str] = ..., password: _Optional[_Union[PasswordHash, _Mapping]] = ..., password_history: _Optional[_Iterable[_Union[PasswordHash, _Mapping]]] = ..., must_change_password: _Optional[bool] = ..., totp: _Optional[_Union[TotpFactor, _Mapping]] = ..., recovery_hashes: _Optional[_Iterable[bytes]] = ..., certificates: _Optional[_Iterable[str]] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., windows: _Optional[_Iterable[_Union[TimeWindow, _Mapping]]] = ..., networks: _Optional[_Iterable[str]] = ..., failures: _Optional[_Union[Failures, _Mapping]] = ..., created_nanos: _Optional[int] = ..., created_by: _Optional[str] = ..., last_sign_in_nanos: _Optional[int] = ..., authority_level: _Optional[int] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., pending_totp: _Optional[_Union[TotpFactor, _Mapping]] = ..., recent_networks: _Optional[_Iterable[str]] = ..., last_sign_in_address: _Optional[str] = ..., locked_by: _Optional[str] = ..., compromised: _Optional[bool] = ..., open_anomalies: _Optional[_Iterable[_Union[_anomaly_pb2.OpenAnomaly, _Mapping]]] = ..., oidc: _Optional[_Union[OidcIdentity, _Mapping]] = ...) -> None: ...
+    rights_confirmed: RightsConfirmation
+    def __init__(self, name: _Optional[str] = ..., owner: _Optional[str] = ..., branch: _Optional[str] = ..., level: _Optional[_Union[AccountLevel, str]] = ..., rights: _Optional[_Iterable[_Union[Right, _Mapping]]] = ..., state: _Optional[_Union[AccountState, str]] = ..., state_reason: _Optional[str] = ..., password: _Optional[_Union[PasswordHash, _Mapping]] = ..., password_history: _Optional[_Iterable[_Union[PasswordHash, _Mapping]]] = ..., must_change_password: _Optional[bool] = ..., totp: _Optional[_Union[TotpFactor, _Mapping]] = ..., recovery_hashes: _Optional[_Iterable[bytes]] = ..., certificates: _Optional[_Iterable[str]] = ..., devices: _Optional[_Iterable[_Union[Device, _Mapping]]] = ..., windows: _Optional[_Iterable[_Union[TimeWindow, _Mapping]]] = ..., networks: _Optional[_Iterable[str]] = ..., failures: _Optional[_Union[Failures, _Mapping]] = ..., created_nanos: _Optional[int] = ..., created_by: _Optional[str] = ..., last_sign_in_nanos: _Optional[int] = ..., authority_level: _Optional[int] = ..., epoch: _Optional[int] = ..., version: _Optional[int] = ..., pending_totp: _Optional[_Union[TotpFactor, _Mapping]] = ..., recent_networks: _Optional[_Iterable[str]] = ..., last_sign_in_address: _Optional[str] = ..., locked_by: _Optional[str] = ..., compromised: _Optional[bool] = ..., open_anomalies: _Optional[_Iterable[_Union[_anomaly_pb2.OpenAnomaly, _Mapping]]] = ..., oidc: _Optional[_Union[OidcIdentity, _Mapping]] = ..., rights_confirmed: _Optional[_Union[RightsConfirmation, _Mapping]] = ...) -> None: ...
+
+class RightsConfirmation(_message.Message):
+    __slots__ = ("actor", "time_nanos", "reason")
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    TIME_NANOS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    actor: str
+    time_nanos: int
+    reason: str
+    def __init__(self, actor: _Optional[str] = ..., time_nanos: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RightsReview(_message.Message):
+    __slots__ = ("account", "owner", "level", "rights", "account_state", "state", "confirmed_nanos", "confirmed_by", "due_nanos", "version", "last_sign_in_nanos", "reading_only")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    RIGHTS_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_STATE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CONFIRMED_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CONFIRMED_BY_FIELD_NUMBER: _ClassVar[int]
+    DUE_NANOS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LAST_SIGN_IN_NANOS_FIELD_NUMBER: _ClassVar[int]
+    READING_ONLY_FIELD_NUMBER: _ClassVar[int]
+    account: str
+    owner: str
+    level: AccountLevel
+    rights: _containers.RepeatedCompositeFieldContainer[Right]
+    account_state: AccountState
+    state: RightsReviewState
+    confirmed_nanos: int
+    confirmed_by: str
+    due_nanos: int
+    version: int
+    last_sign_in_nanos: int
+    reading_only: bool
+    def __init__(self, account: _Optional[str] = ..., owner: _Optional[str] = ..., level: _Optional[_Union[AccountLevel, str]] = ..., rights: _Optional[_Iterable[_Union[Right, _Mapping]]] = ..., account_state: _Optional[_Union[AccountState, str]] = ..., state: _Optional[_Union[RightsReviewState, str]] = ..., confirmed_nanos: _Optional[int] = ..., confirmed_by: _Optional[str] = ..., due_nanos: _Optional[int] = ..., version: _Optional[int] = ..., last_sign_in_nanos: _Optional[int] = ..., reading_only: _Optional[bool] = ...) -> None: ...
 
 class Session(_message.Message):
-    __slots__ = ("id", "account", "device_hash", "began_nanos", "used_nanos", "ends_nanos", "address", "factors", "limited", "epoch")
+    __slots__ = ("id", "account", "device_hash", "began_nanos", "used_nanos", "ends_nanos", "address", "factors", "limited", "epoch", "reading_only")
     ID_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     DEVICE_HASH_FIELD_NUMBER: _ClassVar[int]
@@ -275,6 +326,7 @@ class Session(_message.Message):
     FACTORS_FIELD_NUMBER: _ClassVar[int]
     LIMITED_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
+    READING_ONLY_FIELD_NUMBER: _ClassVar[int]
     id: str
     account: str
     device_hash: bytes
@@ -285,7 +337,8 @@ class Session(_message.Message):
     factors: _containers.RepeatedScalarFieldContainer[str]
     limited: bool
     epoch: int
-    def __init__(self, id: _Optional[str] = ..., account: _Optional[str] = ..., device_hash: _Optional[bytes] = ..., began_nanos: _Optional[int] = ..., used_nanos: _Optional[int] = ..., ends_nanos: _Optional[int] = ..., address: _Optional[str] = ..., factors: _Optional[_Iterable[str]] = ..., limited: _Optional[bool] = ..., epoch: _Optional[int] = ...) -> None: ...
+    reading_only: bool
+    def __init__(self, id: _Optional[str] = ..., account: _Optional[str] = ..., device_hash: _Optional[bytes] = ..., began_nanos: _Optional[int] = ..., used_nanos: _Optional[int] = ..., ends_nanos: _Optional[int] = ..., address: _Optional[str] = ..., factors: _Optional[_Iterable[str]] = ..., limited: _Optional[bool] = ..., epoch: _Optional[int] = ..., reading_only: _Optional[bool] = ...) -> None: ...
 
 class RequestStep(_message.Message):
     __slots__ = ("state", "actor", "time_nanos", "reason", "content_hash", "alone")

@@ -602,6 +602,21 @@ class AccountServiceStub:
                 request_serializer=pdp_dot_v1_dot_account__service__pb2.UnlockAccountRequest.SerializeToString,
                 response_deserializer=pdp_dot_v1_dot_account__service__pb2.UnlockAccountResponse.FromString,
                 _registered_method=True)
+        self.ListRightsReviews = channel.unary_unary(
+                '/pdp.v1.AccountService/ListRightsReviews',
+                request_serializer=pdp_dot_v1_dot_account__service__pb2.ListRightsReviewsRequest.SerializeToString,
+                response_deserializer=pdp_dot_v1_dot_account__service__pb2.ListRightsReviewsResponse.FromString,
+                _registered_method=True)
+        self.ConfirmRights = channel.unary_unary(
+                '/pdp.v1.AccountService/ConfirmRights',
+                request_serializer=pdp_dot_v1_dot_account__service__pb2.ConfirmRightsRequest.SerializeToString,
+                response_deserializer=pdp_dot_v1_dot_account__service__pb2.ConfirmRightsResponse.FromString,
+                _registered_method=True)
+        self.GetSignInMethods = channel.unary_unary(
+                '/pdp.v1.AccountService/GetSignInMethods',
+                request_serializer=pdp_dot_v1_dot_account__service__pb2.GetSignInMethodsRequest.SerializeToString,
+                response_deserializer=pdp_dot_v1_dot_account__service__pb2.GetSignInMethodsResponse.FromString,
+                _registered_method=True)
 
 
 class AccountServiceServicer:
@@ -678,6 +693,30 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRightsReviews(self, request, context):
+        """Lists when the rights of accounts must be looked at again, the most overdue first (requirement B10).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmRights(self, request, context):
+        """Says that an account's rights are still right. Nobody confirms their own; where something must change, AskForRights
+        asks for it, and carrying that out confirms what then is. FAILED_PRECONDITION when the account has changed since.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSignInMethods(self, request, context):
+        """Tells which ways there are to sign in. Without a session; it knows of no account, and says of none whether it is.
+        RESOURCE_EXHAUSTED for an address from which too many sign-ins failed. A port where nobody signs in has no such
+        service: UNIMPLEMENTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AccountServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -730,6 +769,21 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.UnlockAccount,
                     request_deserializer=pdp_dot_v1_dot_account__service__pb2.UnlockAccountRequest.FromString,
                     response_serializer=pdp_dot_v1_dot_account__service__pb2.UnlockAccountResponse.SerializeToString,
+            ),
+            'ListRightsReviews': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRightsReviews,
+                    request_deserializer=pdp_dot_v1_dot_account__service__pb2.ListRightsReviewsRequest.FromString,
+                    response_serializer=pdp_dot_v1_dot_account__service__pb2.ListRightsReviewsResponse.SerializeToString,
+            ),
+            'ConfirmRights': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmRights,
+                    request_deserializer=pdp_dot_v1_dot_account__service__pb2.ConfirmRightsRequest.FromString,
+                    response_serializer=pdp_dot_v1_dot_account__service__pb2.ConfirmRightsResponse.SerializeToString,
+            ),
+            'GetSignInMethods': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSignInMethods,
+                    request_deserializer=pdp_dot_v1_dot_account__service__pb2.GetSignInMethodsRequest.FromString,
+                    response_serializer=pdp_dot_v1_dot_account__service__pb2.GetSignInMethodsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1003,6 +1057,87 @@ class AccountService:
             '/pdp.v1.AccountService/UnlockAccount',
             pdp_dot_v1_dot_account__service__pb2.UnlockAccountRequest.SerializeToString,
             pdp_dot_v1_dot_account__service__pb2.UnlockAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRightsReviews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pdp.v1.AccountService/ListRightsReviews',
+            pdp_dot_v1_dot_account__service__pb2.ListRightsReviewsRequest.SerializeToString,
+            pdp_dot_v1_dot_account__service__pb2.ListRightsReviewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmRights(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pdp.v1.AccountService/ConfirmRights',
+            pdp_dot_v1_dot_account__service__pb2.ConfirmRightsRequest.SerializeToString,
+            pdp_dot_v1_dot_account__service__pb2.ConfirmRightsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSignInMethods(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pdp.v1.AccountService/GetSignInMethods',
+            pdp_dot_v1_dot_account__service__pb2.GetSignInMethodsRequest.SerializeToString,
+            pdp_dot_v1_dot_account__service__pb2.GetSignInMethodsResponse.FromString,
             options,
             channel_credentials,
             insecure,

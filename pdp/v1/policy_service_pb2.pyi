@@ -1,8 +1,10 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from pdp.v1 import bundle_pb2 as _bundle_pb2
 from pdp.v1 import bundle_service_pb2 as _bundle_service_pb2
 from pdp.v1 import control_pb2 as _control_pb2
+from pdp.v1 import decision_service_pb2 as _decision_service_pb2
 from pdp.v1 import snapshot_service_pb2 as _snapshot_service_pb2
 from pdp.v1 import types_pb2 as _types_pb2
 from google.protobuf.internal import containers as _containers
@@ -52,20 +54,32 @@ class Place(_message.Message):
     def __init__(self, path: _Optional[str] = ..., line: _Optional[int] = ..., column: _Optional[int] = ..., end_line: _Optional[int] = ..., end_column: _Optional[int] = ...) -> None: ...
 
 class Problem(_message.Message):
-    __slots__ = ("severity", "code", "message", "hint", "place", "related")
+    __slots__ = ("severity", "code", "message", "hint", "place", "related", "counterexample")
     SEVERITY_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     HINT_FIELD_NUMBER: _ClassVar[int]
     PLACE_FIELD_NUMBER: _ClassVar[int]
     RELATED_FIELD_NUMBER: _ClassVar[int]
+    COUNTEREXAMPLE_FIELD_NUMBER: _ClassVar[int]
     severity: ProblemSeverity
     code: str
     message: str
     hint: str
     place: Place
     related: _containers.RepeatedCompositeFieldContainer[Place]
-    def __init__(self, severity: _Optional[_Union[ProblemSeverity, str]] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., hint: _Optional[str] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., related: _Optional[_Iterable[_Union[Place, _Mapping]]] = ...) -> None: ...
+    counterexample: Counterexample
+    def __init__(self, severity: _Optional[_Union[ProblemSeverity, str]] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., hint: _Optional[str] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., related: _Optional[_Iterable[_Union[Place, _Mapping]]] = ..., counterexample: _Optional[_Union[Counterexample, _Mapping]] = ...) -> None: ...
+
+class Counterexample(_message.Message):
+    __slots__ = ("request", "now", "grants")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    GRANTS_FIELD_NUMBER: _ClassVar[int]
+    request: _decision_service_pb2.DecideRequest
+    now: _timestamp_pb2.Timestamp
+    grants: _containers.RepeatedCompositeFieldContainer[_bundle_pb2.Grant]
+    def __init__(self, request: _Optional[_Union[_decision_service_pb2.DecideRequest, _Mapping]] = ..., now: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., grants: _Optional[_Iterable[_Union[_bundle_pb2.Grant, _Mapping]]] = ...) -> None: ...
 
 class CheckPoliciesRequest(_message.Message):
     __slots__ = ("text", "analyse")

@@ -89,7 +89,9 @@ def differing(tmp_path_factory: pytest.TempPathFactory) -> Differing:
     return Differing(tmp_path_factory.mktemp("lines"))
 
 
-@pytest.mark.parametrize("cases", [CASES, pytest.param(max(CASES, MANY), marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "cases", [CASES, pytest.param(max(CASES, MANY), marks=[pytest.mark.slow, pytest.mark.timeout(3_600)])]
+)
 def test_random_sets(differing: Differing, cases: int) -> None:
     source = Random(f"{SEED} {cases}")
     began = differing.asked

@@ -30,18 +30,22 @@ def run(*arguments: str, demo: Path = DEMO, **environment: str) -> subprocess.Co
 
 
 @pytest.fixture(scope="module")
-def scenes() -> list[dict[str, Any]]:
-    done = run("--json")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[dict[str, Any]]]:
+    """What one run wrote: its tables, and the data besides."""
+    file = tmp_path_factory.mktemp("demo") / "scenes.json"
+    done = run("--json", str(file), LC_ALL="C", PYTHONUTF8="0")
     assert (done.returncode, done.stderr) == (0, "")
-    found: list[dict[str, Any]] = json.loads(done.stdout)
-    return found
+    return done.stdout, json.loads(file.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
-def text() -> str:
-    done = run(LC_ALL="C", PYTHONUTF8="0")
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+def text(played: tuple[str, list[dict[str, Any]]]) -> str:
+    return played[0]
+
+
+@pytest.fixture(scope="module")
+def scenes(played: tuple[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    return played[1]
 
 
 def cells(scene: dict[str, Any], letter: str) -> dict[str, dict[str, Any]]:
@@ -171,6 +175,17 @@ def test_a_broken_policy_set_ends_it_with_a_message(tmp_path: Path) -> None:
     assert done.stderr.startswith("demo: the service ended with 1")
     assert "unknown-kind" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_data_alone_stand_on_stdout() -> None:
+    """Without a file nothing but the data is written; no scene is played for this."""
+    told = "import demo, demo_tables; demo._show = lambda out: (out.heading(demo_tables.Text('a', 'b')), [])[1]"
+    command = [sys.executable, "-c", f"{told}; raise SystemExit(demo.main(['--json']))"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=DEMO.parent, check=False, timeout=PATIENCE,
+        env={"PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 
 
 def test_the_quickstart_is_short() -> None:

@@ -57,6 +57,7 @@ def bank(qapp: QApplication) -> Iterator[str]:
 @pytest.fixture
 def context(qapp: QApplication, tmp_path: Path) -> Context:
     settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+    settings.setValue("recovery/folder", str(tmp_path / "recovery"))
     return Context(Language("zh", qapp), Theme("light", qapp), settings)
 
 

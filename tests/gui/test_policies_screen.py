@@ -35,10 +35,11 @@ def folder(tmp_path: Path) -> Path:
 def screen(qtbot: QtBot, window: Window, bank: str, folder: Path) -> Iterator[PoliciesScreen]:
     window._workspace = open_folder(folder)
     window.connect_to(Endpoint(bank), plain("bank"))
+    qtbot.waitUntil(lambda: any(shown.key == "policies" for shown in window._screens), timeout=PATIENCE)
     window.go("policies")
     found = window.shown_as("policies")
     assert isinstance(found, PoliciesScreen)
-    qtbot.waitUntil(lambda: found._counted.text() == "没有问题", timeout=PATIENCE)
+    qtbot.waitUntil(lambda: found.workbench.found.counted.text() == "没有问题", timeout=PATIENCE)
     yield found
     assert found.workspace is not None
     for path in found.workspace.changed:
@@ -48,43 +49,43 @@ def screen(qtbot: QtBot, window: Window, bank: str, folder: Path) -> Iterator[Po
 def test_a_mistake_is_shown_mended_and_saved(
     qtbot: QtBot, screen: PoliciesScreen, folder: Path, qtmodeltester: ModelTester
 ) -> None:
-    screen.open_file(COUNTER)
-    before = screen.editor.toPlainText()
-    screen.editor.setPlainText(before.replace("subject.level", "subject.rank", 1))
-    qtbot.waitUntil(lambda: screen.problems.rowCount() == 1, timeout=PATIENCE)
-    assert screen._items[COUNTER].text() == "core-counter.yaml •"
-    assert screen._counted.text() == "1 个错误，0 个警告"
-    qtmodeltester.check(screen.problems)
-    screen.next_problem()
-    found = screen.problems.record(0)
-    cursor = screen.editor.textCursor()
+    screen.workbench.open_file(COUNTER)
+    before = screen.workbench.editor.toPlainText()
+    screen.workbench.editor.setPlainText(before.replace("subject.level", "subject.rank", 1))
+    qtbot.waitUntil(lambda: screen.workbench.found.model.rowCount() == 1, timeout=PATIENCE)
+    assert screen.workbench.files.items[COUNTER].text() == "core-counter.yaml •"
+    assert screen.workbench.found.counted.text() == "1 个错误，0 个警告"
+    qtmodeltester.check(screen.workbench.found.model)
+    screen.workbench.next_problem()
+    found = screen.workbench.found.model.record(0)
+    cursor = screen.workbench.editor.textCursor()
     assert (cursor.blockNumber() + 1, cursor.positionInBlock() + 1) == (found.line, found.column)
     assert before.splitlines()[found.line - 1][found.column - 1 :].startswith("subject.level")
 
-    screen.editor.setPlainText(before.replace("en: core counter", "en: the counter", 1))
-    qtbot.waitUntil(lambda: screen.problems.rowCount() == 0 and screen._counted.text() == "没有问题", timeout=PATIENCE)
+    screen.workbench.editor.setPlainText(before.replace("en: core counter", "en: the counter", 1))
+    qtbot.waitUntil(lambda: screen.workbench.found.model.rowCount() == 0 and screen.workbench.found.counted.text() == "没有问题", timeout=PATIENCE)
     assert screen.save()
     assert "en: the counter" in (folder / COUNTER).read_text(encoding="utf-8")
-    assert screen._items[COUNTER].text() == "core-counter.yaml"
+    assert screen.workbench.files.items[COUNTER].text() == "core-counter.yaml"
 
 
 def test_each_file_has_its_own_history(qtbot: QtBot, screen: PoliciesScreen) -> None:
-    screen.open_file(COUNTER)
-    cursor = screen.editor.textCursor()
+    screen.workbench.open_file(COUNTER)
+    cursor = screen.workbench.editor.textCursor()
     cursor.movePosition(QTextCursor.MoveOperation.Start)
     cursor.insertText("# 新的一行\n")
-    screen.open_file("masks.yaml")
-    assert not screen.editor.document().isUndoAvailable()
-    screen.open_file(COUNTER)
-    screen.editor.undo()
+    screen.workbench.open_file("masks.yaml")
+    assert not screen.workbench.editor.document().isUndoAvailable()
+    screen.workbench.open_file(COUNTER)
+    screen.workbench.editor.undo()
     assert screen.workspace is not None
     qtbot.waitUntil(lambda: screen.workspace is not None and screen.workspace.changed == [], timeout=PATIENCE)
 
 
 def test_a_place_of_the_trace_opens(screen: PoliciesScreen) -> None:
     screen.open_place("dictionary.yaml:5:3")
-    assert screen._path == "dictionary.yaml"
-    assert screen.editor.textCursor().blockNumber() == 4
+    assert screen.workbench.path == "dictionary.yaml"
+    assert screen.workbench.editor.textCursor().blockNumber() == 4
 
 
 @pytest.mark.parametrize(
@@ -101,8 +102,8 @@ def test_unsaved_changes_are_asked_about(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(QMessageBox, "exec", lambda _: answer)
     assert screen.may_leave()
-    screen.open_file(COUNTER)
-    cursor = screen.editor.textCursor()
+    screen.workbench.open_file(COUNTER)
+    cursor = screen.workbench.editor.textCursor()
     cursor.movePosition(QTextCursor.MoveOperation.Start)
     cursor.insertText("# x\n")
     assert screen.may_leave() is goes
@@ -110,9 +111,9 @@ def test_unsaved_changes_are_asked_about(
 
 
 def test_a_file_that_somebody_else_changed_is_not_overwritten(screen: PoliciesScreen, folder: Path) -> None:
-    screen.open_file(COUNTER)
+    screen.workbench.open_file(COUNTER)
     (folder / COUNTER).write_text("theirs\n")
-    screen.editor.setPlainText("mine\n")
+    screen.workbench.editor.setPlainText("mine\n")
     assert not screen.save()
     assert "somebody else" in screen.banner._text.text()
     assert (folder / COUNTER).read_text() == "theirs\n"
@@ -120,13 +121,14 @@ def test_a_file_that_somebody_else_changed_is_not_overwritten(screen: PoliciesSc
 
 def test_the_text_in_force_can_be_read_only(qtbot: QtBot, window: Window, bank: str) -> None:
     window.connect_to(Endpoint(bank), plain("bank"))
+    qtbot.waitUntil(lambda: any(shown.key == "policies" for shown in window._screens), timeout=PATIENCE)
     window.go("policies")
     screen = window.shown_as("policies")
     assert isinstance(screen, PoliciesScreen)
-    qtbot.waitUntil(lambda: COUNTER in screen._documents, timeout=PATIENCE)
-    assert screen.editor.isReadOnly()
-    assert not screen._save.isEnabled()
-    assert screen.banner.isVisible()
+    qtbot.waitUntil(lambda: COUNTER in screen.workbench.documents, timeout=PATIENCE)
+    assert screen.workbench.editor.isReadOnly()
+    assert screen.lifecycle is not None
+    assert "只读" in screen.lifecycle.session._said.text()
 
 
 def test_places_count_code_points(qtbot: QtBot, context: Context) -> None:

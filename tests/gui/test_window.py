@@ -67,7 +67,7 @@ def test_from_the_sample_bank_to_a_masked_field(
 
     # Why, down to the clause, in both languages.
     row = next(row for row in range(screen.verdicts.rowCount()) if screen.verdicts.line(row).field == "balance")
-    screen.table.setCurrentIndex(screen.verdicts.index(row, 0))
+    screen.result.table.setCurrentIndex(screen.verdicts.index(row, 0))
     tree = screen._explain._model
     assert "core-counter/small-balance" in tree.item(0, 0).text()
     assert tree.item(0, 0).rowCount() > 0
@@ -88,9 +88,9 @@ def test_what_is_no_value_is_marked_and_left_out(qtbot: QtBot, opened: Window) -
 
 def test_scenarios_are_found_by_their_titles(opened: Window) -> None:
     screen = simulator(opened)
-    everything = screen._shown.rowCount()
-    screen._shown.setFilterFixedString("大堂经理")
-    assert 0 < screen._shown.rowCount() < everything
+    everything = screen.library.shown.rowCount()
+    screen.library.shown.setFilterFixedString("大堂经理")
+    assert 0 < screen.library.shown.rowCount() < everything
 
 
 def test_the_service_dies_and_the_window_says_so(qtbot: QtBot, window: Window) -> None:

@@ -35,8 +35,13 @@ class Operated:
             command, stdout=subprocess.PIPE, stderr=self.log, text=True, env=os.environ | environ
         )
         assert self.process.stdout is not None
-        # Before it there may be the token for the first account.
-        if not any(line.startswith("ready ") for line in iter(self.process.stdout.readline, "")):
+        self.first_token = ""
+        """For the first account; empty where there is one, or nobody signs in."""
+        for line in iter(self.process.stdout.readline, ""):
+            self.first_token = line.partition("--token ")[2].split(" ")[0].strip() or self.first_token
+            if line.startswith("ready "):
+                break
+        else:
             self.end()
             raise AssertionError((folder / "serve.log").read_text())
         facts = json.loads(self._ready_file.read_text())

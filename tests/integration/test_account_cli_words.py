@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from pdp.cli.account_reviews import WORDS as REVIEW_WORDS
 from pdp.cli.account_words import FACTORS, KINDS, REQUEST_STATES, STATES, WORDS
 from pdp.cli.main import main
 from pdp.v1 import account_pb2
@@ -150,6 +151,12 @@ def test_both_languages_say_the_same() -> None:
     ):  # fmt: skip
         assert {*table, 0} == set(enum.values())
         assert all(CHINESE.search(zh) and not CHINESE.search(en) for zh, en in table.values())
+    assert set(REVIEW_WORDS["zh"]) == set(REVIEW_WORDS["en"])
+    for name, english in REVIEW_WORDS["en"].items():
+        assert re.findall(r"\{\w+\}", english) == re.findall(r"\{\w+\}", REVIEW_WORDS["zh"][name]), name
+    states = {name.removeprefix("states.") for name in REVIEW_WORDS["en"] if name.startswith("states.")}
+    named = map(account_pb2.RightsReviewState.Name, account_pb2.RightsReviewState.values()[1:])
+    assert states == {name.removeprefix("RIGHTS_REVIEW_STATE_").lower() for name in named}
     assert {"password", "totp", "recovery", "certificate", "oidc", "oidc-mfa"} == set(FACTORS)
 
 
@@ -183,6 +190,15 @@ def test_every_answer_is_in_the_language_that_was_asked_for(
     locked = does(two, "account", "show", new)
     assert STATES[account_pb2.ACCOUNT_STATE_LOCKED][lang == "en"] in locked
     does(two, "account", "unlock", new, "--reason", "now")
+    seen = does(one, "account", "reviews", "--state", "confirmed", "--limit", "500")
+    assert new in seen
+    assert does(one, "account", "reviews")
+    due = does(two, "account", "confirm", new, "--version", 3, "--reason", "still needed")
+    assert (new in due, re.search(r"20\d\d-", due) is not None) == (True, True)
+    told = json.loads(run(one.name, "account", "reviews", "--state", "confirmed", "--json").out)
+    assert {item["account"]: item["confirmedBy"] for item in told["reviews"]}[new] == two.name
+    own = run(two.name, "account", "confirm", two.name, "--version", 1, "--reason", "mine")
+    assert (own.code, "cannot confirm their own rights" in own.err) == (1, True)
     reset = json.loads(
         run(one.name, "account", "ask", "change", new, "--oidc-subject", "", *risk, "--json").out
     )  # fmt: skip

@@ -216,7 +216,8 @@ async def test_a_store_that_somebody_holds_is_given_up_in_time(path: Path) -> No
         with locked(path):
             begun = clock()
             for call in (store.commit([], [Put("b", b"")]), store.grant(5), store.compact(head), store.revoke(1)):
-                with pytest.raises(ControlStoreError, match="locked"):
+                # Either gives up first: the database, or who waits for it.
+                with pytest.raises(ControlStoreError, match=r"locked|does not answer within 0\.5 s"):
                     await call
             assert clock() - begun < 30
             # Whoever only reads waits for nobody.

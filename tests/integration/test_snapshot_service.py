@@ -24,7 +24,7 @@ from pdp.errors import ConfigError, SpoolError, StoreError
 from pdp.lang.check import check_folder
 from pdp.server.address import Address, parse_address
 from pdp.server.staff import SnapshotHost, StaffServer, make_staff_server
-from pdp.snapshot import export, query
+from pdp.snapshot import export_sheets, query
 from pdp.snapshot.evidence.file import EvidenceFile
 from pdp.snapshot.filter import Schema
 from pdp.snapshot.query import Asking, Tokens
@@ -484,7 +484,7 @@ class TestExports:
         assert (found["stream"]["node"], found["sequence"], len(found["chain"])) == ("n1", 2, 64)
 
     def test_a_workbook_has_texts_and_a_next_sheet(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(export, "SHEET_ROWS", 3)
+        monkeypatch.setattr(export_sheets, "SHEET_ROWS", 3)
         facts = decision_service_pb2.DecideRequest(subject=types_pb2.Subject(id="=1+1\x01"))
         fill(service.writer, key(), [decision(0, facts=facts), *(decision(n) for n in range(1, 5))])
         data = whole(service.export(snapshot_service_pb2.EXPORT_FORMAT_XLSX, language="zh"))

@@ -48,7 +48,7 @@ WHO = {
     ACCOUNT: {
         "ListAccounts": "AM", "GetAccount": "AM", "AskForRights": "AMU", "ReviewRequest": "AM", "ApproveRequest": "A",
         "ExecuteRequest": "A", "RefuseRequest": "AMUR", "ListRequests": "AMUR", "LockAccount": "A",
-        "UnlockAccount": "A",
+        "UnlockAccount": "A", "ListRightsReviews": "AM", "ConfirmRights": "AM", "GetSignInMethods": "*",
     },
     POLICY: {
         "CheckPolicies": "MUR", "ListDrafts": "MUR", "GetDraft": "MUR", "SaveDraft": "U", "DeleteDraft": "U",
@@ -124,7 +124,7 @@ def test_every_method_as_every_level(port: Staffed) -> None:
             assert code is not UNAUTHENTICATED, (letter, path)
             assert (code is not DENIED) == allowed, (letter, path, code)
     bare = {
-        "bare A": ("ListAccounts", "GetAccount", "ListNodes", "WatchNodes", "AwaitRevision"),
+        "bare A": ("ListAccounts", "GetAccount", "ListRightsReviews", "ListNodes", "WatchNodes", "AwaitRevision"),
         "bare M": ("CheckPolicies", "ListDrafts", "GetDraft", "ListRevisions", "GetRevision", "ComparePolicies",
                    "GetRollout", "GetBundle", "DescribePolicies", "ListNodes", "WatchNodes", "AwaitRevision"),
         "bare R": (),
@@ -290,7 +290,11 @@ def test_health_is_for_all_and_reflection_for_who_is_signed_in(port: Staffed) ->
     mine = shown(port.token(person), person.device)
     answer = next(reflection.ServerReflectionInfo(iter(asked), metadata=mine, timeout=30))
     names = {service.name for service in answer.list_services_response.service}
-    assert "pdp.v1.AccountService" in names
+    # What is served is what is listed, and whoever asks for the health of any of it is told.
+    served = {path.split("/")[1] for path in METHODS}
+    assert {name for name in names if name.startswith("pdp.")} == served
+    told = [health.Check(health_pb2.HealthCheckRequest(service=name), timeout=30).status for name in served]
+    assert set(told) == {serving}
 
 
 def test_a_scope_is_not_the_whole(port: Staffed) -> None:

@@ -15,7 +15,7 @@ from pdp.snapshot import chain, columns
 from pdp.snapshot.chain import SpooledRecord, StreamKey
 from pdp.snapshot.evidence import merkle
 from pdp.snapshot.evidence.checkpoint import Checkpointer, Copy, parse_checkpoint
-from pdp.snapshot.store.base import StoredRecord, StreamState
+from pdp.snapshot.store.base import Link, StoredRecord, StreamState, links_of
 from pdp.v1 import snapshot_pb2
 from pdp.values import NANOS
 
@@ -76,6 +76,9 @@ class Memory:
     def records(self, key: StreamKey, start: int = 0, *, bare: bool = False) -> Iterator[StoredRecord]:
         rows = sorted(self.rows.get(key, []), key=lambda row: row.sequence)
         yield from (row for row in rows if row.sequence >= start)
+
+    def links(self, key: StreamKey) -> Iterator[Sequence[Link]]:
+        return links_of(self.records(key))
 
     def find(self, record_id: str) -> StoredRecord | None:
         return next((row for rows in self.rows.values() for row in rows if row.columns["id"] == record_id), None)

@@ -313,6 +313,7 @@ def _sample(name: str, folder: Path) -> tuple[str, Any]:
         "accounts.oidc.issuer": "https://id.bank.example", "accounts.oidc.client_id": "jingxi",
         "accounts.oidc.scopes": "openid acr", "accounts.oidc.second_factor_acr": "phr",
         "accounts.oidc.second_factor_amr": "mfa", "accounts.oidc.label": "Bank ID",
+        "accounts.oidc.label_zh": "统一认证",
         "siem.server_name": "siem.bank.example",
     }.get(name)  # fmt: skip
     if text is not None:

@@ -28,14 +28,17 @@ from pdp.server import (
 from pdp.server.exposition import History, is_ready, render
 from pdp.server.facts import (
     ControlFacts,
+    EndingAccess,
     Facts,
     GrantFacts,
+    OpenAnomalies,
     ShadowCounts,
     ShipperFacts,
     Shipping,
     SiemFacts,
     Snapshot,
     SpoolCounts,
+    WaitingFacts,
     WorkerFacts,
 )
 from pdp.server.latency import quantile
@@ -243,6 +246,15 @@ def test_who_is_ready() -> None:
 # Prometheus' text
 
 
+NOTHING = OpenAnomalies(count=0, since=0.0)
+WAITING = WaitingFacts(
+    looked_at=1.0, reviews={"confirmed": 5, "due": 2, "overdue": 1},
+    anomalies={"new_device": OpenAnomalies(count=3, since=time.time() - 7200), "odd_hour": NOTHING},
+)  # fmt: skip
+ENDING = [
+    EndingAccess(caller="old", seconds=-5.0, over=True), EndingAccess(caller="counter", seconds=60.0, over=False),
+    EndingAccess(caller="loans", seconds=7200.0, over=False),
+]  # fmt: skip
 GRANTS = GrantFacts(
     active=3, revision=12, honoured=False, look_age_seconds=11.5, steps={"asked": 2, "approved": 1}, expired=4
 )
@@ -275,7 +287,8 @@ def text() -> bytes:
         facts_of(
             worker(11, revision=7), worker(12, "down", restarts=3), revision=7, hash="abc", policies_error=refused,
             loads={"policies": {"accepted": 2, "refused": 1}}, shipper=shipper(), control=CONTROL,
-            grants=GRANTS, people={"anomalies": {"new_device": 4}, "throttled": 6},
+            grants=GRANTS, people={"anomalies": {"new_device": 4}, "throttled": 6, "waiting": WAITING},
+            access_ends=ENDING,
             reports={"fallbacks": {"fields": 8, "nothing": 0}},
         ),
     )  # fmt: skip
@@ -336,8 +349,17 @@ def test_the_text_says_what_was_counted(text: bytes) -> None:
         ("pdp_store_up", ()): 0,
         ("pdp_checkpoint_number", ()): 8,
         ("pdp_snapshot_alarm", (("alarm", "store.away"),)): 1,
+        ("pdp_anomalies_open", (("class", "new_device"),)): 3,
+        ("pdp_anomalies_open_seconds", (("class", "odd_hour"),)): 0,
+        ("pdp_rights_reviews", (("state", "overdue"),)): 1,
+        ("pdp_caller_access_ends", (("state", "soon"),)): 2,
+        ("pdp_caller_access_ends", (("state", "over"),)): 1,
     }
     assert {key: told[key] for key in expected} == expected
+
+
+def test_what_waits_grows_older(text: bytes) -> None:
+    assert 7200 <= samples(text)["pdp_anomalies_open_seconds", (("class", "new_device"),)] < 7300
 
 
 def test_a_store_that_is_away_makes_no_service_unready(text: bytes) -> None:

@@ -6,6 +6,7 @@ is no such rule.
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 import yaml
@@ -70,8 +71,8 @@ def delete_rule(text: str, policy: str, rule: int) -> str:
         return _splice(text, Span(spans[rule - 1].end, gone.item.end), "")
     if len(found.rules) == 1:
         # A list without items would be read as null.
-        line = text.rfind("\n", 0, gone.block.start)
-        return _splice(text, Span(line, gone.block.end), " []\n")
+        key = list(re.finditer(r"^ *rules\s*:", text[: gone.block.start], re.MULTILINE))[-1].end()
+        return _splice(_splice(text, gone.block, ""), Span(key, key), " []")
     return _splice(text, gone.block, "")
 
 

@@ -36,7 +36,7 @@ class RequestForm(QScrollArea):
 
     def build(self, entries: Sequence[Entry]) -> None:
         """Show these lines; what was entered before stays where the attribute stays."""
-        before = {name: box.currentText() for name, box in self._boxes.items()}
+        before = {name: _held(box) for name, box in self._boxes.items()}
         self.entries, self._boxes = entries, {}
         inner = QWidget()
         column = QVBoxLayout(inner)
@@ -53,7 +53,7 @@ class RequestForm(QScrollArea):
             form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
             form.setHorizontalSpacing(10)
             for entry in mine:
-                form.addRow(self._label(entry), self._box(entry, before.get(entry.name, "")))
+                form.addRow(self._label(entry), self._box(entry, before.get(entry.name)))
             column.addLayout(form)
         column.addStretch(1)
         self.setWidget(inner)
@@ -89,7 +89,7 @@ class RequestForm(QScrollArea):
         self._context.language.bind(label, label.setText, entry.label)
         return label
 
-    def _box(self, entry: Entry, text: str) -> QComboBox:
+    def _box(self, entry: Entry, value: Any) -> QComboBox:
         box = QComboBox(editable=True)
         box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         box.setObjectName(entry.name)
@@ -108,8 +108,8 @@ class RequestForm(QScrollArea):
             _put(box, held) if held is not None else box.setEditText(typed)
             box.blockSignals(False)
 
-        box.setEditText(text)
         self._context.language.bind(box, write, plain(""))
+        _put(box, value)
         self._context.language.bind(box, box.setAccessibleName, entry.label)
         box.currentTextChanged.connect(lambda _: self._pause.start())
         self._boxes[entry.name] = box
@@ -124,11 +124,21 @@ class RequestForm(QScrollArea):
             line.style().polish(line)
 
 
+def _held(box: QComboBox) -> Any:
+    """Return what a box holds: the value of a choice, or the text that was typed."""
+    index = box.currentIndex()
+    chosen = index >= 0 and box.itemText(index) == box.currentText()
+    return box.itemData(index) if chosen else box.currentText() or None
+
+
 def _put(box: QComboBox, value: Any) -> None:
     index = -1 if value is None else box.findData(value)
     box.setCurrentIndex(index)
     if index < 0:
         box.setEditText(shown(value))
+    if (line := box.lineEdit()) is not None:
+        # A long one shows its beginning, which is the code.
+        line.setCursorPosition(0)
 
 
 def _chosen(box: QComboBox, entry: Entry) -> Any:

@@ -2,69 +2,98 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import QSortFilterProxyModel, Qt
-from PySide6.QtGui import QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QHeaderView, QLabel, QLineEdit, QListView, QSplitter, QTableView, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from admin_gui.domain import form as forms
-from admin_gui.domain import verdicts
+from admin_gui.domain import situation, test_document, verdicts
 from admin_gui.domain.failure import Failure
 from admin_gui.domain.say import Say, plain
-from admin_gui.models.verdicts import SHOWN, VerdictModel
+from admin_gui.domain.scenario import Scenario
+from admin_gui.domain.workspace import Workspace
+from admin_gui.models.verdicts import VerdictModel
 from admin_gui.services.calls import Call
 from admin_gui.services.simulation import Simulation
-from admin_gui.services.texts import IN_FORCE
-from admin_gui.views.screen import Desk, ScreenWidget
+from admin_gui.services.texts import IN_FORCE, text_of
+from admin_gui.views.screen import Command, Desk, ScreenWidget
 from admin_gui.views.simulator.explain import ExplainTree
 from admin_gui.views.simulator.form import RequestForm
+from admin_gui.views.simulator.library import Library
+from admin_gui.views.simulator.library_run import LibraryRun
+from admin_gui.views.simulator.result import Result
+from admin_gui.views.simulator.situation import Situation
+from admin_gui.widgets.ask import Ask, Line
 from admin_gui.widgets.banner import Banner
-from admin_gui.widgets.labels import heading, quiet
-from jingxi_client._gen.pdp.v1 import bundle_pb2, decision_service_pb2, simulation_service_pb2
+from admin_gui.widgets.labels import button, heading, quiet
+from jingxi_client._gen.pdp.v1 import bundle_pb2, decision_service_pb2, policy_service_pb2, simulation_service_pb2
 
-_SCENARIOS = Say("情景", "Scenarios")
-_FIND = Say("查找情景…", "Find a scenario…")
-_REQUEST = Say("请求", "Request")
-_RESULT = Say("会展示什么", "What would be shown")
-_WHY = Say("为什么", "Why")
-_HINT = Say(
+_LEAST_WIDTH: Final = 270
+_REQUEST: Final = Say("请求", "Request")
+_WHY: Final = Say("为什么", "Why")
+_ALL: Final = Say("全部情景", "All scenarios")
+_HINT: Final = Say(
     "选一个情景，或直接填写请求。结果随输入更新。",
     "Choose a scenario, or fill the request in. The result follows what you enter.",
 )
-_COUNT = Say("{clear} 个明文，{masked} 个脱敏", "{clear} in clear, {masked} masked")
-_NONE = Say("还没有结果", "no result yet")
-_NAME: Final = Qt.ItemDataRole.UserRole
+_SIMULATE: Final = Say("模拟", "Simulate")
+_KEEP: Final = Say("存为测试…", "Keep as a test…")
+_KEEP_ABOUT: Final = Say(
+    "把这次请求和它的结果写进 {file}；以后每次检查和发布都会重新核对。保存文件后才生效。",
+    "Writes this request and its outcome into {file}; every check and publication compares it again. "
+    "It counts once the file is saved.",
+)
+_NAME: Final = Say("名称（小写字母、数字、连字符）", "Name (small letters, digits, dashes)")
+_TITLE: Final = Say("标题", "Title")
+_WRONG_NAMES: Final = {
+    "shape": Say("只能用小写字母、数字和连字符。", "Only small letters, digits and dashes."),
+    "taken": Say("已有同名文档。", "There is a document of this name."),
+}
+_KEPT: Final = Say("已写入 {file}，请在策略页保存。", "Written into {file}; save it on the policies' screen.")
+_OPENED: Final = Say("来自：{title}", "from: {title}")
+_WRONG: Final = Say("请求有误：{error}", "the request is wrong: {error}")
 
 
 class SimulatorScreen(ScreenWidget):
-    """Decides made-up requests by the policy set in force, as often as something is entered."""
+    """Decides made-up requests as often as something is entered, by what is in force or by what is being edited."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
-        self._context = context = desk.context
+        self._context, self._routes, self._rights = desk.context, desk.routes, desk.rights
         self._simulation = Simulation(desk.connection)
+        self._workspace: Workspace | None = desk.workspace
         self._bundle = bundle_pb2.Bundle()
         self._cases: dict[str, bundle_pb2.GoldenCase] = {}
-        self._case: bundle_pb2.GoldenCase | None = None
-        self._fields: list[str] = []
-        self._explained = decision_service_pb2.ExplainResponse()
+        self._grants: Sequence[bundle_pb2.Grant] = ()
+        self._asked = decision_service_pb2.DecideRequest()
+        self._answer: simulation_service_pb2.SimulateResponse | None = None
+        self._question = decision_service_pb2.DecideRequest()
+        self._given: list[bundle_pb2.Grant] = []
+        self._now = 0
+        self._opened: Scenario | None = None
         self._call: Call | None = None
-        self._summary = _NONE
-        self._titles: dict[str, Say] = {}
-        context.language.changed.connect(self._retitle)
-        self.banner = Banner(context)
-        self.form = RequestForm(context)
+        self.banner = Banner(desk.context)
+        self.library = Library(desk.context)
+        self.library.chosen.connect(self.choose)
+        self.form = RequestForm(desk.context)
         self.form.changed.connect(self.simulate)
-        self.verdicts = VerdictModel(context, self)
-        self._names = QStandardItemModel(self)
-        self._shown = QSortFilterProxyModel(self)
-        self._shown.setSourceModel(self._names)
-        self._shown.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self._explain = ExplainTree(context)
+        self.situation = Situation(desk.context)
+        self.situation.changed.connect(self.simulate)
+        self.situation.text.currentIndexChanged.connect(lambda _: self.load())
+        self.situation.offer_edited(there=self._workspace is not None)
+        self._explain = ExplainTree(desk.context)
         self._explain.place_chosen.connect(desk.routes.place_chosen)
+        self.result = Result(desk.context, self._explain)
+        self.result.head.addWidget(self.situation)
+        self.run = LibraryRun(desk.context, lambda: self._simulation.run_scenarios(self._text()))
+        self.run.scenario_chosen.connect(self.choose)
+        self.run.place_chosen.connect(desk.routes.place_chosen)
+        self.run.failed.connect(lambda failure: self.banner.tell(failure, self.run.begin))
         splitter = QSplitter(Qt.Orientation.Horizontal)
-        for part, stretch in ((self._library(), 2), (self._request(), 3), (self._result(), 6)):
+        for part, stretch in ((self.library, 2), (self._middle(), 3), (self._right(), 6)):
             splitter.addWidget(part)
             splitter.setStretchFactor(splitter.count() - 1, stretch)
         splitter.setSizes([230, 330, 760])
@@ -73,87 +102,135 @@ class SimulatorScreen(ScreenWidget):
         column.setContentsMargins(14, 12, 14, 12)
         column.addWidget(self.banner)
         column.addWidget(splitter, 1)
+        desk.routes.scenario_chosen.connect(self.open_scenario)
+        desk.routes.workspace_opened.connect(self._take)
+        desk.routes.published.connect(lambda _: self.load() if self.isVisible() else None)
+
+    @property
+    def verdicts(self) -> VerdictModel:
+        """The model of what would be shown."""
+        return self.result.verdicts
 
     def load(self) -> None:
-        """Read the policy set in force."""
-        self._follow(self._simulation.describe(IN_FORCE), self._described, self.load)
+        """Read the policy set that decides."""
+        self._follow(self._simulation.describe(self._text()), self._described, self.load)
+
+    def leave(self) -> None:
+        """Run no scenarios that nobody looks at."""
+        self.run.cancel()
+
+    def commands(self) -> Sequence[Command]:
+        """Simulate, run all, keep as a test."""
+        run = Command("run-all", _ALL, self._run_all, "Ctrl+F5")
+        return (Command("simulate", _SIMULATE, self.simulate, "F5"), run, Command("keep", _KEEP, self.ask_to_keep))
 
     def simulate(self) -> None:
         """Decide what is entered."""
         if not self._bundle.fields:
             return
+        step, now = self.situation.step, self.situation.now_nanos()
         try:
-            question = forms.request_of(self.form.entries, self.form.values(), self._asked_fields(), self._grant_ids())
+            question = forms.request_of(self.form.entries, self.form.values(), self._asked_fields())
         except ValueError as error:
-            self.banner.say(Say(f"请求有误：{error}", f"the request is wrong: {error}"), "warning")
+            self.banner.say(_WRONG.filled(error=error), "warning")
             return
-        case = self._case
-        call = self._simulation.simulate(
-            IN_FORCE, question,
-            now_nanos=None if case is None else case.now_nanos,
-            grants=() if case is None else case.grants,
-        )  # fmt: skip
+        given = situation.grants(step, question, now, self.situation.level.value(), self._grants)
+        question.grant_ids.extend(situation.ids(step, self._asked.grant_ids))
+        self._question, self._given, self._now = question, given, now
+        beside = IN_FORCE if self.situation.by_edited else None
+        call = self._simulation.simulate(self._text(), question, now_nanos=now, grants=given, beside=beside)
         self._follow(call, self._decided, self.simulate)
 
     def choose(self, name: str) -> None:
         """Enter a scenario's request."""
         case = self._cases[name]
-        request = decision_service_pb2.DecideRequest.FromString(case.request)
-        self._case, self._fields = case, list(request.fields)
-        self.form.enter(forms.values_of(request))
+        self.library.mark(name)
+        self._enter(case.request, case.now_nanos, case.grants)
 
-    def _library(self) -> QWidget:
-        part, column = _column(heading(self._context, _SCENARIOS))
-        find = QLineEdit(clearButtonEnabled=True)
-        self._context.language.bind(find, find.setPlaceholderText, _FIND)
-        self._context.language.bind(find, find.setAccessibleName, _FIND)
-        find.textChanged.connect(self._shown.setFilterFixedString)
-        self._list = QListView(uniformItemSizes=True)
-        self._list.setModel(self._shown)
-        self._list.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
-        self._list.selectionModel().currentChanged.connect(
-            lambda index, _: self.choose(index.data(_NAME)) if index.isValid() else None
-        )
-        self._context.language.bind(self._list, self._list.setAccessibleName, _SCENARIOS)
-        column.addWidget(find)
-        column.addWidget(self._list, 1)
-        return part
+    def open_scenario(self, scenario: Scenario) -> None:
+        """Enter a request from elsewhere; the policy set is read first where that has not been done."""
+        self._opened = scenario
+        if not self._bundle.fields:
+            self.load()
+            return
+        self._opened = None
+        self.banner.say(_OPENED.filled(title=scenario.title))
+        grants = [bundle_pb2.Grant.FromString(grant) for grant in scenario.grants]
+        self._enter(scenario.request, scenario.now_nanos, grants)
 
-    def _request(self) -> QWidget:
-        part, column = _column(heading(self._context, _REQUEST))
+    def ask_to_keep(self) -> None:
+        """Ask what the test is to be called, and keep it."""
+        if self._workspace is None or self._answer is None:
+            return
+        texts = self._workspace.texts
+
+        def wrong(name: str) -> Say | None:
+            problem = test_document.problem(name, texts)
+            return None if problem is None else _WRONG_NAMES[problem]
+
+        parts = (Line("name", _NAME, wrong=wrong), Line("title", _TITLE))
+        ask = Ask(self._context, self, _KEEP, _KEEP_ABOUT.filled(file=test_document.FILE), _KEEP, parts)
+        ask.answered.connect(lambda given: self.keep(given["name"], given["title"]))
+        ask.open()
+
+    def keep(self, name: str, title: str) -> None:
+        """Write the last request and what came of it into the workspace."""
+        if self._workspace is None or self._answer is None:
+            return
+        decision = self._answer.explained.decision
+        made = test_document.document(name, title, self._question, self._now, self._given, decision)
+        before = self._workspace.texts.get(test_document.FILE, "")
+        self._workspace.write(test_document.FILE, test_document.added(before, made))
+        self._routes.workspace_changed.emit()
+        self.banner.say(_KEPT.filled(file=test_document.FILE))
+
+    def _middle(self) -> QWidget:
+        part = QWidget()
+        part.setMinimumWidth(_LEAST_WIDTH)
+        column = QVBoxLayout(part)
+        column.setContentsMargins(6, 0, 6, 0)
+        row = QHBoxLayout()
+        row.addWidget(heading(self._context, _REQUEST), 1)
+        self._keep = button(self._context, _KEEP, self.ask_to_keep)
+        self._keep.setVisible(self._workspace is not None and self._rights.may("policy_write"))
+        row.addWidget(self._keep)
+        column.addLayout(row)
         column.addWidget(quiet(self._context, _HINT))
         column.addWidget(self.form, 1)
         return part
 
-    def _result(self) -> QWidget:
-        part, column = _column(heading(self._context, _RESULT))
-        self._counted = QLabel()
-        self._counted.setObjectName("quiet")
-        self._context.language.bind(self._counted, self._counted.setText, lambda: self._summary)
-        self.table = QTableView(showGrid=False, wordWrap=False)
-        self.table.setModel(self.verdicts)
-        self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(30)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setStretchLastSection(True)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for section, width in enumerate((150, 54, 84, 170, 190)):
-            self.table.setColumnWidth(section, width)
-        self.table.selectionModel().currentChanged.connect(lambda index, _: self._explain_row(index.row()))
-        self._context.language.bind(self.table, self.table.setAccessibleName, _RESULT)
+    def _right(self) -> QWidget:
         halves = QSplitter(Qt.Orientation.Vertical)
         halves.setChildrenCollapsible(False)
-        halves.addWidget(self.table)
-        lower, below = _column(heading(self._context, _WHY))
-        below.addWidget(self._explain, 1)
-        halves.addWidget(lower)
-        halves.setSizes([430, 260])
-        column.addWidget(self._counted)
-        column.addWidget(halves, 1)
-        return part
+        halves.addWidget(self.result)
+        tabs = QTabWidget(documentMode=True)
+        for number, (widget, said) in enumerate(((self._explain, _WHY), (self.run, _ALL))):
+            tabs.addTab(widget, "")
+            self._context.language.bind(widget, functools.partial(tabs.setTabText, number), said)
+        self.tabs = tabs
+        halves.addWidget(tabs)
+        halves.setSizes([450, 270])
+        return halves
+
+    def _run_all(self) -> None:
+        self.tabs.setCurrentWidget(self.run)
+        self.run.begin()
+
+    def _text(self) -> policy_service_pb2.PolicyText:
+        if self.situation.by_edited and self._workspace is not None:
+            return text_of(self._workspace.texts)
+        return IN_FORCE
+
+    def _take(self, workspace: Workspace | None) -> None:
+        self._workspace = workspace
+        self.situation.offer_edited(there=workspace is not None)
+        self._keep.setVisible(workspace is not None and self._rights.may("policy_write"))
+
+    def _enter(self, request: bytes, now_nanos: int | None, grants: Sequence[bundle_pb2.Grant]) -> None:
+        self._asked = decision_service_pb2.DecideRequest.FromString(request)
+        self._grants = list(grants)
+        self.situation.freeze(now_nanos)
+        self.form.enter(forms.values_of(self._asked))
 
     def _follow(self, call: Call, answered: object, retry: object) -> None:
         if self._call is not None:
@@ -168,54 +245,24 @@ class SimulatorScreen(ScreenWidget):
 
     def _described(self, answer: simulation_service_pb2.DescribePoliciesResponse) -> None:
         self.banner.clear()
+        is_first = not self._bundle.fields
         self._bundle = answer.bundle
         self._cases = {case.name: case for case in answer.bundle.golden_cases}
-        self._names.clear()
-        self._titles = {name: Say(said.zh, said.en) for name, said in answer.scenario_titles.items()}
-        for name in self._cases:
-            item = QStandardItem(self._title(name))
-            item.setData(name, _NAME)
-            item.setToolTip(name)
-            self._names.appendRow(item)
+        titles = {name: Say(said.zh, said.en) for name, said in answer.scenario_titles.items()}
+        self.library.show_names({name: titles.get(name, plain(name)) for name in self._cases})
         self.form.build(forms.entries(answer.bundle))
-        if self._shown.rowCount():
-            self._list.setCurrentIndex(self._shown.index(0, 0))
+        if self._opened is not None:
+            self.open_scenario(self._opened)
+        elif is_first:
+            self.library.choose_first()
+        else:
+            self.simulate()
 
     def _decided(self, answer: simulation_service_pb2.SimulateResponse) -> None:
-        self.banner.clear()
-        lines = verdicts.lines(self._bundle, answer)
-        self._explained = answer.explained
-        chosen = self.table.currentIndex().row()
-        self.verdicts.show(lines)
-        clear = sum(line.unmasked for line in lines)
-        self._summary = _COUNT.filled(clear=clear, masked=len(lines) - clear)
-        self._counted.setText(self._context.language(self._summary))
-        if lines:
-            self.table.setCurrentIndex(self.verdicts.index(min(max(chosen, 0), len(lines) - 1), SHOWN))
-
-    def _explain_row(self, row: int) -> None:
-        if row >= 0:
-            self._explain.show_field(self._explained, self.verdicts.line(row).field)
-
-    def _title(self, name: str) -> str:
-        return self._context.language(self._titles.get(name, plain(name))) or name
-
-    def _retitle(self) -> None:
-        for row in range(self._names.rowCount()):
-            item = self._names.item(row)
-            item.setText(self._title(item.data(_NAME)))
+        self._answer = answer
+        if self.banner.property("kind") != "info":
+            self.banner.clear()
+        self.result.show_lines(verdicts.lines(self._bundle, answer), answer.explained)
 
     def _asked_fields(self) -> list[str]:
-        return self._fields or [field.id for field in self._bundle.fields]
-
-    def _grant_ids(self) -> list[str]:
-        return [] if self._case is None else [grant.id for grant in self._case.grants]
-
-
-def _column(*widgets: QWidget) -> tuple[QWidget, QVBoxLayout]:
-    part = QWidget()
-    column = QVBoxLayout(part)
-    column.setContentsMargins(6, 0, 6, 0)
-    for widget in widgets:
-        column.addWidget(widget)
-    return part, column
+        return list(self._asked.fields) or [field.id for field in self._bundle.fields]

@@ -1,7 +1,7 @@
 """Starts the decision service on the sample bank and shows what employees see of the same messages.
 
-Run it by `make demo`, or as `python clients/python/examples/demo.py [--lang zh|en|both] [--json]`. What it shows stands
-in `demo_scenes.py`. The exit code is 0 when all of it came out, and 1, with a message on stderr, when it did not.
+Run it by `make demo`, or as `python clients/python/examples/demo.py [--lang zh|en|both] [--json [FILE]]`. What it shows
+stands in `demo_scenes.py`. The exit code is 0 when all of it came out, else 1, with a message on stderr.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ import grpc
 from demo_labels import Labels
 from demo_scenes import EVENING, MORNING, SCENES, Approval, Grant, Scene, View
 from demo_service import Service, ServiceError
-from demo_staff import Person, Staff, write_certificate
+from demo_staff import Person, Staff, snapshots_here, write_certificate
 from demo_tables import Cell, Look, Shown, Writer, cell, value_at
 from rich.console import Console
 
@@ -70,10 +71,14 @@ class Bank:
             stack.enter_context(Service(POLICIES, self._file, clock, folder / f"{name}.json", staff))
             for name, (clock, staff) in clocks.items()
         ]
-        for service in self.services:
-            service.ready()
-        self.asked = [0] * len(self.services)
+        self.services[0].ready()
         self._staff = stack.enter_context(Staff(self.services[0].staff_address, certificate.read_bytes()))
+        # Passwords take their time by design: people sign in while the other service starts and others ask.
+        threads = stack.enter_context(ThreadPoolExecutor(1))
+        approvals = (view.approval for scene in SCENES for view in scene.views if view.approval is not None)
+        self._people = threads.submit(self._hire, next(approvals))
+        self.services[1].ready()
+        self.asked = [0] * len(self.services)
         self._approved = _Approved()
         self._clients = [stack.enter_context(Client(service.address, deadline=30)) for service in self.services]
 
@@ -133,7 +138,7 @@ class Bank:
 
     def _approved_look(self, scene: Scene, view: View, approval: Approval, message: Any) -> Masked:
         """Look while an approval holds; on a machine that is too busy to do so in time, with more time."""
-        people = self._hire(approval)
+        people = self._people.result()
         for seconds in (approval.seconds * 2**turn for turn in range(_TURNS)):
             self._approved = self._approve(approval, people, seconds)
             masked = self._mask(scene, view, message, (self._approved.id,), self._approved.revision)
@@ -153,12 +158,11 @@ class Bank:
         """Have two people sign in who each have one right: to ask, and to approve."""
         staff = self._staff
         admins = staff.found(self.services[0].first_token)
-        asker = staff.hire(approval.asker, account_pb2.PERMISSION_GRANT_ASK, approval.branch, admins)
-        approver = staff.hire(
-            approval.approver, account_pb2.PERMISSION_GRANT_APPROVE, approval.branch, admins, approval.level
-        )
-        self._head = approver
-        return asker, approver
+        ask, approve = account_pb2.PERMISSION_GRANT_ASK, account_pb2.PERMISSION_GRANT_APPROVE
+        with ThreadPoolExecutor(1) as threads:
+            asker = threads.submit(staff.hire, approval.asker, ask, approval.branch, admins)
+            approver = staff.hire(approval.approver, approve, approval.branch, admins, approval.level)
+            return asker.result(), approver
 
     def _approve(self, approval: Approval, people: tuple[Person, Person], seconds: int) -> _Approved:
         """Have one ask and the other approve. Raises StoryError when the asker may approve too."""
@@ -179,23 +183,29 @@ class Bank:
             )
         return Text(" · ".join(fact.zh for fact in facts), " · ".join(fact.en for fact in facts))
 
-    def recorded(self) -> tuple[Text, tuple[demo_records.Record, ...], Mapping[str, demo_records.Record]]:
-        """Stop the services; return what they recorded in words, the newest of it, and the morning's by decision.
+    def recorded(
+        self, languages: Sequence[str]
+    ) -> tuple[Text, tuple[demo_records.Record, ...], Mapping[str, demo_records.Record]]:
+        """Stop the services; return what they recorded in words, in these languages alone, the newest of it, and the
+        morning's by decision.
 
         Raises ServiceError.
         """
-        evening = self.services[1]
+        evening = self.services[1].data
+        _, head = self._people.result()
         found = [
-            demo_records.read(lambda condition: self._staff.snapshots(self._head, condition), self.asked[0]),
-            demo_records.read(lambda condition: demo_records.listed(evening, condition), self.asked[1]),
+            demo_records.read(lambda condition: self._staff.snapshots(head, condition), self.asked[0]),
+            demo_records.read(lambda condition: snapshots_here(evening, condition), self.asked[1]),
         ]
         self._staff.close()
         # Whoever is still connected when a service stops is told so on stderr.
         for client in self._clients:
             client.close()
         for service in self.services:
+            service.end()
+        for service in self.services:
             service.stop()
-        said = {tongue: demo_records.verify([s.data for s in self.services], tongue) for tongue in ("zh", "en")}
+        said = {"zh": "", "en": ""} | demo_records.verify([s.data for s in self.services], languages)
         decisions, flagged = sum(one.decisions for one in found), sum(one.flagged for one in found)
         zh = (
             f"{decisions} 次裁决都有快照，{flagged} 次明文显示了 C2 或 C3 字段，最近几次如上。"
@@ -260,17 +270,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Show what employees of the sample bank see of the same messages.")
     parser.add_argument("--lang", choices=["zh", "en", "both"], default="both", help="language of titles and reasons")
     parser.add_argument("--width", type=int, default=100, help="columns to write in (default: 100)")
-    parser.add_argument("--json", action="store_true", help="write data instead of tables")
+    parser.add_argument(
+        "--json", nargs="?", const="-", metavar="FILE",
+        help="write data instead of tables; with FILE the data go there, and the tables are written too",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")
-    quiet = io.StringIO() if options.json else sys.stdout
+    quiet = io.StringIO() if options.json == "-" else sys.stdout
     out = Writer(Console(file=quiet, width=options.width, highlight=False, markup=False, emoji=False), options.lang)
     try:
         shown = _show(out)
-        if options.json:
-            print(json.dumps([dataclasses.asdict(scene) for scene in shown], ensure_ascii=False, indent=2))
+        data = json.dumps([dataclasses.asdict(scene) for scene in shown], ensure_ascii=False, indent=2)
+        if options.json == "-":
+            print(data)
+        elif options.json:
+            Path(options.json).write_text(data, encoding="utf-8")
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader went away; without this Python would complain once more when it flushes at exit.
@@ -296,7 +312,7 @@ def _show(out: Writer) -> list[Shown]:
             shown.append(bank.play(scene))
             out.scene(shown[-1])
         out.summary(_summary(shown))
-        said, newest, kept = bank.recorded()
+        said, newest, kept = bank.recorded(out.languages)
         for scene, played in zip(SCENES, shown, strict=True):
             if any(view.approval for view in scene.views):
                 out.trail(played, kept)

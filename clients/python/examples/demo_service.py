@@ -42,10 +42,13 @@ class Service:
         # The entries of its log, and the first word of each line on stdout; None when the process has ended.
         self._entries: queue.Queue[Mapping[str, Any] | None] = queue.Queue()
         self._told = threading.Event()
+        self._ending = self._ended = False
         command = [
             sys.executable, "-m", "pdp.cli", "serve", "--policies", policies, "--grants", grants, "--clock", clock,
             "--listen", "127.0.0.1:0", "--ready-file", ready_file, "--drain", "0",
             "--data", self.data, "--node", ready_file.stem,
+            # There is one client: a second worker would only take time to start.
+            "--workers", "1",
         ]  # fmt: skip
         if staff is not None:
             config = ready_file.with_suffix(".yaml")
@@ -113,13 +116,20 @@ class Service:
                 self.first_token = words[words.index("--token") + 1]
             self._entries.put({"event": word})
 
+    def end(self) -> None:
+        """Tell it to end, and return at once: `stop` waits."""
+        if self._process.poll() is None and not self._ending:
+            self._ending = True
+            self._process.terminate()
+
     def stop(self) -> None:
         """End it; what it recorded is then in its store. Raises ServiceError."""
-        if self._process.poll() is None:
+        if not self._ended:
             self._stop()
 
     def _stop(self) -> None:
-        self._process.terminate()
+        self.end()
+        self._ended = True
         try:
             code = self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:

@@ -13,6 +13,7 @@ import ipaddress
 import secrets
 import struct
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -65,7 +66,6 @@ class Staff:
         self._channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(authority))
         self._sessions = account_service_pb2_grpc.SessionServiceStub(self._channel)
         self._accounts = account_service_pb2_grpc.AccountServiceStub(self._channel)
-        self._snapshots = snapshot_service_pb2_grpc.SnapshotServiceStub(self._channel)
         self._grants = grant_service_pb2_grpc.GrantServiceStub(self._channel)
 
     def __enter__(self) -> Self:
@@ -122,15 +122,7 @@ class Staff:
 
     def snapshots(self, person: Person, condition: str) -> list[Any]:
         """Return the decisions that meet a filter, newest first, as plain data."""
-        found: list[Any] = []
-        token = ""
-        while True:
-            request = snapshot_service_pb2.ListSnapshotsRequest(filter=condition, page_size=1_000, page_token=token)
-            page = self._snapshots.ListSnapshots(request, timeout=PATIENCE, metadata=person.metadata)
-            found += [MessageToDict(entry.record.snapshot) for entry in page.entries]
-            token = page.next_page_token
-            if not token:
-                return found
+        return _listed(self._channel, condition, person.metadata)
 
     def may_approve(self, person: Person, grant_id: str) -> bool:
         """Whether somebody can give a grant; nobody is asked twice who could."""
@@ -173,6 +165,25 @@ class Staff:
         uri = self._sessions.BeginTotp(account_service_pb2.BeginTotpRequest(password=person.password), **mine).uri
         code = _code(parse_qs(urlsplit(uri).query)["secret"][0])
         self._sessions.ConfirmTotp(account_service_pb2.ConfirmTotpRequest(code=code), **mine)
+
+
+def snapshots_here(data: Path, condition: str) -> list[Any]:
+    """Return the decisions that meet a filter of a service at whose socket nobody signs in but its own user."""
+    with grpc.insecure_channel(f"unix:{data / 'staff.sock'}") as channel:
+        return _listed(channel, condition, ())
+
+
+def _listed(channel: grpc.Channel, condition: str, metadata: Sequence[tuple[str, str]]) -> list[Any]:
+    stub = snapshot_service_pb2_grpc.SnapshotServiceStub(channel)
+    found: list[Any] = []
+    token = ""
+    while True:
+        request = snapshot_service_pb2.ListSnapshotsRequest(filter=condition, page_size=1_000, page_token=token)
+        page = stub.ListSnapshots(request, timeout=PATIENCE, metadata=metadata)
+        found += [MessageToDict(entry.record.snapshot) for entry in page.entries]
+        token = page.next_page_token
+        if not token:
+            return found
 
 
 def write_certificate(folder: Path) -> tuple[Path, Path]:

@@ -110,6 +110,11 @@ class Writer:
         self._console = console
         self._lang = lang
 
+    @property
+    def languages(self) -> Sequence[str]:
+        """The languages that are wanted."""
+        return ("zh", "en") if self._lang == "both" else (self._lang,)
+
     def heading(self, text: Text) -> None:
         """Write the first lines of all."""
         self._console.print(Line("\n".join(self._texts(text))))

@@ -15,6 +15,7 @@
 | travel, unusual, raising | what is unusual about a sign-in, and how it is kept for a review |
 | requests | accounts and rights by request |
 | reviews | what was unusual, and what somebody found of it |
+| due, confirming | when rights must be looked at again, and that somebody did |
 | telling | accounts in words, without secrets |
 
 All of it is in the manner of `Revisions`: each change is one transaction that holds only if nothing that it was made
@@ -23,7 +24,9 @@ from has changed, so several nodes count the same failures and never approve twi
 
 from __future__ import annotations
 
+from pdp.control.accounts.confirming import Confirmations, ReviewPage
 from pdp.control.accounts.credentials import AccountRules
+from pdp.control.accounts.due import ReviewRules
 from pdp.control.accounts.oidc import OidcRules, Provider, Web
 from pdp.control.accounts.oidc_sign_in import Begun, OidcAttempt, OidcSignIns
 from pdp.control.accounts.passwords import Hasher, PasswordRules
@@ -37,12 +40,12 @@ from pdp.control.accounts.unusual import AnomalyRules
 
 __all__ = [
     "AccountRules", "Accounts", "AnomalyPage", "AnomalyRules", "Attempt", "Begun", "Executed", "Hasher", "OidcAttempt",
-    "OidcRules", "PasswordRules", "PlaceTable", "Provider", "RequestPage", "Reviewed", "SecretKey", "SessionRules",
-    "Signed", "SignedIn", "Web",
+    "OidcRules", "PasswordRules", "PlaceTable", "Provider", "RequestPage", "ReviewPage", "ReviewRules", "Reviewed",
+    "SecretKey", "SessionRules", "Signed", "SignedIn", "Web",
 ]  # fmt: skip
 
 
-class Accounts(OidcSignIns, Reviews):
+class Accounts(OidcSignIns, Reviews, Confirmations):
     """Everything that is done to accounts, sessions, requests and reviews. It may raise ControlStoreError and
     BlobError.
     """

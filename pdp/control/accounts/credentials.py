@@ -9,8 +9,9 @@ from datetime import tzinfo
 from typing import Final, NamedTuple
 
 from pdp.control import layout
-from pdp.control.accounts import devices, failures, passwords, places, recovery, sessions, totp, unusual
+from pdp.control.accounts import devices, due, failures, passwords, places, recovery, sessions, totp, unusual
 from pdp.control.accounts.book import Found, copied, leads, put_account
+from pdp.control.accounts.due import ReviewRules
 from pdp.control.accounts.passwords import Hasher, PasswordRules
 from pdp.control.accounts.raising import Raising, told_signs
 from pdp.control.accounts.sealing import SecretKey
@@ -42,6 +43,7 @@ class AccountRules:
     zone: tzinfo | None = None
     issuer: str = ""
     anomalies: AnomalyRules = field(default_factory=AnomalyRules)
+    review: ReviewRules = field(default_factory=ReviewRules)
 
 
 class _Held(NamedTuple):
@@ -80,7 +82,8 @@ class Credentials(Raising):
         """Return who shows a token on a device.
 
         Raises SignInError for a token that is none, has ended or is of another device, which ends it: somebody has
-        taken it along. AccessDeniedError outside of the account's times and networks.
+        taken it along. AccessDeniedError outside of the account's times and networks. Where rights are overdue for a
+        review and the settings limit it, the account has only those to read.
         """
         held = await self._held(sessions.key_of(token)) if token else None
         if held is None:
@@ -104,6 +107,9 @@ class Credentials(Raising):
             await self._store.commit([held.unchanged], [held.put(used)])
         if self._owes_password(account, session.factors):
             session.limited = True
+        if await self._is_reading_only(account):
+            session.reading_only = True
+            account = due.reading(account)
         return Signed(session, account, held.item.key)
 
     async def sign_out(self, signed: Signed) -> None:
@@ -121,7 +127,8 @@ class Credentials(Raising):
         await self._check_password(signed, old)
         passwords.check(new, self.rules.passwords, signed.account.name, "new_password")
         history = [kept.hash for kept in signed.account.password_history][: self.rules.passwords.history]
-        if await self.hasher.fits_any([signed.account.password.hash, *history], new):
+        # The one so far was just compared, so that the new one is compared with it as it is, without one more hash.
+        if passwords.is_same(old, new) or await self.hasher.fits_any(history, new):
             raise RequestError(Violation("new_password", "was used before; choose another"))
         hashed = await self.hasher.hash(new)
 
@@ -285,6 +292,23 @@ class Credentials(Raising):
         """Whether a password that somebody signed in by must be changed first."""
         over = passwords.is_over(account.password, self.rules.passwords, self._clock())
         return PASSWORD in factors and (over or account.must_change_password)
+
+    async def _acting(self, actor: str, *permissions: account_pb2.Permission) -> Found:
+        found = await super()._acting(actor, *permissions)
+        # Whatever asks who acts changes something.
+        if await self._is_reading_only(found.account):
+            raise AccessDeniedError(
+                f"the rights of `{found.account.name}` are overdue for a review, so it may only read; have somebody "
+                f"else confirm them: `pdp account confirm {found.account.name}`"
+            )
+        return found
+
+    async def _is_reading_only(self, account: account_pb2.Account) -> bool:
+        """Whether an account may only read until its rights are confirmed."""
+        rules, now = self.rules.review, self._clock()
+        if not rules.limits or not due.is_overdue(account, rules, now):
+            return False
+        return due.is_reading_only(account, due.free(await self.all_accounts(), rules, now), rules, now)
 
     async def _own(self, signed: Signed) -> Found:
         found = await self._find(signed.account.name)

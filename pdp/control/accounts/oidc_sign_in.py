@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pdp.control.accounts import devices, identities
 from pdp.control.accounts.book import copied
-from pdp.control.accounts.oidc import Provider
+from pdp.control.accounts.oidc import OidcRules, Provider
 from pdp.control.accounts.oidc.flow import MARKED_SECONDS, Flow
-from pdp.control.accounts.oidc.id_token import Identity, verify
 from pdp.control.accounts.oidc.rules import check_redirect
 from pdp.control.accounts.sign_in import Attempt, SignedIn, SignIns
 from pdp.control.keeping import Stale
 from pdp.control.kv.base import Put, Unchanged
 from pdp.errors import PdpError, SignInError, WrongStateError
 from pdp.v1 import account_pb2
+
+if TYPE_CHECKING:
+    from pdp.control.accounts.oidc.id_token import Identity
 
 
 class Begun(NamedTuple):
@@ -56,6 +58,11 @@ class OidcSignIns(SignIns):
         """`provider` is None where people sign in by passwords alone."""
         super().__init__(*arguments, **more)
         self._known_provider = provider
+
+    @property
+    def oidc_rules(self) -> OidcRules | None:
+        """What is set about the provider; None where people sign in by passwords alone."""
+        return None if self._known_provider is None else self._known_provider.rules
 
     @property
     def provider(self) -> Provider:
@@ -104,6 +111,9 @@ class OidcSignIns(SignIns):
             raise SignInError("oidc_issuer")
         await self._use_up(flow)
         tokens = await provider.redeem(attempt.code, flow.verifier, flow.redirect_uri)
+        # With it comes joserfc: see `oidc.provider`.
+        from pdp.control.accounts.oidc.id_token import verify  # noqa: PLC0415
+
         return await verify(tokens, provider, flow.nonce, flow.began, self._clock())
 
     async def _use_up(self, flow: Flow) -> None:

@@ -70,6 +70,11 @@ def make() -> str:
             return text
 
 
+def is_same(one: str, other: str) -> bool:
+    """Whether two texts are the same password."""
+    return _normal(one) == _normal(other)
+
+
 def is_over(kept: account_pb2.PasswordHash, rules: PasswordRules, now: int) -> bool:
     """Whether a password has reached its end; `now` in nanoseconds since 1970."""
     return rules.days > 0 and bool(kept.hash) and now - kept.since_nanos > rules.days * _DAY

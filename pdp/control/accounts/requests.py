@@ -265,6 +265,7 @@ class Requests(SignIns):
             raise WrongStateError(f"the account `{name}` has changed since this was asked for; ask anew")
         before = None if found is None else found.account
         after = self._carried_out(kept.request, before, kept.asker, hashed)
+        _confirm(after, kept.request)
         counter = await self._check_an_admin_stays(after)
         request = copied(kept.request)
         request.state = REQUEST_STATE_DONE
@@ -375,6 +376,17 @@ def content_hash(request: account_pb2.RightsRequest) -> bytes:
         account_version=request.account_version,
     )  # fmt: skip
     return hashlib.sha256(content.SerializeToString(deterministic=True)).digest()
+
+
+def _confirm(account: account_pb2.Account, request: account_pb2.RightsRequest) -> None:
+    """Take note that somebody else approved all that an account may do, where a request says all of it."""
+    approval = request.steps[-1]
+    if request.kind in (REQUEST_KIND_CREATE, REQUEST_KIND_CHANGE) and not approval.alone:
+        account.rights_confirmed.CopyFrom(
+            account_pb2.RightsConfirmation(
+                actor=approval.actor, time_nanos=approval.time_nanos, reason=f"request {request.id}"
+            )
+        )
 
 
 def _forget_password(account: account_pb2.Account) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from pdp.control import layout
@@ -39,6 +39,13 @@ class AnomalyPage(NamedTuple):
 
     anomalies: Sequence[anomaly_pb2.Anomaly]
     next: str
+
+
+class Waiting(NamedTuple):
+    """Open anomalies of a class: how many accounts or publications, and since when, in nanoseconds since 1970."""
+
+    number: int
+    since: int
 
 
 class Reviewed(NamedTuple):
@@ -78,6 +85,19 @@ class Reviews(Requests):
             if not page.more:
                 return AnomalyPage(found, "")
             start = page.items[-1].key
+
+    async def open_anomalies(self) -> Mapping[anomaly_pb2.AnomalyClass, Waiting]:
+        """Return what waits for a review, by class."""
+        found: dict[anomaly_pb2.AnomalyClass, Waiting] = {}
+        after = ""
+        while True:
+            page = await self.list_anomalies(after=after, limit=_PAGE, state=ANOMALY_STATE_OPEN)
+            for anomaly in page.anomalies:
+                number, since = found.get(anomaly.kind, Waiting(0, anomaly.first_nanos))
+                found[anomaly.kind] = Waiting(number + 1, min(since, anomaly.first_nanos))
+            if not page.next:
+                return found
+            after = page.next
 
     async def review_anomaly(self, anomaly_id: str, verdict: anomaly_pb2.AnomalyState, who: Who) -> Reviewed:
         """Say what an anomaly was; the reason, what was found, is required.

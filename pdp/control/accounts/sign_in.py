@@ -67,6 +67,10 @@ class SignIns(Credentials):
         await self._store.commit([counter.unchanged], [Put(_first_key(token), ends, lease)])
         return token
 
+    async def was_begun(self) -> bool:
+        """Whether there ever was an account; names stay taken, so what was begun stays so."""
+        return (await self._counter()).modified != 0
+
     async def create_first(self, token: str, name: str, owner: str, password: str) -> account_pb2.Account:
         """Make the first account, an Admin, by the token that was printed.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from pdp.control.accounts.permissions import level_word, permission_word
+from pdp.control.steps import moment
 from pdp.v1 import account_pb2
 
 
@@ -81,6 +82,7 @@ def _parts(account: account_pb2.Account) -> Mapping[str, str]:
         "certificates": ", ".join(account.certificates),
         "identity": identity_word(account.oidc),
         "factors": ", ".join(_factors(account)),
+        "confirmed": _confirmed(account),
     }
 
 
@@ -89,6 +91,11 @@ def _factors(account: account_pb2.Account) -> Iterable[str]:
         yield "password"
     if account.totp.confirmed:
         yield "totp"
+
+
+def _confirmed(account: account_pb2.Account) -> str:
+    last = account.rights_confirmed
+    return f"{moment(last.time_nanos)} by {last.actor}" if last.actor else ""
 
 
 def _window(window: account_pb2.TimeWindow) -> str:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from cel.expr import checked_pb2
 
 from pdp.engine.rules import ExpressionReader
-from pdp.lang.expr import Expr, Literal, VariableRef
+from pdp.lang.expr import Expr, Literal, VariableRef, walk
 from pdp.v1 import bundle_pb2
 
 VARIABLE: Final = "vars."
 _IGNORED = frozenset({"type", "offset"})
 
-Shape = tuple[Any, ...]
+_Shape = tuple[Any, ...]
 
 
 class Expressions:
@@ -24,6 +25,8 @@ class Expressions:
     def __init__(self) -> None:
         self._reader = ExpressionReader()
         self._names: dict[bytes, frozenset[str]] = {}
+        self._shapes: dict[bytes, int] = {}
+        self._numbers: dict[_Shape, int] = {}
 
     def names(self, message: bundle_pb2.Expression) -> frozenset[str]:
         """Return the attributes by dotted name, `now`, and the variables as `vars.<name>` that an expression names."""
@@ -34,23 +37,36 @@ class Expressions:
             self._names[message.checked] = known
         return known
 
-    def shape(self, message: bundle_pb2.Expression, variables: Mapping[str, bundle_pb2.Expression]) -> Shape:
-        """Return what an expression says, with the variables put in: alike for texts that differ in blanks only.
+    def shape(self, message: bundle_pb2.Expression, variables: Mapping[str, bundle_pb2.Expression]) -> int:
+        """Return a number for what an expression says, with the variables put in.
 
-        Types are left out, for another type of an attribute is a change of the attribute. Raises BundleError.
+        It is the same for texts that differ in blanks only, and means something to this object alone. Types are left
+        out, for another type of an attribute is a change of the attribute. Raises BundleError.
         """
-        return self._shape(self._reader.read(message), variables)
+        known = self._shapes.get(message.checked)
+        if known is None:
+            tree = self._reader.read(message)
+            known = self._numbers.setdefault(self._shape(tree, variables), len(self._numbers))
+            # What a policy's variables stand for is its own.
+            if not any(isinstance(node, VariableRef) for node in walk(tree)):
+                self._shapes[message.checked] = known
+        return known
 
-    def _shape(self, node: Any, variables: Mapping[str, bundle_pb2.Expression]) -> Shape:
+    def _shape(self, node: Any, variables: Mapping[str, bundle_pb2.Expression]) -> _Shape:
         match node:
             case VariableRef(name=name) if name in variables:
-                return self.shape(variables[name], variables)
+                return self._shape(self._reader.read(variables[name]), variables)
             case Literal(type=kind, value=value):
                 return ("Literal", str(kind), repr(value))
             case Expr():
-                parts = (getattr(node, f.name) for f in dataclasses.fields(node) if f.name not in _IGNORED)
+                parts = (getattr(node, name) for name in _parts(type(node)))
                 return (type(node).__name__, *(self._shape(part, variables) for part in parts))
             case tuple() | list():
                 return tuple(self._shape(part, variables) for part in node)
             case _:
                 return (repr(node),)
+
+
+@cache
+def _parts(kind: type[Expr]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind) if field.name not in _IGNORED)

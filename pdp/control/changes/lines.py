@@ -200,10 +200,23 @@ def _places(lines: Sequence[str], span: tuple[int, int]) -> Mapping[str, int]:
 def _gap(
     old: Sequence[str], new: Sequence[str], span: tuple[int, int], new_span: tuple[int, int], budget: _Budget
 ) -> Iterator[_Block]:
+    start, end, new_start, new_end = *span, *new_span
+    # Most gaps are a line that came, went or changed between lines that are alike.
+    while start < end and new_start < new_end and old[start] == new[new_start]:
+        start, new_start = start + 1, new_start + 1
+    while start < end and new_start < new_end and old[end - 1] == new[new_end - 1]:
+        end, new_end = end - 1, new_end - 1
+    yield _Block(True, span[0], start, new_span[0], new_start)
+    yield from _between(old, new, (start, end), (new_start, new_end), budget)
+    yield _Block(True, end, span[1], new_end, new_span[1])
+
+
+def _between(
+    old: Sequence[str], new: Sequence[str], span: tuple[int, int], new_span: tuple[int, int], budget: _Budget
+) -> Iterator[_Block]:
     length, new_length = span[1] - span[0], new_span[1] - new_span[0]
-    whole = _Block(False, *span, *new_span)
-    if not length or not new_length or not budget.allows(length * new_length):
-        yield whole
+    if not length or not new_length or length == new_length == 1 or not budget.allows(length * new_length):
+        yield _Block(False, *span, *new_span)
         return
     matcher = difflib.SequenceMatcher(None, old[slice(*span)], new[slice(*new_span)], autojunk=False)
     for tag, start, end, new_start, new_end in matcher.get_opcodes():

@@ -80,6 +80,10 @@ class Oidc:
         str | None,
         Meta(Text(), "身份提供方在登录界面上的名称", "what people know the provider by", sample="Bank ID"),
     ] = None
+    label_zh: Annotated[
+        str | None,
+        Meta(Text(), "其中文名称；缺省同 `label`", "the same in Chinese; as `label` by default", sample="行员统一认证"),
+    ] = None
 
     def rules(self) -> OidcRules | None:
         """Return what the control plane needs to know; None without a provider."""
@@ -93,6 +97,7 @@ class Oidc:
             second_factor_acr=tuple((self.second_factor_acr or "").split()),
             second_factor_amr=tuple((self.second_factor_amr or "").split()),
             label=self.label or "",
+            label_zh=self.label_zh or "",
         )
 
 
@@ -121,5 +126,7 @@ def oidc_problems(oidc: Oidc) -> Iterator[tuple[str, str]]:
         words = (getattr(oidc, name) or "").split(" ")
         if len(words) > _MAX_WORDS or not all(word.isascii() and word.isprintable() for word in words):
             yield f"accounts.oidc.{name}", f"`accounts.oidc.{name}` is at most {_MAX_WORDS} words of printable ASCII"
-    if oidc.label is not None and (len(oidc.label) > 60 or not oidc.label.isprintable()):
-        yield "accounts.oidc.label", "`accounts.oidc.label` is at most 60 characters in one line"
+    for name in ("label", "label_zh"):
+        label = getattr(oidc, name)
+        if label is not None and (len(label) > 60 or not label.isprintable()):
+            yield f"accounts.oidc.{name}", f"`accounts.oidc.{name}` is at most 60 characters in one line"

@@ -104,6 +104,25 @@ class AccountSettings:
             "counts for itself; `0`: any number",
         ),
     ] = 30
+    review_days: Annotated[
+        int,
+        Meta(
+            Whole(0, 3650),
+            "账户的权限多久须由他人复核确认一次；`0` 不要求",
+            "how often somebody else must confirm what an account may do; `0`: never",
+            unit="days",
+        ),
+    ] = 90
+    review_overdue: Annotated[
+        str,
+        Meta(
+            Choice(("tell", "limit")),
+            "权限逾期未复核时：`tell` 仅在状态与指标中提示，`limit` 另使该账户在确认之前只能读取与更换自己的口令；"
+            "无人可确认时不限制",
+            "what happens when nobody did: `tell` it in status and metrics, or `limit` the account too, which then may "
+            "only read and change its own password until somebody does; nobody is limited whom nobody could confirm",
+        ),
+    ] = "tell"
     anomalies: Annotated[
         Anomalies,
         Group("登录中的异常及其处置", "What is unusual about sign-ins, and what is done about it"),

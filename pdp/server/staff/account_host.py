@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import grpc
 
 from pdp.control.accounts import Accounts
-from pdp.errors import PdpError, RequestError, SignInError, SpoolError
+from pdp.errors import PdpError, RateLimitedError, RequestError, SignInError, SpoolError
 from pdp.server import logs
 from pdp.server.staff.calls import Calls
 from pdp.server.staff.control_host import Run
@@ -101,6 +101,17 @@ class Recorder:
         told = {key: details[key] for key in ("unusual", "anomalies") if details.get(key)}
         if told:
             self.tell(context, account, "session.unusual", told, success=success)
+
+    def check_address(self, context: grpc.ServicerContext) -> None:
+        """See that not too many sign-ins failed from an address. Raises RateLimitedError, which is recorded."""
+        throttle = self._host.throttle
+        try:
+            throttle.check(self.address(context))
+        except RateLimitedError:
+            suppressed = throttle.told.let_through()
+            if suppressed is not None:
+                self.throttled(context, suppressed)
+            raise
 
     def throttled(self, context: grpc.ServicerContext, suppressed: int) -> None:
         """Record that somebody has to wait; of many only some, with how many there were in between."""

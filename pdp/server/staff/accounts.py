@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import grpc
 
+from pdp.control.accounts import OidcRules
 from pdp.control.accounts.permissions import allows, level_word, rights_of
 from pdp.control.accounts.requests import Executed
 from pdp.control.accounts.telling import differences, right_words, without_secrets
@@ -21,6 +22,8 @@ from pdp.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 
 SERVICE: str = account_service_pb2.DESCRIPTOR.services_by_name["AccountService"].full_name
 MAX_PAGE: Final = 1_000
+PROVIDER_ID: Final = "oidc"
+"""What the one OpenID provider is called among ways to sign in."""
 _USUAL = 100
 _JUDGES = (
     account_pb2.PERMISSION_ACCOUNT_READ,
@@ -40,6 +43,7 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         self._run = host.run
         self._recorder = Recorder(calls, host)
         self._tokens = tokens
+        self._begun = False
 
     def ListAccounts(
         self, request: account_service_pb2.ListAccountsRequest, context: grpc.ServicerContext
@@ -136,6 +140,56 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         self._lock(context, "UnlockAccount", "account.unlock", request.name, request.reason, self._accounts.unlock)
         return account_service_pb2.UnlockAccountResponse()
 
+    def ListRightsReviews(
+        self, request: account_service_pb2.ListRightsReviewsRequest, context: grpc.ServicerContext
+    ) -> account_service_pb2.ListRightsReviewsResponse:
+        def act() -> account_service_pb2.ListRightsReviewsResponse:
+            page = self._run(
+                self._accounts.list_rights_reviews(
+                    after=self._after("rights", request.page_token), limit=_size(request.page_size), state=request.state
+                )
+            )
+            token = self._tokens.write("rights", {"after": page.next}) if page.next else ""
+            days = self._accounts.rules.review.days
+            return account_service_pb2.ListRightsReviewsResponse(
+                reviews=page.reviews, next_page_token=token, review_days=days
+            )
+
+        return self._calls.answer(context, "ListRightsReviews", None, act)
+
+    def ConfirmRights(
+        self, request: account_service_pb2.ConfirmRightsRequest, context: grpc.ServicerContext
+    ) -> account_service_pb2.ConfirmRightsResponse:
+        def act() -> tuple[account_service_pb2.ConfirmRightsResponse, Details]:
+            who = Who(self._calls.actor(context), request.reason)
+            done = self._run(self._accounts.confirm_rights(request.name, request.version, who))
+            review = done.review
+            told = {"level": level_word(review.level), "rights": right_words(review.rights)}
+            answer = account_service_pb2.ConfirmRightsResponse(review=review)
+            return answer, {**told, "version": str(review.version), **differences(done.before, done.after)}
+
+        about = {"account": request.name[:64], **_reason(request.reason)}
+        return self._recorder.change(context, "ConfirmRights", "account.confirm", about, act)
+
+    def GetSignInMethods(
+        self, request: account_service_pb2.GetSignInMethodsRequest, context: grpc.ServicerContext
+    ) -> account_service_pb2.GetSignInMethodsResponse:
+        del request
+
+        def act() -> account_service_pb2.GetSignInMethodsResponse:
+            self._recorder.check_address(context)
+            # Once there was an account there always was one: nobody makes the store work by asking.
+            self._begun = self._begun or self._run(self._accounts.was_begun())
+            oidc = self._accounts.oidc_rules
+            return account_service_pb2.GetSignInMethodsResponse(
+                password=True,
+                first_account_missing=not self._begun,
+                oidc_providers=[] if oidc is None else [_provider(oidc)],
+                second_factor=self._accounts.rules.second_factor,
+            )
+
+        return self._calls.answer(context, "GetSignInMethods", None, act)
+
     def _step(
         self,
         context: grpc.ServicerContext,
@@ -171,6 +225,12 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
     def _after(self, purpose: str, token: str) -> str:
         """Return where a page begins."""
         return str(self._tokens.read(purpose, token, "page_token")["after"]) if token else ""
+
+
+def _provider(rules: OidcRules) -> account_service_pb2.OidcProvider:
+    return account_service_pb2.OidcProvider(
+        id=PROVIDER_ID, label_zh=rules.label_in("zh"), label_en=rules.label_in("en"), issuer=rules.issuer
+    )
 
 
 def _told(request: account_pb2.RightsRequest) -> account_pb2.RightsRequest:

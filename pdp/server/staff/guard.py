@@ -131,7 +131,13 @@ def check(signed: Signed, method: str, need: Need | None) -> None:
             if allows(signed.account, permission):
                 return
             missing = f"`{permission_word(permission)}`"
-    raise AccessDeniedError(f"`{name}` may not call {method.rpartition('/')[2]}; it needs the right {missing}")
+    words = f"`{name}` may not call {method.rpartition('/')[2]}; it needs the right {missing}"
+    if signed.session.reading_only:
+        words += (
+            "; its rights are overdue for a review, so it may only read until somebody else confirms them by "
+            f"`pdp account confirm {name}`"
+        )
+    raise AccessDeniedError(words)
 
 
 def address_of(peer: str) -> str:

@@ -76,6 +76,11 @@ NEEDS: Final[Mapping[str, Need]] = {
     f"{_ACCOUNT}ListRequests": Access.SIGNED_IN,
     f"{_ACCOUNT}LockAccount": names.PERMISSION_ACCOUNT_APPROVE,
     f"{_ACCOUNT}UnlockAccount": names.PERMISSION_ACCOUNT_APPROVE,
+    f"{_ACCOUNT}ListRightsReviews": Within(
+        (names.PERMISSION_ACCOUNT_READ, names.PERMISSION_ACCOUNT_REVIEW), everywhere=True
+    ),
+    f"{_ACCOUNT}ConfirmRights": names.PERMISSION_ACCOUNT_REVIEW,
+    f"{_ACCOUNT}GetSignInMethods": Access.ANYBODY,
     f"{_POLICY}CheckPolicies": names.PERMISSION_POLICY_READ,
     f"{_POLICY}ListDrafts": names.PERMISSION_POLICY_READ,
     f"{_POLICY}GetDraft": names.PERMISSION_POLICY_READ,

@@ -17,7 +17,7 @@ from pdp.control.accounts.oidc import flow
 from pdp.control.accounts.permissions import allows, level_word, rights_of
 from pdp.control.accounts.telling import without_device, without_secrets
 from pdp.control.steps import Who, check_reason
-from pdp.errors import AccessDeniedError, ProviderError, RateLimitedError, SignInError
+from pdp.errors import AccessDeniedError, ProviderError, SignInError
 from pdp.server.staff.account_host import AccountHost, Recorder, own
 from pdp.server.staff.calls import Calls
 from pdp.server.staff.guard import told_anomaly
@@ -141,18 +141,11 @@ class SessionServicer(account_service_pb2_grpc.SessionServiceServicer):
     @contextmanager
     def _throttled(self, context: grpc.ServicerContext, address: str) -> Iterator[None]:
         """Run an attempt to sign in, unless too many failed from its address. Raises RateLimitedError."""
-        throttle = self._host.throttle
-        try:
-            throttle.check(address)
-        except RateLimitedError:
-            suppressed = throttle.told.let_through()
-            if suppressed is not None:
-                self._recorder.throttled(context, suppressed)
-            raise
+        self._recorder.check_address(context)
         try:
             yield
         except SignInError:
-            throttle.failed(address)
+            self._host.throttle.failed(address)
             raise
 
     def SignOut(
@@ -177,6 +170,7 @@ class SessionServicer(account_service_pb2_grpc.SessionServiceServicer):
                 session=without_device(signed.session),
                 account=without_secrets(signed.account),
                 rights=rights_of(signed.account),
+                idle_seconds=self._accounts.rules.sessions.idle_seconds,
             )
 
         return self._calls.answer(context, "GetSession", None, act)

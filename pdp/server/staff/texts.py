@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from google.protobuf import json_format
 
 from pdp.control import sources
 from pdp.control.revisions import Revisions
@@ -58,6 +61,7 @@ def problems(found: Examined) -> Iterator[policy_service_pb2.Problem]:
             hint=item.hint,
             place=_place(item.span),
             related=[_place(related.span) for related in item.related],
+            counterexample=_counterexample(item.request),
         )
     if found.failure:
         yield policy_service_pb2.Problem(
@@ -81,6 +85,14 @@ async def _by_hash(revisions: Revisions, digest: str, field: str) -> control_pb2
     if not is_text:
         raise missing
     return found
+
+
+def _counterexample(shown: Mapping[str, Any] | None) -> policy_service_pb2.Counterexample | None:
+    if shown is None:
+        return None
+    # Where neither the time nor grants matter, what is shown is the request alone.
+    whole = shown if "request" in shown else {"request": shown}
+    return json_format.ParseDict(whole, policy_service_pb2.Counterexample())
 
 
 def _place(span: Span) -> policy_service_pb2.Place:

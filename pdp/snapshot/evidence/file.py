@@ -35,7 +35,7 @@ from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.evidence import merkle
 from pdp.snapshot.evidence.checkpoint import parse_checkpoint, stream_key
 from pdp.snapshot.evidence.proof import head_of, inclusion
-from pdp.snapshot.store.base import StoredRecord, StreamState, TreeState
+from pdp.snapshot.store.base import Link, StoredRecord, StreamState, TreeState, links_of
 from pdp.v1 import snapshot_pb2
 from pdp.values import NANOS
 
@@ -217,7 +217,7 @@ class _Entry(NamedTuple):
 
 
 class EvidenceFile:
-    """A file to verify: of streams a `verify.Source`, of a selection its `proofs`. It is read once when opened.
+    """A file to verify: of streams a `passes.Source`, of a selection its `proofs`. It is read once when opened.
 
     Raises EvidenceError, naming the byte, for what is no such file, is cut off or cannot be read.
     """
@@ -259,6 +259,10 @@ class EvidenceFile:
                 self._idle = stream
             else:
                 stream.close()
+
+    def links(self, key: StreamKey) -> Iterator[Sequence[Link]]:
+        """Yield a stream's links in the order of the file."""
+        return links_of(self.records(key))
 
     def checkpoints(self, node: str | None = None, since: int = 0) -> Iterator[tuple[str, int, bytes]]:
         """Yield the file's checkpoints, by node."""

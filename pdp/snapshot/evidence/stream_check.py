@@ -20,12 +20,13 @@ from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.columns_cached import ColumnCache
 from pdp.snapshot.evidence import merkle
 from pdp.snapshot.evidence.heads import Head, StreamHeads
-from pdp.snapshot.store.base import StoredRecord, TreeState
+from pdp.snapshot.store.base import Link, StoredRecord, TreeState
 
 MOST_SHIFT: Final = 32
 """So many records may be missing or added at one place and still be told exactly when later ones were renumbered."""
 MOST_BREAKS: Final = 64
 _MOST_SEARCHES = 2_000
+_TAIL = MOST_SHIFT + 2
 _pack = struct.Struct(">Q").pack
 _values = itemgetter(*columns.NAMES)
 
@@ -113,27 +114,39 @@ class StreamCheck:
         self._previous = self._genesis = chain.genesis(key, algorithm)
 
     def feed(self, rows: Sequence[StoredRecord]) -> None:
-        """Check the next records."""
-        if not self._is_told and rows:
-            self._guess(rows[0])
+        """Check the next records, and their columns where that is asked for."""
+        self._follow([row[1:4] for row in rows], rows)
+        if self._drawn is not None:
+            self._check_columns(rows, self._drawn)
+
+    def feed_links(self, links: Sequence[Link]) -> None:
+        """Check the next records without their columns."""
+        self._follow(links, None)
+
+    def _follow(self, links: Sequence[Link], rows: Sequence[StoredRecord] | None) -> None:
+        """Follow the chain; `rows` are the records of the links, made here when something does not fit."""
+        if not self._is_told and links:
+            self._guess(links[0])
         new, pack, values = self._new, _pack, self._values
         previous, expected, shift = self._previous, self._expected, self._shift
-        for index, row in enumerate(rows):
-            digest = row[3]
-            if row[1] == expected and new(previous + pack(expected + shift) + row[2]).digest() == digest:
+        for index, (sequence, body, digest) in enumerate(links):
+            if sequence == expected and new(previous + pack(expected + shift) + body).digest() == digest:
                 previous = digest
                 expected += 1
                 values.append(digest)
                 continue
             self._previous, self._expected = previous, expected
-            self._slow(row, rows, index)
+            rows = rows or self._rows(links)
+            self._slow(rows[index], rows, index)
             previous, expected, shift, values = self._previous, self._expected, self._shift, self._values
         self._previous, self._expected = previous, expected
-        self.seen.records += len(rows)
+        self.seen.records += len(links)
         self._settle()
-        if self._drawn is not None:
-            self._check_columns(rows, self._drawn)
-        self._tail = [*self._tail, *rows][-MOST_SHIFT - 2 :]
+        last = rows[-_TAIL:] if rows else self._rows(links[-_TAIL:])
+        self._tail = [*self._tail, *last][-_TAIL:]
+
+    def _rows(self, links: Sequence[Link]) -> list[StoredRecord]:
+        return [StoredRecord(self.seen.key, *link, {}) for link in links]
 
     def end(self) -> Observed:
         """Return what was seen."""
@@ -144,12 +157,12 @@ class StreamCheck:
         seen.last_chain, seen.tree = self._previous, self._tree
         return seen
 
-    def _guess(self, row: StoredRecord) -> None:
+    def _guess(self, link: Link) -> None:
         # No checkpoint tells the algorithm of a new stream.
         self._is_told = True
         for algorithm in chain.ALGORITHMS:
             key = self.seen.key
-            if chain.link(chain.genesis(key, algorithm), 0, row.body, chain.hasher(algorithm)) == row.chain:
+            if chain.link(chain.genesis(key, algorithm), 0, link[1], chain.hasher(algorithm)) == link[2]:
                 self._use(key, algorithm)
 
     def _slow(self, row: StoredRecord, rows: Sequence[StoredRecord], index: int) -> None:
@@ -172,7 +185,7 @@ class StreamCheck:
             self._take_shift(broken, shift)
             self._accept(row)
             return
-        before = [*self._tail, *rows[max(0, index - MOST_SHIFT - 2) : index]][-MOST_SHIFT - 2 :]
+        before = [*self._tail, *rows[max(0, index - _TAIL) : index]][-_TAIL:]
         computed = chain.link(self._previous, max(0, row.sequence + self._shift), row.body, self._new)
         found = self._last_break = Break(row, before, self._previous, computed, self._shift)
         if len(self.seen.breaks) < MOST_BREAKS:

@@ -17,15 +17,14 @@ and now; and anything done by whoever holds a node's signing key and can change 
 from __future__ import annotations
 
 import multiprocessing
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from pdp.errors import EvidenceError
 from pdp.lang.model import Label
@@ -35,31 +34,17 @@ from pdp.snapshot.columns_cached import ColumnCache
 from pdp.snapshot.evidence.classify import classify
 from pdp.snapshot.evidence.findings import Finding, Kind
 from pdp.snapshot.evidence.heads import Copies, NodeHeads, StreamHeads, read_heads
-from pdp.snapshot.evidence.stream_check import Observed, StreamCheck
-from pdp.snapshot.store.base import StoredRecord, StreamState
+from pdp.snapshot.evidence.passes import Source, check_in_process, check_stream, processors, start_process
+from pdp.snapshot.evidence.stream_check import Observed
+from pdp.snapshot.store.base import StreamState
 from pdp.values import NANOS
 
 _DAY = 86_400 * NANOS
 _BATCH = 1_000
 _LAST = 2**63
 _POLL_SECONDS = 0.2
-
-
-class Source(Protocol):
-    """What is verified: a part of `store.base.Reader`, which an evidence file offers too.
-
-    A source with an attribute `whole` that is False holds some streams only, and checkpoints that cover them. One with
-    a method `check_intact` is asked by it when nothing else was found.
-    """
-
-    def streams(self) -> list[StreamState]:
-        """See `Reader`."""
-
-    def records(self, key: StreamKey, start: int = 0, *, bare: bool = False) -> Iterator[StoredRecord]:
-        """See `Reader`."""
-
-    def checkpoints(self, node: str | None = None, since: int = 0) -> Iterator[tuple[str, int, bytes]]:
-        """See `Reader`."""
+WORTH_PROCESSES: Final = 50_000
+"""So many records are worth the start of processes when their number is not told."""
 
 
 class Progress(NamedTuple):
@@ -143,14 +128,15 @@ def verify(
     deep: bool = True,
     progress: Callable[[Progress], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
-    jobs: int = 1,
+    jobs: int | None = 1,
     reopen: Callable[[], Source] | None = None,
 ) -> Report:
     """Return what is wrong with a source, or that nothing is.
 
     `copies` are folders or files of checkpoints from other places. `deep` compares the columns for searching too. With
-    `reopen`, which other processes open the source with, streams are verified in `jobs` processes. Raises EvidenceError
-    when a file or a copy cannot be read, StoreError when the store is away.
+    `reopen`, which other processes open the source with, streams are verified in `jobs` processes; None means as many
+    as there are processors, where that is worth their start. The report is the same with any number of them. Raises
+    EvidenceError when a file or a copy cannot be read, StoreError when the store is away.
     """
     report = _Verifying(source, trusted, copies, deep, progress, cancelled).run(jobs, reopen)
     if report.is_complete and hasattr(source, "check_intact"):
@@ -179,7 +165,7 @@ class _Verifying:
         self._again: list[tuple[_Task, Observed]] = []
         self._checkpoints = self._records = self._total = self._streams = self._total_streams = 0
 
-    def run(self, jobs: int, reopen: Callable[[], Source] | None) -> Report:
+    def run(self, jobs: int | None, reopen: Callable[[], Source] | None) -> Report:
         begun = time.monotonic()
         self._read_checkpoints()
         # After the checkpoints, so that all they speak of is there.
@@ -187,7 +173,10 @@ class _Verifying:
         tasks = self._plan(states)
         self._total, self._total_streams = sum(task.state.count for task in tasks), len(tasks)
         self._progress()
-        if jobs > 1 and reopen is not None and len(tasks) > 1:
+        if jobs is None:
+            jobs = processors() if self._total >= WORTH_PROCESSES else 1
+        jobs = min(jobs, len(tasks))
+        if jobs > 1 and reopen is not None:
             self._in_processes(tasks, jobs, reopen)
         else:
             self._in_turn(tasks)
@@ -293,13 +282,13 @@ class _Verifying:
         count, stop = context.Value("q", 0), context.Value("b", 0)
         # The longest first, so that no process is left with one at the end.
         waiting = sorted(tasks, key=lambda task: task.state.count, reverse=True)
-        with ProcessPoolExecutor(jobs, context, _start, (reopen, self._deep, count, stop)) as pool:
+        with ProcessPoolExecutor(jobs, context, start_process, (reopen, self._deep, count, stop)) as pool:
             running: dict[Future[Observed], _Task] = {}
             try:
                 while waiting or running:
                     while waiting and len(running) < 2 * jobs:
                         task = waiting.pop(0)
-                        running[pool.submit(_check, task.state.key, task.heads)] = task
+                        running[pool.submit(check_in_process, task.state.key, task.heads)] = task
                     done, _ = wait(running, _POLL_SECONDS, FIRST_COMPLETED)
                     self._records = count.value
                     self._progress()
@@ -345,52 +334,6 @@ class _Verifying:
                 self._checkpoints, self._records, max(self._total, self._records), self._streams, self._total_streams
             )
         )
-
-
-def check_stream(
-    source: Source,
-    key: StreamKey,
-    heads: StreamHeads | None,
-    *,
-    drawn: ColumnCache | None,
-    grown: Callable[[int], bool],
-) -> Observed:
-    """Return what a pass over a stream shows; `grown` is told the records so far, and True of it ends the pass.
-
-    With `drawn` the columns are compared too.
-    """
-    check = StreamCheck(key, heads, drawn=drawn)
-    rows = source.records(key, bare=drawn is None)
-    count = 0
-    while batch := list(islice(rows, _BATCH)):
-        check.feed(batch)
-        count += len(batch)
-        if grown(count):
-            break
-    return check.end()
-
-
-_other: dict[str, Any] = {}
-"""What a process of `_in_processes` works with."""
-
-
-def _start(reopen: Callable[[], Source], deep: bool, count: Any, stop: Any) -> None:
-    # Ctrl-C is for the process that waits for this one, which then stops it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _other.update(source=reopen(), drawn=ColumnCache() if deep else None, count=count, stop=stop)
-
-
-def _check(key: StreamKey, heads: StreamHeads | None) -> Observed:
-    told = 0
-
-    def grown(count: int) -> bool:
-        nonlocal told
-        with _other["count"].get_lock():
-            _other["count"].value += count - told
-        told = count
-        return bool(_other["stop"].value)
-
-    return check_stream(_other["source"], key, heads, drawn=_other["drawn"], grown=grown)
 
 
 def _length(finding: Finding) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, NamedTuple, Protocol
 
 from pdp.snapshot.chain import SpooledRecord, StreamKey
+
+_PAGE = 1_000
 
 
 class TreeState(NamedTuple):
@@ -33,6 +36,10 @@ Place = tuple[int, str, str, str, int, int]
 """(time, node, boot, retention, day, sequence): the order of lists, and the key of their pages."""
 
 
+Link = tuple[int, bytes, bytes]
+"""(sequence, body, chain): what a record is to its chain, without its stream and its columns."""
+
+
 class StoredRecord(NamedTuple):
     """A row: a record with what was drawn out of it for searching.
 
@@ -50,6 +57,13 @@ class StoredRecord(NamedTuple):
         """Where it stands in lists."""
         node, boot, retention, day = self.stream
         return self.columns["time"], node, boot, retention, day, self.sequence
+
+
+def links_of(records: Iterable[StoredRecord]) -> Iterator[list[Link]]:
+    """Yield records as pages of links, for what has them no faster."""
+    links = (record[1:4] for record in records)
+    while page := list(islice(links, _PAGE)):
+        yield page
 
 
 class Sql(NamedTuple):
@@ -119,6 +133,9 @@ class Reader(Protocol):
 
     def records(self, key: StreamKey, start: int = 0, *, bare: bool = False) -> Iterator[StoredRecord]:
         """Yield a stream's records in order from a sequence on; `bare` ones without columns, which is faster."""
+
+    def links(self, key: StreamKey) -> Iterator[Sequence[Link]]:
+        """Yield a stream's records in order as links of its chain, by pages: what verification reads, and fastest."""
 
     def strays(self) -> int:
         """Return how many rows stand outside every known stream, where no list shows them: always 0 unless tampered."""

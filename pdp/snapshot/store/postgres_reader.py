@@ -13,7 +13,7 @@ import psycopg
 from pdp.snapshot import columns
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.store import where_postgres
-from pdp.snapshot.store.base import Place, Sql, StoredRecord, StreamState
+from pdp.snapshot.store.base import Link, Place, Sql, StoredRecord, StreamState
 from pdp.snapshot.store.merge import SEQUENCE_BITS, SEQUENCE_MASK, Page, Part, gaps, merged
 from pdp.snapshot.store.pool import Pool
 from pdp.snapshot.store.postgres_connection import (
@@ -33,7 +33,7 @@ COUNT_AT_MOST: Final = 10_000
 COUNT_MILLISECONDS: Final = 250
 """How far an estimate really counts before it takes the planner's word."""
 _CHUNK = 1_000
-_BARE_CHUNK = 8_000
+_LINKS = 4_000
 _PARTS_AT_ONCE = 32
 
 _SETTINGS: Final = {
@@ -45,6 +45,7 @@ _SETTINGS: Final = {
     "jit": "off",
 }
 _COLUMNS = ", ".join(f"r.{name}" for name in columns.NAMES)
+_OWN = f"r.position & {SEQUENCE_MASK}, r.body, r.chain, {_COLUMNS}"
 _BARE_ROW = f"s.node, s.boot, s.retention, s.day, r.position & {SEQUENCE_MASK}, r.body, r.chain, r.time"
 _ROW = f"s.node, s.boot, s.retention, s.day, r.position & {SEQUENCE_MASK}, r.body, r.chain, {_COLUMNS}"
 
@@ -145,30 +146,43 @@ class PostgresReader:
             return [to_state(row) for row in connection.execute(text, binary=True)]
 
     def records(self, key: StreamKey, start: int = 0, *, bare: bool = False) -> Iterator[StoredRecord]:
-        while page := self._chunk(key, start, bare=bare):
-            yield from page
-            start = page[-1].sequence + 1
+        if bare:
+            for page in self._link_pages(key, start):
+                yield from (StoredRecord(key, *link, {}) for link in page)
+            return
+        while rows := self._chunk(key, start):
+            yield from rows
+            start = rows[-1].sequence + 1
 
-    def _chunk(self, key: StreamKey, start: int, *, bare: bool) -> list[StoredRecord]:
+    def links(self, key: StreamKey) -> Iterator[Sequence[Link]]:
+        return self._link_pages(key, 0)
+
+    def _link_pages(self, key: StreamKey, start: int) -> Iterator[list[Link]]:
+        text = (
+            f"SELECT position & {SEQUENCE_MASK}, body, chain FROM {records_table(*key[2:])} "
+            "WHERE position BETWEEN %s AND %s ORDER BY position LIMIT %s"
+        )
+        while page := self._within(key, start, text, _LINKS):
+            yield page
+            start = page[-1][0] + 1
+
+    def _chunk(self, key: StreamKey, start: int) -> list[StoredRecord]:
+        text = (
+            f"SELECT {_OWN} FROM {records_table(*key[2:])} AS r "
+            "WHERE r.position BETWEEN %s AND %s ORDER BY r.position LIMIT %s"
+        )
+        return [_record((*key, *row)) for row in self._within(key, start, text, _CHUNK)]
+
+    def _within(self, key: StreamKey, start: int, text: str, limit: int) -> list[Any]:
+        """Return the rows of a stream from a sequence on; none when the stream or its partition is not there."""
         with self._at_once() as connection:
             held = held_states(connection, [key], lock=False).get(key)
             part = connection.execute("SELECT FROM jingxi.parts WHERE retention = %s AND day = %s", key[2:])
             if held is None or not part.rowcount:
                 return []
             first = held[0] << SEQUENCE_BITS
-            if bare:
-                text = (
-                    f"SELECT position, body, chain FROM {records_table(*key[2:])} WHERE position BETWEEN %s AND %s "
-                    "ORDER BY position LIMIT %s"
-                )
-                rows = connection.execute(text, (first | start, first | SEQUENCE_MASK, _BARE_CHUNK), binary=True)
-                return [StoredRecord(key, place & SEQUENCE_MASK, body, chain, {}) for place, body, chain in rows]
-            text = (
-                f"SELECT {_ROW} FROM {records_table(*key[2:])} AS r CROSS JOIN jingxi.streams AS s "
-                "WHERE s.number = %s AND r.position BETWEEN %s AND %s ORDER BY r.position LIMIT %s"
-            )
-            bounds = (held[0], first | start, first | SEQUENCE_MASK, _CHUNK)
-            return [_record(row) for row in connection.execute(text, bounds, binary=True)]
+            bounds = (first | start, first | SEQUENCE_MASK, limit)
+            return connection.execute(text, bounds, binary=True).fetchall()
 
     def strays(self) -> int:
         total = 0

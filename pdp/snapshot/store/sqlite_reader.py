@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from pdp.errors import StoreError
 from pdp.snapshot import columns
 from pdp.snapshot.chain import StreamKey
-from pdp.snapshot.store.base import Place, Sql, StoredRecord, StreamState
+from pdp.snapshot.store.base import Link, Place, Sql, StoredRecord, StreamState
 from pdp.snapshot.store.merge import SEQUENCE_BITS, SEQUENCE_MASK, Page, Part, gaps, merged
 from pdp.snapshot.store.pool import Pool
 from pdp.snapshot.store.sqlite_connection import STATE, SqliteStore, held_state, one, parts, to_state
@@ -30,7 +30,7 @@ COUNT_AT_MOST: Final = 10_000
 COUNT_STEPS: Final = 1_000_000
 """How far an estimate counts, in records found and in steps of SQLite's machine (some tens of nanoseconds each)."""
 _CHUNK = 1_000
-_BARE_CHUNK = 8_000
+_LINKS = 2_000  # what the processor's cache holds
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _STEPS = 10_000
 
@@ -155,26 +155,34 @@ class SqliteReader:
         return self._ask(lambda connection: [to_state(row) for row in connection.execute(sql)])
 
     def records(self, key: StreamKey, start: int = 0, *, bare: bool = False) -> Iterator[StoredRecord]:
-        chunk = self._bare_chunk if bare else self._chunk
-        while page := self._ask(lambda connection, start=start: chunk(connection, key, start)):  # type: ignore[misc]
-            yield from page
-            start = page[-1].sequence + 1
+        if bare:
+            for page in self._link_pages(key, start):
+                yield from (StoredRecord(key, *link, _NOTHING) for link in page)
+            return
+        while rows := self._ask(lambda connection, start=start: self._chunk(connection, key, start)):  # type: ignore[misc]
+            yield from rows
+            start = rows[-1].sequence + 1
+
+    def links(self, key: StreamKey) -> Iterator[Sequence[Link]]:
+        return self._link_pages(key, 0)
+
+    def _link_pages(self, key: StreamKey, start: int) -> Iterator[list[Link]]:
+        while page := self._ask(lambda connection, start=start: self._links(connection, key, start)):  # type: ignore[misc]
+            yield page
+            start = page[-1][0] + 1
 
     @staticmethod
-    def _bare_chunk(connection: sqlite3.Connection, key: StreamKey, start: int) -> list[StoredRecord]:
+    def _links(connection: sqlite3.Connection, key: StreamKey, start: int) -> list[Link]:
         number, _ = held_state(connection, key)
         if number is None or key[2:] not in parts(connection):
             return []
         first = number << SEQUENCE_BITS
+        # What is no blob, as only somebody's hand puts there, comes as one that fits nothing.
         sql = (
-            f"SELECT position, body, chain FROM {records_table(*key[2:])} WHERE position BETWEEN ? AND ? "
-            "ORDER BY position LIMIT ?"
+            f"SELECT position - ?, CAST(ifnull(body, '') AS BLOB), CAST(ifnull(chain, '') AS BLOB) "
+            f"FROM {records_table(*key[2:])} WHERE position BETWEEN ? AND ? ORDER BY position LIMIT ?"
         )
-        rows = connection.execute(sql, (first | start, first | SEQUENCE_MASK, _BARE_CHUNK))
-        return [
-            StoredRecord(key, position & SEQUENCE_MASK, _bytes(body), _bytes(chain), _NOTHING)
-            for position, body, chain in rows
-        ]
+        return connection.execute(sql, (first, first | start, first | SEQUENCE_MASK, _LINKS)).fetchall()
 
     @staticmethod
     def _chunk(connection: sqlite3.Connection, key: StreamKey, start: int) -> list[StoredRecord]:

@@ -28,11 +28,12 @@ type hit struct {
 
 // decision is one request under way.
 type decision struct {
-	*activation
+	activation
 	request   *pdpv1.DecideRequest
-	requested fieldSet
+	asked     *asked
 	hits      []hit
 	undecided []undecidedRule
+	table     table
 	reply     *pdpv1.DecideResponse
 }
 
@@ -64,22 +65,18 @@ func (e *Engine) Level(name string) string {
 
 // Decide returns what the service would answer, without a decision id, at a time in the years 1 to 9999.
 func (e *Engine) Decide(request *pdpv1.DecideRequest, now time.Time, grants Grants) (*pdpv1.DecideResponse, error) {
-	fields, err := e.requestedFields(request)
+	asked, err := e.askedBy(request)
 	if err != nil {
 		return nil, err
 	}
-	d := &decision{activation: e.pool.Get().(*activation), request: request, requested: newFieldSet(len(e.fields))}
-	defer e.pool.Put(d.activation)
-	d.reply = &pdpv1.DecideResponse{
-		RequestId: request.GetRequestId(), Revision: e.Revision, PolicyHash: e.Hash,
-		Verdicts: make([]*pdpv1.Verdict, 0, len(fields)),
-	}
+	d := e.pool.Get().(*decision)
+	defer e.pool.Put(d)
 	d.reset(now)
+	d.request, d.asked = request, asked
+	d.reply = &pdpv1.DecideResponse{RequestId: request.GetRequestId(), Revision: e.Revision, PolicyHash: e.Hash}
 	var unknownFields []string
-	for _, name := range fields {
-		if known, ok := e.fields[name]; ok {
-			d.requested.add(known.place)
-		} else if !slices.Contains(unknownFields, name) {
+	for i, known := range asked.fields {
+		if name := asked.names[i]; known == nil && !slices.Contains(unknownFields, name) {
 			unknownFields = append(unknownFields, name)
 			d.diagnose(pdpv1.DiagnosticCode_DIAGNOSTIC_CODE_UNKNOWN_FIELD, name, "the dictionary has no such field", nil)
 		}
@@ -87,7 +84,7 @@ func (e *Engine) Decide(request *pdpv1.DecideRequest, now time.Time, grants Gran
 	d.readFacts()
 	counting := d.countGrants(grants, now)
 	d.evaluate(counting)
-	d.respond(fields)
+	d.respond()
 	for _, own := range d.undecided {
 		var names []string
 		for _, slot := range own.slots {
@@ -110,7 +107,25 @@ func (d *decision) diagnose(code pdpv1.DiagnosticCode, subject, message string, 
 	})
 }
 
-func (e *Engine) requestedFields(request *pdpv1.DecideRequest) ([]string, error) {
+// asked is what a request asks about: names, the dictionary's fields (nil for one that it lacks), and those as a set.
+type asked struct {
+	names  []string
+	fields []*field
+	known  fieldSet
+}
+
+func (e *Engine) asked(names []string) *asked {
+	found := &asked{names, make([]*field, len(names)), newFieldSet(len(e.fields))}
+	for i, name := range names {
+		if own, ok := e.fields[name]; ok {
+			found.fields[i] = own
+			found.known.add(own.place)
+		}
+	}
+	return found
+}
+
+func (e *Engine) askedBy(request *pdpv1.DecideRequest) (*asked, error) {
 	if request.GetSubject().GetId() == "" {
 		return nil, fault.New(fault.RequestRejected, "the subject has no id")
 	}
@@ -119,24 +134,20 @@ func (e *Engine) requestedFields(request *pdpv1.DecideRequest) ([]string, error)
 		if len(request.GetFields()) == 0 {
 			return nil, fault.New(fault.RequestRejected, "no field is asked about")
 		}
-		return request.GetFields(), nil
+		return e.asked(request.GetFields()), nil
 	}
-	found := e.MessageMap(reference.GetApplication(), reference.GetName())
-	for _, part := range found.GetParts() {
-		if part.GetName() == reference.GetPart() {
-			fields := make([]string, len(part.GetFields()))
-			for i, own := range part.GetFields() {
-				fields[i] = own.GetField()
-			}
-			return fields, nil
-		}
+	application, name, part := reference.GetApplication(), reference.GetName(), reference.GetPart()
+	if found := e.parts[partKey{application, name, part}]; found != nil {
+		return found, nil
 	}
-	return nil, fault.New(fault.UnknownMessage, "application `%s` has no message `%s` with a part `%s`",
-		reference.GetApplication(), reference.GetName(), reference.GetPart())
+	return nil, fault.New(fault.UnknownMessage, "application `%s` has no message `%s` with a part `%s`", application, name, part)
 }
 
-// reset prepares the activation for a request: defaults, the time and no grant.
+// reset forgets the request before: defaults, the time and no grant.
 func (d *decision) reset(now time.Time) {
+	clear(d.hits)
+	clear(d.undecided)
+	d.hits, d.undecided = d.hits[:0], d.undecided[:0]
 	for i := range d.set.attributes {
 		d.values[i] = d.set.attributes[i].byDefault
 	}
@@ -238,13 +249,13 @@ func (d *decision) countGrants(grants Grants, now time.Time) []*pdpv1.Grant {
 func (d *decision) evaluate(grants []*pdpv1.Grant) {
 	for i := range d.set.policies {
 		own := &d.set.policies[i]
-		if !own.fields.meets(d.requested) {
+		if !own.fields.meets(d.asked.known) {
 			continue
 		}
 		scope := isTrue
 		var lacking []int
 		for j := range own.scope {
-			switch own.scope[j].result(d.activation) {
+			switch own.scope[j].result(&d.activation) {
 			case isFalse:
 				scope = isFalse
 			case isUndecided:
@@ -258,7 +269,7 @@ func (d *decision) evaluate(grants []*pdpv1.Grant) {
 			continue
 		}
 		for _, rule := range own.rules {
-			if !rule.fields.meets(d.requested) {
+			if !rule.fields.meets(d.asked.known) {
 				continue
 			}
 			if rule.granted && len(grants) > 0 {
@@ -298,7 +309,7 @@ func (d *decision) tryRule(rule *rule, grant *pdpv1.Grant, scope outcome, lackin
 	holds := scope
 	for _, place := range rule.conditions {
 		if d.results[place] == unknown {
-			d.results[place] = d.set.conditions[place].condition(d.activation)
+			d.results[place] = d.set.conditions[place].condition(&d.activation)
 		}
 		switch d.results[place] {
 		case isFalse:

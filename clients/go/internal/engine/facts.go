@@ -93,6 +93,8 @@ type activation struct {
 	// results by condition, and results of variables, of this request; granted ones under the grant at hand.
 	results   []outcome
 	variables []variableResult
+	// scopes are what conditions of each policy see.
+	scopes []scoped
 }
 
 type variableResult struct {
@@ -100,38 +102,35 @@ type variableResult struct {
 	value ref.Val
 }
 
+// scoped is the activation of the conditions of one policy, of whose variables it knows.
+type scoped struct {
+	*activation
+	names names
+}
+
+// names has the slots of attributes and, as -1 - index, the variables of a policy.
+type names map[string]int
+
 // ResolveName is part of interpreter.Activation. What is lacking is not bound, so that `||` and `&&` may still decide.
-func (a *activation) ResolveName(name string) (any, bool) {
-	slot, ok := a.set.slots[name]
+func (s *scoped) ResolveName(name string) (any, bool) {
+	place, ok := s.names[name]
 	if !ok {
 		return nil, false
 	}
-	value := a.values[slot]
-	return value, value != nil
-}
-
-// scoped is the activation of a condition that uses variables of its policy.
-type scoped struct {
-	*activation
-	variables map[string]int
-}
-
-// ResolveName finds attributes and variables.
-func (s scoped) ResolveName(name string) (any, bool) {
-	index, ok := s.variables[name]
-	if !ok {
-		return s.activation.ResolveName(name)
+	if place >= 0 {
+		value := s.values[place]
+		return value, value != nil
 	}
-	found := &s.activation.variables[index]
+	found := &s.variables[-1-place]
 	if !found.known {
 		found.known = true
-		found.value = s.set.variables[index].evaluate(s)
+		found.value = s.set.variables[-1-place].evaluate(s)
 	}
 	return found.value, found.value != nil
 }
 
 // Parent is part of interpreter.Activation.
-func (a *activation) Parent() interpreter.Activation { return nil }
+func (s *scoped) Parent() interpreter.Activation { return nil }
 
 // Time reads nanoseconds since 1970 in decimal text; those of year 9999 are beyond 64 bits.
 func Time(text string) (time.Time, error) {

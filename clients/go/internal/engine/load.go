@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"strings"
 	"sync"
 	_ "time/tzdata" // conditions ask for local times, also on machines without time zones
@@ -37,6 +38,8 @@ type Engine struct {
 	fields      map[string]*field
 	messages    map[string]*pdpv1.MessageMap
 	policies    []policy
+	parts       map[partKey]*asked
+	scopes      []names
 	rules       []*rule
 	conditions  []*program
 	variables   []*program
@@ -50,12 +53,14 @@ type Engine struct {
 	pool                                                    sync.Pool
 }
 
+type partKey struct{ application, message, part string }
+
 // Load plans every expression of a bundle.
 func Load(signed *pdpv1.SignedBundle, bundle *pdpv1.Bundle) (*Engine, error) {
 	e := &Engine{
 		Revision: signed.GetRevision(), Hash: signed.GetHash(), Bundle: bundle,
 		slots: map[string]int{}, fields: map[string]*field{}, messages: map[string]*pdpv1.MessageMap{},
-		maskIDs: map[string]int{}, conditionOf: map[string]int{},
+		maskIDs: map[string]int{}, conditionOf: map[string]int{}, parts: map[partKey]*asked{},
 	}
 	for i, own := range bundle.GetAttributes() {
 		name := own.GetName()
@@ -88,14 +93,30 @@ func Load(signed *pdpv1.SignedBundle, bundle *pdpv1.Bundle) (*Engine, error) {
 	for _, own := range bundle.GetMessageMaps() {
 		e.messages[own.GetApplication()+"\x00"+own.GetName()] = own
 	}
+	for _, own := range e.messages {
+		for _, part := range own.GetParts() {
+			key := partKey{own.GetApplication(), own.GetName(), part.GetName()}
+			if e.parts[key] == nil {
+				fields := make([]string, len(part.GetFields()))
+				for i, field := range part.GetFields() {
+					fields[i] = field.GetField()
+				}
+				e.parts[key] = e.asked(fields)
+			}
+		}
+	}
 	if err := e.loadPolicies(); err != nil {
 		return nil, err
 	}
 	e.pool.New = func() any {
-		return &activation{
-			set: e, values: make([]ref.Val, len(e.attributes)),
+		d := &decision{activation: activation{
+			set: e, values: make([]ref.Val, len(e.attributes)), scopes: make([]scoped, len(e.scopes)),
 			results: make([]outcome, len(e.conditions)), variables: make([]variableResult, len(e.variables)),
+		}}
+		for i, known := range e.scopes {
+			d.scopes[i] = scoped{&d.activation, known}
 		}
+		return d
 	}
 	return e, nil
 }
@@ -131,17 +152,20 @@ func (e *Engine) loadPolicies() error {
 			}
 			found.scope = append(found.scope, clause)
 		}
-		variables := map[string]int{}
+		known := names(e.slots)
+		if len(source.GetVariables()) > 0 {
+			known = maps.Clone(known)
+		}
 		for _, own := range source.GetVariables() {
-			planned, err := e.plan(env, own.GetExpression(), variables)
+			planned, err := e.plan(env, own.GetExpression(), known)
 			if err != nil {
 				return refuse(WrongFormat, "policy `%s`, variable `%s`: %s", source.GetId(), own.GetName(), err)
 			}
 			e.variables = append(e.variables, planned)
-			variables[variablePrefix+own.GetName()] = len(e.variables) - 1
+			known[variablePrefix+own.GetName()] = -len(e.variables)
 		}
 		for _, own := range source.GetRules() {
-			made, err := e.rule(env, source, own, variables)
+			made, err := e.rule(env, source, own, known)
 			if err != nil {
 				return err
 			}
@@ -152,6 +176,7 @@ func (e *Engine) loadPolicies() error {
 			e.rules = append(e.rules, made)
 		}
 		e.policies = append(e.policies, found)
+		e.scopes = append(e.scopes, known)
 	}
 	return nil
 }
@@ -175,7 +200,7 @@ func (e *Engine) scopeClause(source *pdpv1.ScopeClause) (scopeClause, error) {
 	return clause, nil
 }
 
-func (e *Engine) rule(env *cel.Env, of *pdpv1.Policy, source *pdpv1.Rule, variables map[string]int) (*rule, error) {
+func (e *Engine) rule(env *cel.Env, of *pdpv1.Policy, source *pdpv1.Rule, known names) (*rule, error) {
 	made := &rule{
 		source: source, name: of.GetId() + "/" + source.GetId(), index: len(e.rules),
 		unmasks: source.GetEffect() == pdpv1.Effect_EFFECT_UNMASK, priority: source.GetPriority(),
@@ -185,24 +210,24 @@ func (e *Engine) rule(env *cel.Env, of *pdpv1.Policy, source *pdpv1.Rule, variab
 		made.mask = e.maskUse(source.GetMask(), source.GetStrictness())
 	}
 	for _, id := range source.GetFields() {
-		known, ok := e.fields[id]
+		field, ok := e.fields[id]
 		if !ok {
 			return nil, refuse(WrongFormat, "rule `%s` speaks about field `%s`, which the dictionary lacks", made.name, id)
 		}
-		made.fields.add(known.place)
+		made.fields.add(field.place)
 	}
 	for _, own := range source.GetWhen() {
 		// Many rules share a condition: one without variables is evaluated once a request.
 		key := string(own.GetChecked())
-		place, known := e.conditionOf[key]
-		if !known {
-			planned, err := e.plan(env, own, variables)
+		place, seen := e.conditionOf[key]
+		if !seen {
+			planned, err := e.plan(env, own, known)
 			if err != nil {
 				return nil, refuse(WrongFormat, "rule `%s`: %s", made.name, err)
 			}
 			place = len(e.conditions)
 			e.conditions = append(e.conditions, planned)
-			if planned.variables == nil {
+			if !planned.own {
 				e.conditionOf[key] = place
 			}
 		}

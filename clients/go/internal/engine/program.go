@@ -25,10 +25,11 @@ const (
 	isUndecided
 )
 
-// program is a planned expression; variables are those of its policy, nil when it uses none.
+// program is a planned expression of a policy, by its place; own is whether it uses variables of that policy.
 type program struct {
-	planned   cel.Program
-	variables map[string]int
+	planned cel.Program
+	policy  int
+	own     bool
 	// names of the declared attributes that it reads, also through variables.
 	names   []int
 	granted bool
@@ -43,13 +44,7 @@ func (p *program) evaluate(a interpreter.Activation) ref.Val {
 }
 
 func (p *program) condition(a *activation) outcome {
-	var value ref.Val
-	if p.variables == nil {
-		value = p.evaluate(a)
-	} else {
-		value = p.evaluate(scoped{a, p.variables})
-	}
-	switch value {
+	switch p.evaluate(&a.scopes[p.policy]) {
 	case types.True:
 		return isTrue
 	case types.False:
@@ -59,23 +54,23 @@ func (p *program) condition(a *activation) outcome {
 }
 
 // plan returns the program of a checked expression.
-func (e *Engine) plan(env *cel.Env, source *pdpv1.Expression, variables map[string]int) (*program, error) {
+func (e *Engine) plan(env *cel.Env, source *pdpv1.Expression, known names) (*program, error) {
 	checked := &expr.CheckedExpr{}
 	if err := proto.Unmarshal(source.GetChecked(), checked); err != nil {
 		return nil, fmt.Errorf("an expression cannot be decoded")
 	}
-	made := &program{}
+	made := &program{policy: len(e.scopes)}
 	for _, reference := range checked.GetReferenceMap() {
 		name := reference.GetName()
 		if strings.HasPrefix(name, variablePrefix) {
-			place, ok := variables[name]
+			place, ok := known[name]
 			if !ok {
 				return nil, fmt.Errorf("variable `%s` is not there", name)
 			}
-			below := e.variables[place]
+			below := e.variables[-1-place]
 			made.names = append(made.names, below.names...)
 			made.granted = made.granted || below.granted
-			made.variables = variables
+			made.own = true
 		} else if slot, ok := e.slots[name]; ok {
 			made.names = append(made.names, slot)
 			made.granted = made.granted || strings.HasPrefix(name, "grant.")

@@ -33,13 +33,14 @@ func (h *hit) said(own *field) (*maskUse, int32) {
 	return own.mask, own.mask.strictness
 }
 
-func (d *decision) respond(fields []string) {
-	table := &table{reply: d.reply}
-	obligations := map[int][]string{}
+func (d *decision) respond() {
+	table := &d.table
+	table.begin(d.reply, len(d.asked.names))
+	var obligations map[int][]string
 	var order []int
-	for _, name := range fields {
-		own, known := d.set.fields[name]
-		if !known {
+	for i, own := range d.asked.fields {
+		name := d.asked.names[i]
+		if own == nil {
 			table.add(name, d.set.full, nil, pdpv1.ReasonKind_REASON_KIND_UNKNOWN_FIELD)
 			continue
 		}
@@ -77,6 +78,9 @@ func (d *decision) respond(fields []string) {
 				continue
 			}
 			index := agreeing.rule.index
+			if obligations == nil {
+				obligations = map[int][]string{}
+			}
 			if obligations[index] == nil {
 				order = append(order, index)
 			}
@@ -105,13 +109,25 @@ type reasonKey struct {
 
 // table writes verdicts with each different mask and reason once.
 type table struct {
-	reply   *pdpv1.DecideResponse
-	masks   []int
-	reasons []reasonKey
+	reply    *pdpv1.DecideResponse
+	verdicts []pdpv1.Verdict
+	masks    []int
+	reasons  []reasonKey
+}
+
+func (t *table) begin(reply *pdpv1.DecideResponse, count int) {
+	clear(t.reasons)
+	t.reply, t.masks, t.reasons = reply, t.masks[:0], t.reasons[:0]
+	// All verdicts of a reply are one piece of memory.
+	t.verdicts = make([]pdpv1.Verdict, count)
+	reply.Verdicts = make([]*pdpv1.Verdict, 0, count)
+	reply.Masks = make([]*pdpv1.Mask, 0, min(count, 8))
+	reply.Reasons = make([]*pdpv1.Reason, 0, min(count, 4))
 }
 
 func (t *table) add(name string, mask *maskUse, by *hit, kind pdpv1.ReasonKind) {
-	verdict := &pdpv1.Verdict{Field: name, Effect: pdpv1.Effect_EFFECT_UNMASK}
+	verdict := &t.verdicts[len(t.reply.Verdicts)]
+	verdict.Field, verdict.Effect = name, pdpv1.Effect_EFFECT_UNMASK
 	if mask != nil {
 		verdict.Effect = pdpv1.Effect_EFFECT_MASK
 		place := slices.Index(t.masks, mask.id)

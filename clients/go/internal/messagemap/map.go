@@ -7,6 +7,7 @@ package messagemap
 
 import (
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -20,9 +21,12 @@ type Field struct {
 	Paths []paths.Path
 }
 
+// attribute is one that the message holds, with its declared type; one that cannot be taken from a message is refused.
 type attribute struct {
-	name string
-	path paths.Path
+	dotted, namespace, name string
+	path                    paths.Path
+	kind                    pdpv1.AttributeType
+	refused                 bool
 }
 
 // Part is the fields and attributes of the message itself (Name empty) or of each item of one of its lists.
@@ -47,6 +51,8 @@ type Map struct {
 	Source *pdpv1.GetMessageMapResponse
 
 	types map[string]pdpv1.AttributeType
+	// declared has the same types by namespace and name.
+	declared map[string]map[string]pdpv1.AttributeType
 }
 
 // FromResponse returns the map that the service sent.
@@ -55,10 +61,17 @@ func FromResponse(response *pdpv1.GetMessageMapResponse) (*Map, error) {
 	found := &Map{
 		Application: source.GetApplication(), Name: source.GetName(),
 		PolicyHash: response.GetPolicyHash(), Revision: response.GetRevision(),
-		Source: response, types: response.GetAttributeTypes(),
+		Source: response, types: response.GetAttributeTypes(), declared: map[string]map[string]pdpv1.AttributeType{},
+	}
+	for dotted, kind := range found.types {
+		namespace, name, _ := strings.Cut(dotted, ".")
+		if found.declared[namespace] == nil {
+			found.declared[namespace] = map[string]pdpv1.AttributeType{}
+		}
+		found.declared[namespace][name] = kind
 	}
 	for _, own := range source.GetParts() {
-		part, err := partOf(own)
+		part, err := found.part(own)
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +80,7 @@ func FromResponse(response *pdpv1.GetMessageMapResponse) (*Map, error) {
 	return found, nil
 }
 
-func partOf(source *pdpv1.MessagePart) (*Part, error) {
+func (m *Map) part(source *pdpv1.MessagePart) (*Part, error) {
 	text := source.GetPath()
 	if text == "" {
 		text = "$"
@@ -100,9 +113,28 @@ func partOf(source *pdpv1.MessagePart) (*Part, error) {
 		if err != nil {
 			return nil, err
 		}
-		part.attributes = append(part.attributes, attribute{own.GetAttribute(), path})
+		part.attributes = append(part.attributes, m.attribute(own.GetAttribute(), path))
 	}
 	return part, nil
+}
+
+// builtIn is what a request holds outside its attributes; a message may not speak about who asks and what for.
+var builtIn = map[string]bool{
+	"subject.id": true, "subject.roles": true, "action.name": true, "resource.type": true, "resource.id": true,
+}
+
+func (m *Map) attribute(dotted string, path paths.Path) attribute {
+	found := attribute{dotted: dotted, path: path}
+	found.namespace, found.name, _ = strings.Cut(dotted, ".")
+	kind, declared := m.types[dotted]
+	found.kind = kind
+	switch found.namespace {
+	case "subject", "action", "context", "resource":
+		found.refused = builtIn[dotted] || !declared
+	default:
+		found.refused = true
+	}
+	return found
 }
 
 // AgreesWith says whether both ask and mask alike, whatever policy set they come from.

@@ -162,7 +162,7 @@ func VerdictsOf(reply *pdpv1.DecideResponse) Verdicts {
 // Apply masks the document itself as the verdicts of each question say; it returns the document and the problems that
 // arose.
 func Apply(document any, plan *Plan, verdicts []Verdicts, maskers *Maskers) (any, []string) {
-	work := masking{document: document, maskers: maskers}
+	work := masking{document: document, maskers: maskers, known: make([]knownMask, 0, 16)}
 	for i := range plan.Questions {
 		for _, field := range plan.Questions[i].Fields {
 			if mask := verdicts[i](field.Name); mask != nil && len(field.Places) > 0 {
@@ -215,15 +215,13 @@ func (w *masking) mask(places []paths.Place, mask *pdpv1.Mask) {
 	masker := w.masker(mask)
 	for _, place := range places {
 		// A mask on what encloses the place may have replaced it.
-		value, there := paths.Lookup(w.document, place)
-		if !there {
-			continue
-		}
-		shown, stays := masker.Mask(value)
-		if !stays {
-			w.dropped = append(w.dropped, place)
-			shown = masks.Hidden
-		}
-		w.document = paths.Replace(w.document, place, shown)
+		w.document = paths.Update(w.document, place, func(value any) any {
+			shown, stays := masker.Mask(value)
+			if !stays {
+				w.dropped = append(w.dropped, place)
+				return masks.Hidden
+			}
+			return shown
+		})
 	}
 }

@@ -14,11 +14,6 @@ import (
 	pdpv1 "jingxi.dev/client/pdp/v1"
 )
 
-// builtIn is what a request holds outside its attributes; a message may not speak about who asks and what for.
-var builtIn = map[string]bool{
-	"subject.id": true, "subject.roles": true, "action.name": true, "resource.type": true, "resource.id": true,
-}
-
 // Caller is what the caller says about a question; attributes by name without the namespace.
 type Caller struct {
 	SubjectID          string
@@ -34,21 +29,23 @@ type Caller struct {
 
 // Check refuses texts that cannot be sent.
 func (c *Caller) Check() error {
-	texts := []error{
-		values.Text("subject.id", c.SubjectID), values.Text("action.name", c.Action),
-		values.Text("resource.type", c.ResourceType), values.Text("resource.id", c.ResourceID),
-	}
-	for _, role := range c.Roles {
-		texts = append(texts, values.Text("subject.roles", role))
-	}
-	for _, attributes := range []map[string]any{c.SubjectAttributes, c.ActionAttributes, c.ResourceAttributes, c.Context} {
-		for name := range attributes {
-			texts = append(texts, values.Text("the name of an attribute", name))
+	for _, own := range [...]struct{ name, value string }{
+		{"subject.id", c.SubjectID}, {"action.name", c.Action}, {"resource.type", c.ResourceType}, {"resource.id", c.ResourceID},
+	} {
+		if err := values.Text(own.name, own.value); err != nil {
+			return err
 		}
 	}
-	for _, err := range texts {
-		if err != nil {
+	for _, role := range c.Roles {
+		if err := values.Text("subject.roles", role); err != nil {
 			return err
+		}
+	}
+	for _, attributes := range [...]map[string]any{c.SubjectAttributes, c.ActionAttributes, c.ResourceAttributes, c.Context} {
+		for name := range attributes {
+			if err := values.Text("the name of an attribute", name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -87,11 +84,11 @@ type attributes = map[string]*pdpv1.Value
 
 // planner builds a Plan. What the caller gives wins over what the message holds.
 type planner struct {
-	m        *Map
-	document any
-	caller   *Caller
-	shared   map[string]attributes
-	problems []string
+	m                        *Map
+	document                 any
+	caller                   *Caller
+	subject, action, context attributes
+	problems                 []string
 }
 
 // NewPlan returns what to ask about a message.
@@ -100,25 +97,22 @@ func NewPlan(m *Map, document any, caller *Caller) (*Plan, error) {
 		return nil, err
 	}
 	p := &planner{m: m, document: document, caller: caller}
-	p.shared = map[string]attributes{
-		"subject": p.declared("subject", caller.SubjectAttributes),
-		"action":  p.declared("action", caller.ActionAttributes),
-		"context": p.declared("context", caller.Context),
-	}
+	p.subject = p.declared("subject", caller.SubjectAttributes)
+	p.action = p.declared("action", caller.ActionAttributes)
+	p.context = p.declared("context", caller.Context)
 	questions, err := p.questions()
 	if err != nil {
 		return nil, err
 	}
 	// The map names the application anyway, and most scopes ask for it.
-	context := p.shared["context"]
-	if _, given := context["application"]; !given && m.types["context.application"] != 0 {
-		context["application"] = &pdpv1.Value{Kind: &pdpv1.Value_StringValue{StringValue: m.Application}}
+	if _, given := p.context["application"]; !given && m.types["context.application"] != 0 {
+		p.context["application"] = values.String(m.Application)
 	}
 	return &Plan{
 		Map:       m,
-		Subject:   &pdpv1.Subject{Id: caller.SubjectID, Roles: caller.Roles, Attributes: p.shared["subject"]},
-		Action:    &pdpv1.Action{Name: caller.Action, Attributes: p.shared["action"]},
-		Context:   context,
+		Subject:   &pdpv1.Subject{Id: caller.SubjectID, Roles: caller.Roles, Attributes: p.subject},
+		Action:    &pdpv1.Action{Name: caller.Action, Attributes: p.action},
+		Context:   p.context,
 		Questions: questions,
 		Problems:  unique(p.problems),
 	}, nil
@@ -151,13 +145,10 @@ func (p *planner) questions() ([]Question, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := p.attributes(part, nil, func(namespace, name string, value *pdpv1.Value) {
-			target := resource.Attributes
-			if namespace != "resource" {
-				target = p.shared[namespace]
-			}
-			if _, known := target[name]; !known {
-				target[name] = value
+		if err := p.attributes(part, nil, func(own *attribute, value *pdpv1.Value) {
+			target := p.target(own, resource)
+			if _, known := target[own.name]; !known {
+				target[own.name] = value
 			}
 		}); err != nil {
 			return nil, err
@@ -190,6 +181,19 @@ func (p *planner) questions() ([]Question, error) {
 	return found, nil
 }
 
+// target returns the attributes of an attribute's namespace.
+func (p *planner) target(own *attribute, resource *pdpv1.Resource) attributes {
+	switch own.namespace {
+	case "subject":
+		return p.subject
+	case "action":
+		return p.action
+	case "context":
+		return p.context
+	}
+	return resource.Attributes
+}
+
 func (p *planner) items(part *Part, inherited *pdpv1.Resource) ([]Question, error) {
 	var found []Question
 	var failed error
@@ -199,14 +203,14 @@ func (p *planner) items(part *Part, inherited *pdpv1.Resource) ([]Question, erro
 		}
 		items, ok := value.([]any)
 		if !ok {
-			failed = fault.New(fault.MessageMismatch, "path `%s` expects a list at `%s`", part.Path, place)
+			failed = fault.New(fault.MessageMismatch, "path `%s` expects a list at `%s`", &part.Path, place)
 			return
 		}
 		for i, item := range items {
 			if item == nil {
 				continue
 			}
-			question, err := p.item(part, append(slices.Clone(place), paths.Item(i)), inherited)
+			question, err := p.item(part, append(slices.Clip(place), paths.Item(i)), inherited)
 			if err != nil {
 				failed = err
 				return
@@ -222,15 +226,15 @@ func (p *planner) item(part *Part, place paths.Place, inherited *pdpv1.Resource)
 	if err != nil {
 		return Question{}, err
 	}
-	for _, own := range part.attributes {
+	for i := range part.attributes {
 		// An account without a balance must not be judged by its customer's.
-		delete(resource.Attributes, strings.TrimPrefix(own.name, "resource."))
+		delete(resource.Attributes, strings.TrimPrefix(part.attributes[i].dotted, "resource."))
 	}
-	if err := p.attributes(part, place, func(namespace, name string, value *pdpv1.Value) {
-		if namespace == "resource" {
-			resource.Attributes[name] = value
+	if err := p.attributes(part, place, func(own *attribute, value *pdpv1.Value) {
+		if own.namespace == "resource" {
+			resource.Attributes[own.name] = value
 		} else {
-			p.problem("attribute `" + namespace + "." + name + "` of list `" + part.Name + "` is not of the resource")
+			p.problem("attribute `" + own.dotted + "` of list `" + part.Name + "` is not of the resource")
 		}
 	}); err != nil {
 		return Question{}, err
@@ -242,15 +246,26 @@ func (p *planner) item(part *Part, place paths.Place, inherited *pdpv1.Resource)
 // decided.
 func (p *planner) question(part *Part, place paths.Place, resource *pdpv1.Resource) (Question, error) {
 	fields := make([]FieldPlaces, len(part.Fields))
-	for i, own := range part.Fields {
-		fields[i].Name = own.Name
-		for _, path := range own.Paths {
-			if err := path.Find(p.document, place, func(hit paths.Place, _ any) {
-				fields[i].Places = append(fields[i].Places, slices.Clone(hit))
-			}); err != nil {
+	all := make([]paths.Place, 0, len(part.Fields))
+	for i := range part.Fields {
+		own, from := &part.Fields[i], len(all)
+		for j := range own.Paths {
+			path := &own.Paths[j]
+			if path.Many() {
+				if err := path.Find(p.document, place, func(hit paths.Place, _ any) { all = append(all, hit) }); err != nil {
+					return Question{}, err
+				}
+				continue
+			}
+			hit, _, there, err := path.Only(p.document, place)
+			if err != nil {
 				return Question{}, err
 			}
+			if there {
+				all = append(all, hit)
+			}
 		}
+		fields[i] = FieldPlaces{own.Name, all[from:len(all):len(all)]}
 	}
 	return Question{part, place, resource, fields}, nil
 }
@@ -265,7 +280,7 @@ func (p *planner) resource(part *Part, place paths.Place, inherited *pdpv1.Resou
 		resource.Type = part.ResourceType
 	}
 	if part.resourceID != nil {
-		value, err := p.read("resource.id", *part.resourceID, place, pdpv1.AttributeType_ATTRIBUTE_TYPE_STRING)
+		value, err := p.read("resource.id", part.resourceID, place, pdpv1.AttributeType_ATTRIBUTE_TYPE_STRING)
 		if err != nil {
 			return nil, err
 		}
@@ -275,42 +290,41 @@ func (p *planner) resource(part *Part, place paths.Place, inherited *pdpv1.Resou
 	return resource, nil
 }
 
-func (p *planner) attributes(part *Part, place paths.Place, put func(string, string, *pdpv1.Value)) error {
-	for _, own := range part.attributes {
-		namespace, name, _ := strings.Cut(own.name, ".")
-		kind, declared := p.m.types[own.name]
-		_, shared := p.shared[namespace]
-		if builtIn[own.name] || !declared || namespace != "resource" && !shared {
-			p.problem("attribute `" + own.name + "` cannot be taken from a message")
+func (p *planner) attributes(part *Part, place paths.Place, put func(*attribute, *pdpv1.Value)) error {
+	for i := range part.attributes {
+		own := &part.attributes[i]
+		if own.refused {
+			p.problem("attribute `" + own.dotted + "` cannot be taken from a message")
 			continue
 		}
-		value, err := p.read(own.name, own.path, place, kind)
+		value, err := p.read(own.dotted, &own.path, place, own.kind)
 		if err != nil {
 			return err
 		}
 		if value != nil {
-			put(namespace, name, value)
+			put(own, value)
 		}
 	}
 	return nil
 }
 
-func (p *planner) read(name string, path paths.Path, place paths.Place, kind pdpv1.AttributeType) (*pdpv1.Value, error) {
-	var found []any
-	if err := path.Find(p.document, place, func(_ paths.Place, value any) {
-		if value != nil {
-			found = append(found, value)
+func (p *planner) read(name string, path *paths.Path, place paths.Place, kind pdpv1.AttributeType) (*pdpv1.Value, error) {
+	var given any
+	if path.Many() {
+		found, err := p.readMany(path, place)
+		if err != nil || len(found) == 0 {
+			return nil, err
 		}
-	}); err != nil || len(found) == 0 {
-		return nil, err
-	}
-	if path.Many() && !values.IsListType(kind) {
-		p.problem("attribute `" + name + "` at `" + path.String() + "` has many values and is no list")
-		return nil, nil
-	}
-	var given any = found
-	if !path.Many() {
-		given = found[0]
+		if !values.IsListType(kind) {
+			p.problem("attribute `" + name + "` at `" + path.String() + "` has many values and is no list")
+			return nil, nil
+		}
+		given = found
+	} else {
+		var err error
+		if _, given, _, err = path.Only(p.document, place); err != nil || given == nil {
+			return nil, err
+		}
 	}
 	value, err := values.Typed(given, kind)
 	if err != nil {
@@ -320,28 +334,39 @@ func (p *planner) read(name string, path paths.Path, place paths.Place, kind pdp
 	return value, nil
 }
 
+func (p *planner) readMany(path *paths.Path, place paths.Place) ([]any, error) {
+	var found []any
+	err := path.Find(p.document, place, func(_ paths.Place, value any) {
+		if value != nil {
+			found = append(found, value)
+		}
+	})
+	return found, err
+}
+
 // declared returns the caller's attributes as the policy set declares them; undeclared ones as Go has them.
 func (p *planner) declared(namespace string, given map[string]any) attributes {
-	found := make(attributes, len(given)+4)
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		value := given[name]
+	found := make(attributes, len(given)+1)
+	types := p.m.declared[namespace]
+	first := len(p.problems)
+	for name, value := range given {
 		if value == nil {
 			continue
 		}
-		dotted := namespace + "." + name
 		var sent *pdpv1.Value
 		var err error
-		if kind, declared := p.m.types[dotted]; declared {
+		if kind, declared := types[name]; declared {
 			sent, err = values.Typed(value, kind)
 		} else {
 			sent, err = values.Natural(value)
 		}
 		if err != nil {
-			p.problem("attribute `" + dotted + "`: " + err.Error())
+			p.problem("attribute `" + namespace + "." + name + "`: " + err.Error())
 			continue
 		}
 		found[name] = sent
 	}
+	slices.Sort(p.problems[first:])
 	return found
 }
 

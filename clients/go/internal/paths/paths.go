@@ -39,13 +39,15 @@ type Path struct {
 	text  string
 	steps []step
 	many  bool
+	// fixed is the one place below the root that a path without `[*]` leads to.
+	fixed Place
 }
 
 // String returns the path as written.
-func (p Path) String() string { return p.text }
+func (p *Path) String() string { return p.text }
 
 // Many says whether the path may lead to several places.
-func (p Path) Many() bool { return p.many }
+func (p *Path) Many() bool { return p.many }
 
 // Parse returns the path that a text writes.
 func Parse(text string) (Path, error) {
@@ -64,6 +66,12 @@ func Parse(text string) (Path, error) {
 		path.steps = append(path.steps, found)
 		path.many = path.many || found.every
 		rest = rest[size:]
+	}
+	if !path.many {
+		path.fixed = make(Place, len(path.steps))
+		for i, own := range path.steps {
+			path.fixed[i] = Member(own.name)
+		}
 	}
 	return path, nil
 }
@@ -117,15 +125,48 @@ func parseQuoted(text string) (step, int) {
 }
 
 // Find calls visit with every place below start that the path leads to, in the document's order, and the value there.
-// A place that holds null is found; nothing is found below it. The place must be cloned to be kept.
-func (p Path) Find(document any, start Place, visit func(Place, any)) error {
+// A place that holds null is found; nothing is found below it. The place may be kept and must not be written to.
+func (p *Path) Find(document any, start Place, visit func(Place, any)) error {
+	if !p.many {
+		place, value, there, err := p.Only(document, start)
+		if there {
+			visit(place, value)
+		}
+		return err
+	}
 	place := append(make(Place, 0, len(start)+len(p.steps)), start...)
 	return p.follow(Get(document, start), place, p.steps, visit)
 }
 
-func (p Path) follow(value any, place Place, steps []step, visit func(Place, any)) error {
+// Only is Find for a path that does not lead to several places.
+func (p *Path) Only(document any, start Place) (place Place, value any, there bool, err error) {
+	value = Get(document, start)
+	for i := range p.steps {
+		if value == nil {
+			return nil, nil, false, nil
+		}
+		members, ok := value.(map[string]any)
+		if !ok {
+			return nil, nil, false, fault.New(fault.MessageMismatch, "path `%s` expects an object at `%s`", p.text, p.below(start, i))
+		}
+		if value, ok = members[p.steps[i].name]; !ok {
+			return nil, nil, false, nil
+		}
+	}
+	return p.below(start, len(p.fixed)), value, true, nil
+}
+
+// below returns the place that the first steps lead to.
+func (p *Path) below(start Place, steps int) Place {
+	if len(start) == 0 {
+		return p.fixed[:steps:steps]
+	}
+	return append(append(make(Place, 0, len(start)+steps), start...), p.fixed[:steps]...)
+}
+
+func (p *Path) follow(value any, place Place, steps []step, visit func(Place, any)) error {
 	if len(steps) == 0 {
-		visit(place, value)
+		visit(slices.Clone(place), value)
 		return nil
 	}
 	if value == nil {
@@ -157,31 +198,25 @@ func (p Path) follow(value any, place Place, steps []step, visit func(Place, any
 
 // Get returns the value at a place; nil when something on the way is gone.
 func Get(document any, place Place) any {
-	value, _ := Lookup(document, place)
-	return value
-}
-
-// Lookup returns the value at a place and whether it is there.
-func Lookup(document any, place Place) (any, bool) {
 	value := document
-	for _, key := range place {
+	for i := range place {
+		key := &place[i]
 		switch holder := value.(type) {
 		case map[string]any:
-			found, ok := holder[key.Name]
-			if !ok || key.Index >= 0 {
-				return nil, false
+			if key.Index >= 0 {
+				return nil
 			}
-			value = found
+			value = holder[key.Name]
 		case []any:
 			if key.Index < 0 || key.Index >= len(holder) {
-				return nil, false
+				return nil
 			}
 			value = holder[key.Index]
 		default:
-			return nil, false
+			return nil
 		}
 	}
-	return value, true
+	return value
 }
 
 // Replace puts a value at a place that exists, in the document itself, and returns the document (the value at the root).
@@ -195,6 +230,26 @@ func Replace(document any, place Place, value any) any {
 		holder[last.Name] = value
 	case []any:
 		holder[last.Index] = value
+	}
+	return document
+}
+
+// Update replaces the value at a place, in the document itself, by what change makes of it, and returns the document. A
+// place that is not there is left alone.
+func Update(document any, place Place, change func(any) any) any {
+	if len(place) == 0 {
+		return change(document)
+	}
+	last := place[len(place)-1]
+	switch holder := Get(document, place[:len(place)-1]).(type) {
+	case map[string]any:
+		if value, there := holder[last.Name]; there && last.Index < 0 {
+			holder[last.Name] = change(value)
+		}
+	case []any:
+		if last.Index >= 0 && last.Index < len(holder) {
+			holder[last.Index] = change(holder[last.Index])
+		}
 	}
 	return document
 }

@@ -114,10 +114,10 @@ func Typed(value any, kind pdpv1.AttributeType) (*pdpv1.Value, error) {
 	switch kind {
 	case pdpv1.AttributeType_ATTRIBUTE_TYPE_STRING:
 		found, err := asString(value)
-		return &pdpv1.Value{Kind: &pdpv1.Value_StringValue{StringValue: found}}, err
+		return String(found), err
 	case pdpv1.AttributeType_ATTRIBUTE_TYPE_INT:
 		found, err := asInt(value)
-		return &pdpv1.Value{Kind: &pdpv1.Value_IntValue{IntValue: found}}, err
+		return integer(found), err
 	case pdpv1.AttributeType_ATTRIBUTE_TYPE_DOUBLE:
 		found, err := asDouble(value)
 		return &pdpv1.Value{Kind: &pdpv1.Value_DoubleValue{DoubleValue: found}}, err
@@ -144,6 +144,26 @@ func Typed(value any, kind pdpv1.AttributeType) (*pdpv1.Value, error) {
 		return &pdpv1.Value{Kind: &pdpv1.Value_StringMap{StringMap: &pdpv1.StringMap{Entries: found}}}, err
 	}
 	return nil, fault.New(fault.AttributeValue, "its declared type is not known to this client; update the client")
+}
+
+// String returns a text to be sent.
+func String(text string) *pdpv1.Value {
+	// One piece of memory for both: most attributes are texts.
+	made := &struct {
+		value pdpv1.Value
+		kind  pdpv1.Value_StringValue
+	}{kind: pdpv1.Value_StringValue{StringValue: text}}
+	made.value.Kind = &made.kind
+	return &made.value
+}
+
+func integer(number int64) *pdpv1.Value {
+	made := &struct {
+		value pdpv1.Value
+		kind  pdpv1.Value_IntValue
+	}{kind: pdpv1.Value_IntValue{IntValue: number}}
+	made.value.Kind = &made.kind
+	return &made.value
 }
 
 // Text checks a text that is no attribute, such as the subject's id.

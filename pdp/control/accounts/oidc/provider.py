@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final, Generic, NamedTuple, TypeVar
-
-from joserfc import jwk
-from joserfc.errors import JoseError
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from pdp.control.accounts.oidc.rules import OidcRules, endpoint
 from pdp.control.accounts.oidc.web import Web
 from pdp.errors import ProviderError, SignInError
 
+# Taken where it is needed: it is a tenth of what every process and command imports, for sign-ins at a provider alone.
+if TYPE_CHECKING:
+    from joserfc import jwk
+
+    Key = jwk.RSAKey | jwk.ECKey
+
 T = TypeVar("T")
-Key = jwk.RSAKey | jwk.ECKey
 
 KEPT_SECONDS: Final = 3600.0
 """How long what the provider tells is believed."""
@@ -191,6 +193,8 @@ def _texts(told: Any) -> list[str]:
 
 def _key(told: Any) -> Key | None:
     """Return a public key for signatures; None for any other, which the provider may have for others."""
+    from joserfc import errors, jwk  # noqa: PLC0415 - see above
+
     if not isinstance(told, dict) or told.get("use", "sig") != "sig" or "d" in told:
         return None
     kind = {"RSA": jwk.RSAKey, "EC": jwk.ECKey}.get(str(told.get("kty")))
@@ -199,12 +203,14 @@ def _key(told: Any) -> Key | None:
         return None
     try:
         key: Key = kind.import_key(told)  # type: ignore[attr-defined]
-    except (JoseError, ValueError, TypeError, KeyError):
+    except (errors.JoseError, ValueError, TypeError, KeyError):
         return None
     return key if isinstance(key, jwk.ECKey) or key.public_key.key_size >= MIN_RSA_BITS else None
 
 
 def _pick(keys: Iterable[Key], kid: str | None, algorithm: str) -> Key | None:
+    from joserfc import jwk  # noqa: PLC0415 - see above
+
     kind = jwk.ECKey if algorithm.startswith("ES") else jwk.RSAKey
     fitting = [key for key in keys if isinstance(key, kind) and key.alg in (None, algorithm)]
     if kid is not None:

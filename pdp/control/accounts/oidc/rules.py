@@ -34,6 +34,12 @@ class OidcRules:
     second_factor_acr: tuple[str, ...] = ()
     second_factor_amr: tuple[str, ...] = ()
     label: str = ""
+    label_zh: str = ""
+
+    def label_in(self, language: str) -> str:
+        """Return what people know the provider by, in `zh` or `en`: what is set, else the host of its issuer."""
+        given = (self.label_zh, self.label) if language == "zh" else (self.label, self.label_zh)
+        return given[0] or given[1] or urlsplit(self.issuer).hostname or self.issuer
 
     @property
     def trusts_second_factor(self) -> bool:

@@ -112,14 +112,16 @@ class GetSessionRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetSessionResponse(_message.Message):
-    __slots__ = ("session", "account", "rights")
+    __slots__ = ("session", "account", "rights", "idle_seconds")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
     RIGHTS_FIELD_NUMBER: _ClassVar[int]
+    IDLE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     session: _account_pb2.Session
     account: _account_pb2.Account
     rights: _containers.RepeatedCompositeFieldContainer[_account_pb2.Right]
-    def __init__(self, session: _Optional[_Union[_account_pb2.Session, _Mapping]] = ..., account: _Optional[_Union[_account_pb2.Account, _Mapping]] = ..., rights: _Optional[_Iterable[_Union[_account_pb2.Right, _Mapping]]] = ...) -> None: ...
+    idle_seconds: int
+    def __init__(self, session: _Optional[_Union[_account_pb2.Session, _Mapping]] = ..., account: _Optional[_Union[_account_pb2.Account, _Mapping]] = ..., rights: _Optional[_Iterable[_Union[_account_pb2.Right, _Mapping]]] = ..., idle_seconds: _Optional[int] = ...) -> None: ...
 
 class ChangePasswordRequest(_message.Message):
     __slots__ = ("old_password", "new_password")
@@ -328,3 +330,67 @@ class UnlockAccountRequest(_message.Message):
 class UnlockAccountResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class ListRightsReviewsRequest(_message.Message):
+    __slots__ = ("state", "page_size", "page_token")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    state: _account_pb2.RightsReviewState
+    page_size: int
+    page_token: str
+    def __init__(self, state: _Optional[_Union[_account_pb2.RightsReviewState, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListRightsReviewsResponse(_message.Message):
+    __slots__ = ("reviews", "next_page_token", "review_days")
+    REVIEWS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    REVIEW_DAYS_FIELD_NUMBER: _ClassVar[int]
+    reviews: _containers.RepeatedCompositeFieldContainer[_account_pb2.RightsReview]
+    next_page_token: str
+    review_days: int
+    def __init__(self, reviews: _Optional[_Iterable[_Union[_account_pb2.RightsReview, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., review_days: _Optional[int] = ...) -> None: ...
+
+class ConfirmRightsRequest(_message.Message):
+    __slots__ = ("name", "version", "reason")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: int
+    reason: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ConfirmRightsResponse(_message.Message):
+    __slots__ = ("review",)
+    REVIEW_FIELD_NUMBER: _ClassVar[int]
+    review: _account_pb2.RightsReview
+    def __init__(self, review: _Optional[_Union[_account_pb2.RightsReview, _Mapping]] = ...) -> None: ...
+
+class GetSignInMethodsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetSignInMethodsResponse(_message.Message):
+    __slots__ = ("password", "first_account_missing", "oidc_providers", "second_factor")
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    FIRST_ACCOUNT_MISSING_FIELD_NUMBER: _ClassVar[int]
+    OIDC_PROVIDERS_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    password: bool
+    first_account_missing: bool
+    oidc_providers: _containers.RepeatedCompositeFieldContainer[OidcProvider]
+    second_factor: bool
+    def __init__(self, password: _Optional[bool] = ..., first_account_missing: _Optional[bool] = ..., oidc_providers: _Optional[_Iterable[_Union[OidcProvider, _Mapping]]] = ..., second_factor: _Optional[bool] = ...) -> None: ...
+
+class OidcProvider(_message.Message):
+    __slots__ = ("id", "label_zh", "label_en", "issuer")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LABEL_ZH_FIELD_NUMBER: _ClassVar[int]
+    LABEL_EN_FIELD_NUMBER: _ClassVar[int]
+    ISSUER_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    label_zh: str
+    label_en: str
+    issuer: str
+    def __init__(self, id: _Optional[str] = ..., label_zh: _Optional[str] = ..., label_en: _Optional[str] = ..., issuer: _Optional[str] = ...) -> None: ...

@@ -1,13 +1,14 @@
 package dev.jingxi.harness;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.jingxi.client.Action;
 import dev.jingxi.client.Decision;
-import dev.jingxi.client.FieldsRequest;
+import dev.jingxi.client.JingxiClient;
 import dev.jingxi.client.Keys;
 import dev.jingxi.client.Mask;
 import dev.jingxi.client.MaskRequest;
+import dev.jingxi.client.Masked;
 import dev.jingxi.client.Reason;
-import dev.jingxi.client.Resource;
 import dev.jingxi.client.Subject;
 import dev.jingxi.client.Verdict;
 import dev.jingxi.client.internal.messages.MappedMessage;
@@ -15,98 +16,159 @@ import dev.jingxi.client.internal.messages.MaskedCopy;
 import dev.jingxi.client.internal.messages.Maskers;
 import dev.jingxi.client.internal.messages.Plan;
 import dev.jingxi.client.internal.messages.Planner;
+import dev.jingxi.client.internal.messages.Question;
 import dev.jingxi.client.internal.messages.Replies;
-import dev.jingxi.client.internal.messages.Requests;
+import dev.jingxi.client.offline.OfflineClient;
 import dev.jingxi.client.offline.internal.LoadedBundle;
 import dev.jingxi.pdp.v1.DecideRequest;
 import dev.jingxi.pdp.v1.FieldPaths;
 import dev.jingxi.pdp.v1.GetMessageMapResponse;
 import dev.jingxi.pdp.v1.MessagePart;
+import java.io.File;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /** What benchmarks/clients.py measures of this language: processor time of one thread, so that load hardly counts. */
 public final class Bench {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final ThreadMXBean TIMES = ManagementFactory.getThreadMXBean();
-    private static final long WARM_UP_NANOS = 3_000_000_000L;
-    private static final long NANOS = 1_500_000_000L;
-    private static final List<String> TWELVE = List.of("name", "id_no", "mobile", "email", "address", "birth_date",
-            "landline", "account_no", "balance", "card_no", "work_address", "total_assets");
+    /** Until the compiler has done its work. */
+    private static final int WARM_UP = 60_000;
+    private static final int CALLS = 20_000;
+    /** A state folder without a service to report to holds some ten thousand decisions. */
+    private static final int RECORDED = 15_000;
+    private static final int ASKED = 1_000;
     private static final Subject TELLER =
             Subject.of("T1001").roles("teller").with("level", 2L).with("branch", "320400001");
+    private static final MaskRequest ABOUT = MaskRequest.of("core-counter", "customer-detail", TELLER)
+            .action(Action.of("query"))
+            .context(Map.of("menu", "1201", "channel", "counter", "scenario", "processing", "region", "320400"));
 
     private Bench() {}
 
-    /** Runs from the command line; the vectors' folder is in the environment. */
+    /** Runs from the command line; the vectors' folder and a service's address are in the environment. */
     public static void main(String[] arguments) throws IOException {
-        Path vectors = Path.of(System.getenv().getOrDefault("JINGXI_VECTORS", "tests/vectors"));
-        LoadedBundle bundle = LoadedBundle.read(Files.readAllBytes(vectors.resolve("bundles/bank.pb")), null, 0);
-        tell("mask_40_fields", measured(masking()), "µs");
-        double offline = measured(deciding(bundle));
+        Path bundles = Path.of(System.getenv().getOrDefault("JINGXI_VECTORS", "tests/vectors")).resolve("bundles");
+        LoadedBundle bundle = LoadedBundle.read(Files.readAllBytes(bundles.resolve("bank.pb")), null, 0);
+        tell("mask_40_fields", processor(masking(), WARM_UP, CALLS), "µs");
+        double offline = processor(deciding(bundle), WARM_UP, CALLS);
         tell("offline_12_fields", offline, "µs");
-        tell("offline_messages_per_second", 1e6 / offline, "messages/s");
+        tell("offline_messages_per_second", 1e6 / offline, "/s");
+        recorded(bundles);
+        String target = System.getenv("JINGXI_TARGET");
+        if (target != null) {
+            online(target);
+        }
+    }
+
+    private static void recorded(Path bundles) throws IOException {
+        Path folder = Files.createTempDirectory("jingxi-bench-");
+        try (JingxiClient client = OfflineClient.builder().bundleFile(bundles.resolve("bank.pb"))
+                .trust(bundles.resolve("test.pub")).stateFolder(folder).recordAsyncAlways().build()) {
+            client.waitReady(Duration.ofSeconds(30));
+            Map<String, Object> message = customer();
+            tell("offline_12_fields_recorded", processor(() -> {
+                Masked masked = client.mask(message, ABOUT);
+                if (!masked.problems().isEmpty()) {
+                    throw new IllegalStateException(masked.problems().get(0));
+                }
+            }, RECORDED, RECORDED), "µs");
+        } finally {
+            try (Stream<Path> files = Files.walk(folder)) {
+                files.sorted(Comparator.reverseOrder()).map(Path::toFile).forEach(File::delete);
+            }
+        }
+    }
+
+    private static void online(String target) throws IOException {
+        try (JingxiClient client = JingxiClient.builder(target).deadline(Duration.ofSeconds(30)).build()) {
+            client.waitReady(Duration.ofSeconds(30));
+            Map<String, Object> message = customer();
+            long[] waits = new long[ASKED];
+            for (int i = -ASKED; i < ASKED; i++) {
+                long start = System.nanoTime();
+                client.mask(message, ABOUT);
+                if (i >= 0) {
+                    waits[i] = System.nanoTime() - start;
+                }
+            }
+            Arrays.sort(waits);
+            tell("online_p50", waits[ASKED / 2] / 1e6, "ms");
+            tell("online_p99", waits[ASKED * 99 / 100] / 1e6, "ms");
+        }
     }
 
     private static void tell(String name, double value, String unit) throws IOException {
         System.out.println(JSON.writeValueAsString(Map.of("name", name, "value", value, "unit", unit)));
     }
 
-    private static MappedMessage map(List<String> fields) {
+    private static Runnable masking() {
         MessagePart.Builder part = MessagePart.newBuilder().setPath("$");
-        fields.forEach(field -> part.addFields(FieldPaths.newBuilder().setField(field).addPaths("$." + field)));
+        Map<String, Object> message = new LinkedHashMap<>();
+        List<Verdict> verdicts = new ArrayList<>();
+        Mask[] masks = {
+            Mask.of("keep", Map.of("prefix", 3L, "suffix", 4L)), Mask.of("name", Map.of()), Mask.of("email", Map.of()),
+            Mask.of("full", Map.of()),
+        };
+        String[] values = {"13812348000", "张三丰", "zhangsan@example.com", "secret"};
+        for (int i = 0; i < 40; i++) {
+            String field = "field" + i;
+            part.addFields(FieldPaths.newBuilder().setField(field).addPaths("$." + field));
+            message.put(field, values[i % 4]);
+            verdicts.add(new Verdict(field, masks[i % 4], Reason.NONE));
+        }
         GetMessageMapResponse.Builder response = GetMessageMapResponse.newBuilder();
         response.getMessageMapBuilder().setApplication("core-counter").setName("bench").addParts(part);
-        return new MappedMessage(response.build());
-    }
-
-    private static Map<String, Object> message(List<String> fields) {
-        Map<String, Object> message = new LinkedHashMap<>();
-        fields.forEach(field -> message.put(field, "13812348000"));
-        return message;
-    }
-
-    private static Runnable masking() {
-        List<String> fields = new ArrayList<>();
-        List<Verdict> verdicts = new ArrayList<>();
-        Mask keep = Mask.of("keep", Map.of("prefix", 3L, "suffix", 4L));
-        for (int i = 0; i < 40; i++) {
-            fields.add("field" + i);
-            verdicts.add(new Verdict("field" + i, keep, Reason.NONE));
-        }
-        MappedMessage map = map(fields);
-        Map<String, Object> message = message(fields);
+        MappedMessage map = new MappedMessage(response.build());
         Maskers maskers = new Maskers(Keys.none());
-        Plan plan = Planner.plan(map, message, MaskRequest.of("core-counter", "bench", TELLER));
+        MaskRequest caller = MaskRequest.of("core-counter", "bench", TELLER);
         List<Decision> decisions = List.of(new Decision("d", "r", 1, "h", verdicts, List.of(), List.of()));
         return () -> {
+            Plan plan = Planner.plan(map, message, caller);
             MaskedCopy copy = new MaskedCopy(message, maskers);
             copy.apply(plan, decisions);
             copy.finish();
         };
     }
 
+    /** Returns a message with the twelve fields of a customer. */
+    private static Map<String, Object> customer() {
+        String[] texts = {
+            "no", "C2001", "class", "standard", "name", "张三", "name_en", "ZHANG SAN", "id_type", "居民身份证",
+            "id_no", "11010519491231002X", "birth_date", "1949-12-31", "gender", "男", "nationality", "中国",
+            "mobile", "13800138000", "landline", "0519-88888888", "email", "zhangsan@example.com",
+            "address", "江苏省常州市天宁区测试路1号2幢301室", "total_assets", "806432.10", "branch", "320400001",
+        };
+        Map<String, Object> customer = new LinkedHashMap<>();
+        for (int i = 0; i < texts.length; i += 2) {
+            customer.put(texts[i], texts[i + 1]);
+        }
+        customer.put("is_vip", false);
+        return Map.of("customer", customer);
+    }
+
     private static Runnable deciding(LoadedBundle bundle) {
-        Resource customer = Resource.of("customer", "C2001").with("customer_class", "standard")
-                .with("branch", "320400001").with("is_vip", false).with("balance", 1234.5);
-        Map<String, Object> context =
-                Map.of("application", "core-counter", "menu", "1201", "channel", "counter", "scenario", "processing");
-        FieldsRequest request = FieldsRequest.of(TELLER).fields(TWELVE).resource(customer).context(context);
-        MaskRequest caller = MaskRequest.of("core-counter", "bench", TELLER).resource(customer).context(context);
-        MappedMessage map = map(TWELVE);
-        Map<String, Object> message = message(TWELVE);
+        MappedMessage map = bundle.map("core-counter", "customer-detail");
+        Map<String, Object> message = customer();
         Maskers maskers = new Maskers(Keys.none());
         return () -> {
-            Plan plan = Planner.plan(map, message, caller);
-            DecideRequest asked = Requests.decide(request, "r1");
+            Plan plan = Planner.plan(map, message, ABOUT);
+            Question question = plan.questions().get(0);
+            DecideRequest asked = DecideRequest.newBuilder().setRequestId("r1").setSubject(plan.subject())
+                    .setAction(plan.action()).setResource(question.resource()).putAllContext(plan.context())
+                    .setMessage(question.reference(map)).build();
             Decision decision = Replies.decision(bundle.decider().decide(asked, Instant.now(), id -> null), "r1");
             MaskedCopy copy = new MaskedCopy(message, maskers);
             copy.apply(plan, List.of(decision));
@@ -114,19 +176,15 @@ public final class Bench {
         };
     }
 
-    private static double measured(Runnable work) {
-        double last = 0;
-        for (long nanos : new long[] {WARM_UP_NANOS, NANOS}) {
-            long runs = 0;
-            long start = TIMES.getCurrentThreadCpuTime();
-            while (TIMES.getCurrentThreadCpuTime() - start < nanos) {
-                for (int i = 0; i < 50; i++) {
-                    work.run();
-                }
-                runs += 50;
-            }
-            last = (TIMES.getCurrentThreadCpuTime() - start) / 1_000.0 / runs;
+    /** Returns the processor's time of one call in microseconds, of this thread. */
+    private static double processor(Runnable work, int warmUp, int calls) {
+        for (int i = 0; i < warmUp; i++) {
+            work.run();
         }
-        return last;
+        long start = TIMES.getCurrentThreadCpuTime();
+        for (int i = 0; i < calls; i++) {
+            work.run();
+        }
+        return (TIMES.getCurrentThreadCpuTime() - start) / 1_000.0 / calls;
     }
 }

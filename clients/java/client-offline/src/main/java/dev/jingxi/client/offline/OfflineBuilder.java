@@ -18,6 +18,7 @@ public final class OfflineBuilder extends ConnectionBuilder<OfflineBuilder> {
     private Path bundleFile;
     private Duration maxAge;
     private boolean async;
+    private boolean asyncAlways;
 
     OfflineBuilder(String... targets) {
         super(targets);
@@ -68,6 +69,16 @@ public final class OfflineBuilder extends ConnectionBuilder<OfflineBuilder> {
     }
 
     /**
+     * {@return this builder, recording every decision within 100 ms: a machine that loses power in that time has shown what
+     * nobody will know of}
+     */
+    public OfflineBuilder recordAsyncAlways() {
+        async = true;
+        asyncAlways = true;
+        return this;
+    }
+
+    /**
      * {@return a client}
      *
      * @throws ConfigurationException when what was given makes no sense or is not safe
@@ -82,6 +93,6 @@ public final class OfflineBuilder extends ConnectionBuilder<OfflineBuilder> {
         Trust trusted = new Trust(trust);
         Connection connection = hasTarget() ? connect() : null;
         return new BundleClient(connection, trusted, new OfflineSettings(
-                stateFolder(), bundleFile, maxAge, async, keys(), alarm(), metrics(), deadline(), executor()));
+                stateFolder(), bundleFile, maxAge, async, asyncAlways, keys(), alarm(), metrics(), deadline(), executor()));
     }
 }

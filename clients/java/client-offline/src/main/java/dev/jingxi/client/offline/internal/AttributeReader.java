@@ -3,6 +3,7 @@ package dev.jingxi.client.offline.internal;
 import dev.jingxi.pdp.v1.AttributeDefinition;
 import dev.jingxi.pdp.v1.AttributeType;
 import dev.jingxi.pdp.v1.DecideRequest;
+import dev.jingxi.pdp.v1.Grant;
 import dev.jingxi.pdp.v1.Value;
 import java.math.BigInteger;
 import java.time.Duration;
@@ -21,6 +22,8 @@ final class AttributeReader {
     private final String key;
     private final AttributeType type;
     private final Object byDefault;
+    private final boolean isNow;
+    private final boolean isOfGrant;
 
     AttributeReader(AttributeDefinition source) {
         this.name = source.getName();
@@ -28,12 +31,22 @@ final class AttributeReader {
         this.root = dot < 0 ? name : name.substring(0, dot);
         this.key = name.substring(dot + 1);
         this.type = source.getType();
+        this.isNow = name.equals("now");
+        this.isOfGrant = root.equals("grant");
         this.byDefault = source.hasDefaultValue() ? value(source.getDefaultValue(), type) : null;
     }
 
     /** Returns whether requests say nothing about it: the time and the grant. */
     boolean isBuiltIn() {
-        return name.equals("now") || root.equals("grant");
+        return isNow || isOfGrant;
+    }
+
+    boolean isNow() {
+        return isNow;
+    }
+
+    boolean isOfGrant() {
+        return isOfGrant;
     }
 
     String root() {
@@ -64,6 +77,24 @@ final class AttributeReader {
             default:
                 Value found = attributes(request).get(key);
                 return found == null || found.getKindCase() == Value.KindCase.KIND_NOT_SET ? byDefault : value(found, type);
+        }
+    }
+
+    /** Returns what it says about a grant; null for none. */
+    Object ofGrant(Grant grant) {
+        switch (name) {
+            case "grant.active":
+                return grant != null;
+            case "grant.kind":
+                return grant == null ? "" : grant.getKind();
+            case "grant.approver":
+                return grant == null ? "" : grant.getApprover();
+            case "grant.approver_level":
+                return grant == null ? 0L : grant.getApproverLevel();
+            case "grant.scenario":
+                return grant == null ? "" : grant.getScenario();
+            default:
+                return null;
         }
     }
 

@@ -158,7 +158,7 @@ public final class BundleClient implements JingxiClient {
         List<String> ids;
         try {
             long nanos = now.getEpochSecond() * 1_000_000_000L + now.getNano();
-            ids = asked.isEmpty() ? List.of() : recorder.record(asked, responses, nanos, !settings.async || shows);
+            ids = asked.isEmpty() ? List.of() : recorder.record(asked, responses, nanos, !settings.async || shows && !settings.asyncAlways);
         } catch (IOException error) {
             String says = "decisions could not be recorded, so nothing is unmasked: " + error;
             alarms.raise(Alarm.Kind.NOT_RECORDED, says);

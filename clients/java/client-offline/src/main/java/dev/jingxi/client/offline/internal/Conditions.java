@@ -1,5 +1,6 @@
 package dev.jingxi.client.offline.internal;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.cel.common.CelOptions;
 import dev.cel.common.CelProtoAbstractSyntaxTree;
@@ -8,20 +9,19 @@ import dev.cel.expr.Reference;
 import dev.cel.runtime.CelEvaluationException;
 import dev.cel.runtime.CelRuntime;
 import dev.cel.runtime.CelRuntimeFactory;
-import dev.cel.runtime.CelVariableResolver;
 import dev.jingxi.client.errors.BundleException;
 import dev.jingxi.pdp.v1.Expression;
 import dev.jingxi.pdp.v1.Policy;
 import dev.jingxi.pdp.v1.Variable;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** The conditions of one policy, with its variables, planned by the CEL runtime for Java. */
+/** Plans the variables and conditions of one policy. */
 final class Conditions {
     private static final String VARIABLE = "vars.";
     /** What may have a value although a part of it is undecided; every macro has one of these. */
@@ -37,115 +37,75 @@ final class Conditions {
             .addFunctionBindings(Functions.BINDINGS)
             .build();
 
-    private final Map<String, Planned> variables = new HashMap<>();
-    private final Set<String> declared;
+    private final Programs programs;
+    private final Map<String, Integer> names;
+    /** Conditions that use no variable mean the same in every policy, and are evaluated once for all of them. */
+    private final Map<ByteString, Integer> shared;
+    private final Map<ByteString, Integer> own = new HashMap<>();
 
     /** Plans a policy's variables. Throws BundleException. */
-    Conditions(Policy policy, Set<String> declared) {
-        this.declared = declared;
+    Conditions(Policy policy, Programs programs, Map<ByteString, Integer> shared) {
+        this.programs = programs;
+        this.shared = shared;
+        this.names = new HashMap<>(programs.places);
         for (Variable variable : policy.getVariablesList()) {
             // A variable may use those before it.
-            variables.put(VARIABLE + variable.getName(), plan(variable.getExpression()));
+            programs.variables.add(plan(variable.getExpression(), read(variable.getExpression())));
+            names.put(VARIABLE + variable.getName(), -programs.variables.size());
         }
     }
 
-    /** Plans a condition. Throws BundleException. */
-    Clause condition(Expression expression) {
-        Planned planned = plan(expression);
-        return new Clause() {
-            @Override
-            public Boolean holds(Facts facts) {
-                if (planned.isStrict && planned.lacks(facts)) {
-                    return null; // as its evaluation would, without the cost of an exception
-                }
-                Object value = planned.value(new Names(facts, variables));
-                return value instanceof Boolean ? (Boolean) value : null;
-            }
-
-            @Override
-            public Set<String> attributes() {
-                return planned.attributes;
-            }
-        };
+    /** Plans a condition and returns its place. Throws BundleException. */
+    int condition(Expression expression) {
+        CheckedExpr checked = read(expression);
+        boolean usesVariables = checked.getReferenceMapMap().values().stream()
+                .anyMatch(reference -> names.getOrDefault(reference.getName(), 0) < 0);
+        return (usesVariables ? own : shared).computeIfAbsent(expression.getChecked(), bytes -> {
+            programs.conditions.add(plan(expression, checked));
+            return programs.conditions.size() - 1;
+        });
     }
 
-    private Planned plan(Expression expression) {
+    private static CheckedExpr read(Expression expression) {
         try {
-            CheckedExpr checked = Functions.replaced(CheckedExpr.parseFrom(expression.getChecked()));
+            return CheckedExpr.parseFrom(expression.getChecked());
+        } catch (InvalidProtocolBufferException error) {
+            throw unplanned(expression, error);
+        }
+    }
+
+    private Planned plan(Expression expression, CheckedExpr source) {
+        try {
+            CheckedExpr checked = Functions.replaced(source);
             CelRuntime.Program program = RUNTIME.createProgram(CelProtoAbstractSyntaxTree.fromCheckedExpr(checked).getAst());
-            Set<String> attributes = new TreeSet<>();
-            for (Reference reference : checked.getReferenceMapMap().values()) {
-                Planned variable = variables.get(reference.getName());
-                if (variable != null) {
-                    attributes.addAll(variable.attributes);
-                } else if (declared.contains(reference.getName())) {
-                    attributes.add(reference.getName());
+            Collection<Reference> references = checked.getReferenceMapMap().values();
+            Set<Integer> attributes = new TreeSet<>();
+            boolean isStrict = true;
+            boolean isGranted = false;
+            for (Reference reference : references) {
+                Integer place = names.get(reference.getName());
+                isStrict &= Collections.disjoint(reference.getOverloadIdList(), LENIENT);
+                if (place != null && place < 0) {
+                    Planned variable = programs.variables.get(-1 - place);
+                    isStrict = false;
+                    isGranted |= variable.isGranted;
+                    for (int attribute : variable.attributes) {
+                        attributes.add(attribute);
+                    }
+                } else if (place != null) {
+                    isGranted |= programs.attributes[place].isOfGrant();
+                    attributes.add(place);
                 }
             }
-            boolean isStrict = checked.getReferenceMapMap().values().stream().allMatch(
-                    reference -> Collections.disjoint(reference.getOverloadIdList(), LENIENT)
-                            && !variables.containsKey(reference.getName()));
-            return new Planned(program, Set.copyOf(attributes), isStrict);
-        } catch (InvalidProtocolBufferException | CelEvaluationException | RuntimeException error) {
-            throw new BundleException("wrong_format",
-                    "the expression at " + expression.getLocation() + " cannot be planned: " + error.getMessage(), error);
+            int[] read = attributes.stream().mapToInt(Integer::intValue).toArray();
+            return new Planned(program, read, isGranted, isStrict, names);
+        } catch (CelEvaluationException | RuntimeException error) {
+            throw unplanned(expression, error);
         }
     }
 
-    private static final class Planned {
-        final CelRuntime.Program program;
-        final Set<String> attributes;
-        /** Whether any lacking attribute makes it undecided. */
-        final boolean isStrict;
-
-        Planned(CelRuntime.Program program, Set<String> attributes, boolean isStrict) {
-            this.program = program;
-            this.isStrict = isStrict;
-            this.attributes = attributes;
-        }
-
-        boolean lacks(Facts facts) {
-            for (String attribute : attributes) {
-                if (facts.get(attribute) == null) {
-                    return true;
-                }
-            }
-            return false;
-        }
-
-        /** Returns what the expression gives; null when its evaluation ends in an error. */
-        Object value(Names names) {
-            try {
-                return program.eval(names);
-            } catch (CelEvaluationException | ArithmeticException | IllegalArgumentException undecided) {
-                return null;
-            }
-        }
-    }
-
-    /** What names stand for. A lacking attribute is not bound, so that `||` and `&&` may still decide. */
-    private static final class Names implements CelVariableResolver {
-        private final Facts facts;
-        private final Map<String, Planned> variables;
-        private final Map<String, Optional<Object>> known = new HashMap<>(2);
-
-        Names(Facts facts, Map<String, Planned> variables) {
-            this.facts = facts;
-            this.variables = variables;
-        }
-
-        @Override
-        public Optional<Object> find(String name) {
-            Planned variable = variables.get(name);
-            if (variable == null) {
-                return Optional.ofNullable(facts.get(name));
-            }
-            Optional<Object> value = known.get(name);
-            if (value == null) {
-                value = Optional.ofNullable(variable.value(this));
-                known.put(name, value);
-            }
-            return value;
-        }
+    private static BundleException unplanned(Expression expression, Exception error) {
+        return new BundleException("wrong_format",
+                "the expression at " + expression.getLocation() + " cannot be planned: " + error.getMessage(), error);
     }
 }

@@ -1,17 +1,18 @@
 package dev.jingxi.client.offline.internal;
 
+import com.google.protobuf.ByteString;
 import dev.jingxi.client.errors.BundleException;
 import dev.jingxi.client.errors.RequestRejectedException;
 import dev.jingxi.client.errors.RevisionTooOldException;
 import dev.jingxi.client.errors.UnknownMessageException;
 import dev.jingxi.client.errors.Violation;
 import dev.jingxi.client.offline.internal.PlannedRule.Result;
-import dev.jingxi.pdp.v1.AttributeType;
 import dev.jingxi.pdp.v1.Bundle;
 import dev.jingxi.pdp.v1.DecideRequest;
 import dev.jingxi.pdp.v1.DecideResponse;
 import dev.jingxi.pdp.v1.FieldPaths;
 import dev.jingxi.pdp.v1.Grant;
+import dev.jingxi.pdp.v1.Mask;
 import dev.jingxi.pdp.v1.MessageMap;
 import dev.jingxi.pdp.v1.MessagePart;
 import dev.jingxi.pdp.v1.MessageRef;
@@ -20,7 +21,6 @@ import dev.jingxi.pdp.v1.Rule;
 import dev.jingxi.pdp.v1.ScopeClause;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
@@ -38,10 +38,10 @@ public final class Decider {
 
     private final long revision;
     private final String hash;
-    private final Map<String, AttributeReader> attributes = new HashMap<>();
-    private final List<PlannedRule> rules = new ArrayList<>();
+    private final Programs programs;
+    private final List<PlannedPolicy> policies = new ArrayList<>();
     private final Map<MessageRef, List<String>> messages = new HashMap<>();
-    private final Map<List<String>, List<PlannedRule>> rulesOfFields = new ConcurrentHashMap<>();
+    private final Map<List<String>, List<PlannedPolicy>> policiesOfFields = new ConcurrentHashMap<>();
     private final Outcomes outcomes;
     private final Diagnostics diagnostics;
 
@@ -49,9 +49,13 @@ public final class Decider {
     public Decider(Bundle bundle, long revision, String hash) {
         this.revision = revision;
         this.hash = hash;
-        bundle.getAttributesList().forEach(a -> attributes.put(a.getName(), new AttributeReader(a)));
+        List<AttributeReader> attributes = new ArrayList<>();
+        bundle.getAttributesList().forEach(attribute -> attributes.add(new AttributeReader(attribute)));
+        this.programs = new Programs(attributes);
+        this.outcomes = new Outcomes(bundle.getFieldsList());
+        Map<ByteString, Integer> shared = new HashMap<>();
         for (Policy policy : bundle.getPoliciesList()) {
-            addRules(policy);
+            policies.add(planned(policy, shared));
         }
         for (MessageMap map : bundle.getMessageMapsList()) {
             for (MessagePart part : map.getPartsList()) {
@@ -63,27 +67,27 @@ public final class Decider {
                         .setPart(part.getName()).build(), Collections.unmodifiableList(fields));
             }
         }
-        this.outcomes = new Outcomes(bundle.getFieldsList());
         this.diagnostics = new Diagnostics(attributes, outcomes);
     }
 
-    private void addRules(Policy policy) {
-        List<Clause> scope = new ArrayList<>();
+    private PlannedPolicy planned(Policy policy, Map<ByteString, Integer> shared) {
+        List<ScopeCondition> scope = new ArrayList<>();
         for (ScopeClause clause : policy.getScopeList()) {
-            AttributeReader reader = attributes.get(clause.getAttribute());
-            AttributeType type = reader == null ? null : reader.type();
-            if (type == null) {
+            Integer place = programs.places.get(clause.getAttribute());
+            if (place == null) {
                 throw new BundleException("wrong_format",
                         "policy `" + policy.getId() + "` names attribute `" + clause.getAttribute() + "`, which is not declared", null);
             }
-            scope.add(new ScopeCondition(clause, type));
+            scope.add(new ScopeCondition(clause, place, programs.attributes[place].type()));
         }
-        Conditions conditions = new Conditions(policy, attributes.keySet());
+        Conditions conditions = new Conditions(policy, programs, shared);
+        List<PlannedRule> rules = new ArrayList<>();
         for (Rule rule : policy.getRulesList()) {
-            List<Clause> clauses = new ArrayList<>(scope);
-            rule.getWhenList().forEach(expression -> clauses.add(conditions.condition(expression)));
-            rules.add(new PlannedRule(policy.getId(), rule, clauses));
+            int[] places = rule.getWhenList().stream().mapToInt(conditions::condition).toArray();
+            Mask mask = rule.hasMask() ? outcomes.one(rule.getMask()) : null;
+            rules.add(new PlannedRule(policy.getId(), rule, mask, programs, places));
         }
+        return new PlannedPolicy(scope.toArray(new ScopeCondition[0]), rules);
     }
 
     /** Returns the revision of the bundle. */
@@ -108,7 +112,7 @@ public final class Decider {
     public DecideResponse decide(DecideRequest request, Instant now, Function<String, Grant> grants) {
         List<String> fields = fields(request);
         check(request, fields);
-        Facts facts = new Facts(attributes, request, now);
+        Facts facts = new Facts(programs, request, now);
         DecideResponse.Builder response = DecideResponse.newBuilder()
                 .setRequestId(request.getRequestId()).setRevision(revision).setPolicyHash(hash);
         List<Grant> counting = new ArrayList<>();
@@ -173,32 +177,27 @@ public final class Decider {
 
     private List<Result> results(List<String> fields, Facts facts, List<Grant> grants) {
         List<Result> found = new ArrayList<>();
-        for (PlannedRule rule : about(fields)) {
-            List<Grant> under = rule.asksForGrant && !grants.isEmpty() ? grants : Arrays.asList((Grant) null);
-            for (Grant grant : under) {
-                Result result = rule.evaluate(facts.under(grant));
-                if (result != null) {
-                    found.add(result);
-                }
-            }
+        for (PlannedPolicy policy : about(fields)) {
+            policy.evaluate(facts, grants, found);
         }
         return found;
     }
 
-    /** Returns the rules that speak about any of these fields, in order. */
-    private List<PlannedRule> about(List<String> fields) {
-        List<PlannedRule> known = rulesOfFields.get(fields);
+    /** Returns the policies with the rules that speak about any of these fields, in order. */
+    private List<PlannedPolicy> about(List<String> fields) {
+        List<PlannedPolicy> known = policiesOfFields.get(fields);
         if (known != null) {
             return known;
         }
-        List<PlannedRule> found = new ArrayList<>();
-        for (PlannedRule rule : rules) {
-            if (fields.stream().anyMatch(rule.fields::contains)) {
-                found.add(rule);
+        List<PlannedPolicy> found = new ArrayList<>();
+        for (PlannedPolicy policy : policies) {
+            PlannedPolicy own = policy.about(fields);
+            if (own != null) {
+                found.add(own);
             }
         }
-        if (rulesOfFields.size() < REMEMBERED) {
-            rulesOfFields.put(List.copyOf(fields), found);
+        if (policiesOfFields.size() < REMEMBERED) {
+            policiesOfFields.put(List.copyOf(fields), found);
         }
         return found;
     }

@@ -27,9 +27,9 @@ final class Diagnostics {
     private final Map<String, Set<String>> declared = new HashMap<>();
     private final Outcomes outcomes;
 
-    Diagnostics(Map<String, AttributeReader> attributes, Outcomes outcomes) {
+    Diagnostics(List<AttributeReader> attributes, Outcomes outcomes) {
         this.outcomes = outcomes;
-        for (AttributeReader attribute : attributes.values()) {
+        for (AttributeReader attribute : attributes) {
             if (!attribute.isBuiltIn() && !OWN.contains(attribute.name)) {
                 declared.computeIfAbsent(attribute.root(), root -> new java.util.HashSet<>()).add(attribute.key());
             }

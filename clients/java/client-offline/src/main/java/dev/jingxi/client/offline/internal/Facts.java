@@ -3,73 +3,88 @@ package dev.jingxi.client.offline.internal;
 import dev.jingxi.pdp.v1.DecideRequest;
 import dev.jingxi.pdp.v1.Grant;
 import java.time.Instant;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.Arrays;
 
-/** What conditions know: the attributes of one request, the time, and a grant. Each attribute is read when it is used. */
+/**
+ * What the rules know of one request: its attributes, the time and a grant, and how conditions and variables came out. Each
+ * attribute is read, and each condition evaluated, when it is asked for and once; those about the grant once for each grant.
+ */
 final class Facts {
     private static final Object LACKING = new Object();
 
-    private final Map<String, AttributeReader> declared;
+    private final Programs programs;
     private final DecideRequest request;
     private final Instant now;
-    private final Grant grant;
-    private final Map<String, Object> known;
+    private final Object[] values;
+    private final Object[] variables;
+    private final Outcome[] outcomes;
+    private Grant grant;
 
-    Facts(Map<String, AttributeReader> declared, DecideRequest request, Instant now) {
-        this(declared, request, now, null, new HashMap<>());
-    }
-
-    private Facts(Map<String, AttributeReader> declared, DecideRequest request, Instant now, Grant grant,
-            Map<String, Object> known) {
-        this.declared = declared;
+    Facts(Programs programs, DecideRequest request, Instant now) {
+        this.programs = programs;
         this.request = request;
         this.now = now;
-        this.grant = grant;
-        this.known = known;
+        this.values = new Object[programs.attributes.length];
+        this.variables = new Object[programs.variables.size()];
+        this.outcomes = new Outcome[programs.conditions.size()];
     }
 
-    /** Returns the same facts under a grant; null for none. */
-    Facts under(Grant other) {
-        return other == grant ? this : new Facts(declared, request, now, other, known);
+    /** Sets the grant that counts from now on; null for none. */
+    void under(Grant other) {
+        if (other == grant) {
+            return;
+        }
+        grant = other;
+        for (int i = 0; i < values.length; i++) {
+            if (programs.attributes[i].isOfGrant()) {
+                values[i] = null;
+            }
+        }
+        for (int i = 0; i < outcomes.length; i++) {
+            if (programs.conditions.get(i).isGranted) {
+                outcomes[i] = null;
+            }
+        }
+        Arrays.fill(variables, null);
     }
 
     Grant grant() {
         return grant;
     }
 
-    /** Returns an attribute's value; null when it is lacking or not declared. */
-    Object get(String name) {
-        if (name.startsWith("grant.")) {
-            return ofGrant(name);
-        }
-        if (name.equals("now")) {
-            return now;
-        }
-        Object value = known.get(name);
+    /** Returns an attribute's value by its place in the bundle; null when it is lacking. */
+    Object get(int attribute) {
+        Object value = values[attribute];
         if (value == null) {
-            AttributeReader reader = declared.get(name);
-            Object read = reader == null ? null : reader.read(request);
+            AttributeReader reader = programs.attributes[attribute];
+            Object read = reader.isOfGrant() ? reader.ofGrant(grant) : reader.isNow() ? now : reader.read(request);
             value = read == null ? LACKING : read;
-            known.put(name, value);
+            values[attribute] = value;
         }
         return value == LACKING ? null : value;
     }
 
-    private Object ofGrant(String name) {
-        switch (name) {
-            case "grant.active":
-                return grant != null;
-            case "grant.kind":
-                return grant == null ? "" : grant.getKind();
-            case "grant.approver":
-                return grant == null ? "" : grant.getApprover();
-            case "grant.approver_level":
-                return grant == null ? 0L : grant.getApproverLevel();
-            case "grant.scenario":
-                return grant == null ? "" : grant.getScenario();
-            default:
-                return null;
+    /** Returns a variable's value; null when it is undecided. */
+    Object variable(int place) {
+        Object value = variables[place];
+        if (value == null) {
+            Object found = programs.variables.get(place).value(this);
+            value = found == null ? LACKING : found;
+            variables[place] = value;
         }
+        return value == LACKING ? null : value;
     }
+
+    /** Returns how a condition comes out. */
+    Outcome outcome(int condition) {
+        Outcome outcome = outcomes[condition];
+        if (outcome == null) {
+            outcome = programs.conditions.get(condition).outcome(this);
+            outcomes[condition] = outcome;
+        }
+        return outcome;
+    }
+
+    /** How a clause comes out. */
+    enum Outcome { TRUE, FALSE, UNDECIDED }
 }

@@ -13,6 +13,7 @@ public final class OfflineSettings {
     final Path bundleFile;
     final Duration maxAge;
     final boolean async;
+    final boolean asyncAlways;
     final KeyProvider keys;
     final Alarm alarm;
     final Metrics metrics;
@@ -20,12 +21,13 @@ public final class OfflineSettings {
     final Executor executor;
 
     /** Makes it. `bundleFile`, `maxAge` and `executor` may be null. */
-    public OfflineSettings(Path stateFolder, Path bundleFile, Duration maxAge, boolean async, KeyProvider keys, Alarm alarm,
-            Metrics metrics, Duration deadline, Executor executor) {
+    public OfflineSettings(Path stateFolder, Path bundleFile, Duration maxAge, boolean async, boolean asyncAlways,
+            KeyProvider keys, Alarm alarm, Metrics metrics, Duration deadline, Executor executor) {
         this.stateFolder = stateFolder;
         this.bundleFile = bundleFile;
         this.maxAge = maxAge;
         this.async = async;
+        this.asyncAlways = asyncAlways;
         this.keys = keys;
         this.alarm = alarm;
         this.metrics = metrics;

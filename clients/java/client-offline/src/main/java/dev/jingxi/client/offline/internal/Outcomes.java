@@ -13,7 +13,7 @@ import dev.jingxi.pdp.v1.Value;
 import dev.jingxi.pdp.v1.Verdict;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -30,9 +30,21 @@ final class Outcomes {
     private static final int SHOWN = 0;
 
     private final Map<String, FieldDefinition> fields = new HashMap<>();
+    private final Map<Mask, Mask> masks = new HashMap<>();
+    private final Map<FieldDefinition, Mask> defaults = new IdentityHashMap<>();
+    private final Mask full = one(FULL);
 
     Outcomes(List<FieldDefinition> dictionary) {
-        dictionary.forEach(field -> fields.put(field.getId(), field));
+        for (FieldDefinition field : dictionary) {
+            fields.put(field.getId(), field);
+            defaults.put(field, one(field.getDefaultMask()));
+        }
+    }
+
+    /** Returns the one instance that stands for all equal masks, so that they can be told apart without a look inside. */
+    Mask one(Mask mask) {
+        Mask known = masks.putIfAbsent(mask, mask);
+        return known == null ? mask : known;
     }
 
     boolean knows(String field) {
@@ -47,18 +59,18 @@ final class Outcomes {
     /** Fills in verdicts, masks, reasons and obligations. `results` stand in the order of rules, then of grants. */
     void respond(List<String> asked, List<Result> results, DecideResponse.Builder response) {
         Table table = new Table(response);
-        Map<PlannedRule, Set<String>> obliging = new LinkedHashMap<>();
+        Map<PlannedRule, Set<String>> obliging = new HashMap<>();
         for (String name : asked) {
             FieldDefinition field = fields.get(name);
             if (field == null) {
-                table.add(name, FULL, ReasonKind.REASON_KIND_UNKNOWN_FIELD, null);
+                table.add(name, full, ReasonKind.REASON_KIND_UNKNOWN_FIELD, null);
                 continue;
             }
             List<Result> applying = applying(field, results);
             Result winner = winner(field, applying);
             if (winner == null) {
                 boolean masked = field.getDefaultEffect() == Effect.EFFECT_MASK;
-                table.add(name, masked ? field.getDefaultMask() : null, ReasonKind.REASON_KIND_DEFAULT, null);
+                table.add(name, masked ? defaults.get(field) : null, ReasonKind.REASON_KIND_DEFAULT, null);
                 continue;
             }
             table.add(name, mask(winner.rule, field), ReasonKind.REASON_KIND_RULE, winner);
@@ -78,7 +90,7 @@ final class Outcomes {
         for (String name : asked) {
             FieldDefinition field = fields.get(name);
             ReasonKind kind = field == null ? ReasonKind.REASON_KIND_UNKNOWN_FIELD : ReasonKind.REASON_KIND_DEFAULT;
-            table.add(name, field == null ? FULL : field.getDefaultMask(), kind, null);
+            table.add(name, field == null ? full : defaults.get(field), kind, null);
         }
     }
 
@@ -132,11 +144,11 @@ final class Outcomes {
         return rule.source.hasMask() ? rule.source.getStrictness() : field.getDefaultStrictness();
     }
 
-    private static Mask mask(PlannedRule rule, FieldDefinition field) {
+    private Mask mask(PlannedRule rule, FieldDefinition field) {
         if (rule.unmasks) {
             return null;
         }
-        return rule.source.hasMask() ? rule.source.getMask() : field.getDefaultMask();
+        return rule.mask != null ? rule.mask : defaults.get(field);
     }
 
     private static void addObligations(List<Result> results, Map<PlannedRule, Set<String>> obliging,
@@ -155,11 +167,11 @@ final class Outcomes {
         }
     }
 
-    /** Writes verdicts with each different mask and reason once. */
+    /** Writes verdicts with each different mask and reason once. Masks are those of {@link #one}. */
     private static final class Table {
         private final DecideResponse.Builder response;
-        private final Map<Mask, Integer> masks = new HashMap<>();
-        private final Map<Reason, Integer> reasons = new HashMap<>();
+        private final List<Mask> masks = new ArrayList<>();
+        private final List<Said> reasons = new ArrayList<>();
 
         Table(DecideResponse.Builder response) {
             this.response = response;
@@ -170,22 +182,31 @@ final class Outcomes {
             Verdict.Builder verdict = Verdict.newBuilder().setField(field)
                     .setEffect(mask == null ? Effect.EFFECT_UNMASK : Effect.EFFECT_MASK);
             if (mask != null) {
-                Integer place = masks.get(mask);
-                if (place == null) {
-                    place = masks.size();
-                    masks.put(mask, place);
-                    response.addMasks(mask);
+                verdict.setMask(place(mask));
+            }
+            response.addVerdicts(verdict.setReason(place(kind, result)).build());
+        }
+
+        private int place(Mask mask) {
+            for (int i = 0; i < masks.size(); i++) {
+                if (masks.get(i) == mask) {
+                    return i;
                 }
-                verdict.setMask(place);
             }
-            Reason reason = reason(kind, result);
-            Integer place = reasons.get(reason);
-            if (place == null) {
-                place = reasons.size();
-                reasons.put(reason, place);
-                response.addReasons(reason);
+            masks.add(mask);
+            response.addMasks(mask);
+            return masks.size() - 1;
+        }
+
+        private int place(ReasonKind kind, Result result) {
+            for (int i = 0; i < reasons.size(); i++) {
+                if (reasons.get(i).kind == kind && reasons.get(i).result == result) {
+                    return i;
+                }
             }
-            response.addVerdicts(verdict.setReason(place));
+            reasons.add(new Said(kind, result));
+            response.addReasons(reason(kind, result));
+            return reasons.size() - 1;
         }
 
         private static Reason reason(ReasonKind kind, Result result) {
@@ -197,6 +218,17 @@ final class Outcomes {
                 }
             }
             return reason.build();
+        }
+    }
+
+    /** Why a field is shown as it is: results are different objects where their reasons differ. */
+    private static final class Said {
+        final ReasonKind kind;
+        final Result result;
+
+        Said(ReasonKind kind, Result result) {
+            this.kind = kind;
+            this.result = result;
         }
     }
 }

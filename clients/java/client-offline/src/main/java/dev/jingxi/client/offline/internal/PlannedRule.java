@@ -1,11 +1,13 @@
 package dev.jingxi.client.offline.internal;
 
+import dev.jingxi.client.offline.internal.Facts.Outcome;
 import dev.jingxi.pdp.v1.Effect;
 import dev.jingxi.pdp.v1.Grant;
+import dev.jingxi.pdp.v1.Mask;
 import dev.jingxi.pdp.v1.Rule;
-import java.util.List;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.Set;
-import java.util.TreeSet;
 
 /** A rule ready to be evaluated. */
 final class PlannedRule {
@@ -15,16 +17,21 @@ final class PlannedRule {
     final boolean unmasks;
     final boolean asksForGrant;
     final Set<String> fields;
-    private final List<Clause> clauses;
+    /** The mask that it asks for; null where it is that of the field. */
+    final Mask mask;
+    private final Programs programs;
+    /** The places of its conditions. */
+    private final int[] conditions;
 
-    PlannedRule(String policy, Rule source, List<Clause> clauses) {
+    PlannedRule(String policy, Rule source, Mask mask, Programs programs, int[] conditions) {
         this.source = source;
         this.name = policy + "/" + source.getId();
         this.unmasks = source.getEffect() == Effect.EFFECT_UNMASK;
-        this.clauses = clauses;
+        this.mask = mask;
+        this.programs = programs;
+        this.conditions = conditions;
         this.fields = Set.copyOf(source.getFieldsList());
-        this.asksForGrant = clauses.stream().flatMap(clause -> clause.attributes().stream())
-                .anyMatch(attribute -> attribute.startsWith("grant."));
+        this.asksForGrant = Arrays.stream(conditions).anyMatch(place -> programs.conditions.get(place).isGranted);
     }
 
     /** How a rule came out under a grant, or without one. */
@@ -44,24 +51,39 @@ final class PlannedRule {
         }
     }
 
-    /** Returns how it comes out; null when it is false. */
-    Result evaluate(Facts facts) {
-        Set<String> lacking = Set.of();
-        boolean undecided = false;
-        for (Clause clause : clauses) {
-            Boolean holds = clause.holds(facts);
-            if (holds == null) {
-                lacking = undecided ? lacking : new TreeSet<>();
-                undecided = true;
-                for (String attribute : clause.attributes()) {
-                    if (facts.get(attribute) == null) {
-                        lacking.add(attribute);
-                    }
-                }
-            } else if (!holds) {
+    /** Returns how it comes out; null when it is false. `undecidedScope` is null where the scope is true. */
+    Result evaluate(Facts facts, Grant grant, ScopeCondition[] undecidedScope) {
+        boolean undecided = undecidedScope != null;
+        for (int place : conditions) {
+            Outcome outcome = facts.outcome(place);
+            if (outcome == Outcome.FALSE) {
                 return null;
             }
+            undecided |= outcome == Outcome.UNDECIDED;
         }
-        return new Result(this, facts.grant(), undecided, lacking);
+        return new Result(this, grant, undecided, undecided ? lacking(facts, undecidedScope) : Set.of());
+    }
+
+    private Set<String> lacking(Facts facts, ScopeCondition[] undecidedScope) {
+        Set<String> found = new HashSet<>();
+        if (undecidedScope != null) {
+            for (ScopeCondition clause : undecidedScope) {
+                addLacking(facts, clause.attribute, found);
+            }
+        }
+        for (int place : conditions) {
+            if (facts.outcome(place) == Outcome.UNDECIDED) {
+                for (int attribute : programs.conditions.get(place).attributes) {
+                    addLacking(facts, attribute, found);
+                }
+            }
+        }
+        return found;
+    }
+
+    private void addLacking(Facts facts, int attribute, Set<String> found) {
+        if (facts.get(attribute) == null) {
+            found.add(programs.attributes[attribute].name);
+        }
     }
 }

@@ -1,5 +1,7 @@
 package dev.jingxi.client.internal.masks;
 
+import java.util.Arrays;
+
 /** Texts as code points: {@code 𠮷} is one, whatever Java's chars say. */
 public final class Codes {
     private Codes() {}
@@ -9,7 +11,12 @@ public final class Codes {
     }
 
     static int[] of(String text) {
-        return text.codePoints().toArray();
+        int[] codes = new int[text.length()];
+        int count = 0;
+        for (int i = 0; i < text.length(); i += Character.charCount(codes[count - 1])) {
+            codes[count++] = text.codePointAt(i);
+        }
+        return count == codes.length ? codes : Arrays.copyOf(codes, count);
     }
 
     /** Returns whether a text holds half of a surrogate pair, which has no form outside of Java. */

@@ -33,9 +33,15 @@ final class Dates {
             if (unit.equals("age")) {
                 return ageBand(date, setting.today.get(), band);
             }
-            String year = String.format("%04d", date.getYear());
-            return unit.equals("year") ? year : year + "-" + String.format("%02d", date.getMonthValue());
+            // Not by String.format, whose digits are those of the machine's language.
+            String year = padded(date.getYear(), 4);
+            return unit.equals("year") ? year : year + "-" + padded(date.getMonthValue(), 2);
         };
+    }
+
+    private static String padded(int number, int width) {
+        String text = Integer.toString(number);
+        return "0".repeat(width - text.length()) + text;
     }
 
     private static String ageBand(LocalDate birth, LocalDate today, int band) {

@@ -15,11 +15,18 @@ public final class MappedMessage {
     final List<Part> parts;
     private final GetMessageMapResponse source;
     private final Map<String, AttributeType> types;
+    /** The same by namespace and name. */
+    private final Map<String, Map<String, AttributeType>> declared = new HashMap<>();
 
     /** Reads a map. Throws PathException. */
     public MappedMessage(GetMessageMapResponse source) {
         this.source = source;
         this.types = new HashMap<>(source.getAttributeTypesMap());
+        types.forEach((dotted, type) -> {
+            int dot = dotted.indexOf('.');
+            declared.computeIfAbsent(dotted.substring(0, Math.max(dot, 0)), namespace -> new HashMap<>())
+                    .put(dotted.substring(dot + 1), type);
+        });
         List<Part> found = new ArrayList<>();
         for (MessagePart part : source.getMessageMap().getPartsList()) {
             found.add(new Part(part));
@@ -67,11 +74,22 @@ public final class MappedMessage {
     static final class Attribute {
         final String name;
         final Path path;
+        /** What stands before the dot of the name, and after it. */
+        final String namespace;
+        final String local;
 
         Attribute(String name, Path path) {
+            int dot = name.indexOf('.');
             this.name = name;
             this.path = path;
+            this.namespace = name.substring(0, Math.max(dot, 0));
+            this.local = name.substring(dot + 1);
         }
+    }
+
+    /** Returns the declared types of a namespace by name. */
+    Map<String, AttributeType> types(String namespace) {
+        return declared.getOrDefault(namespace, Map.of());
     }
 
     AttributeType type(String attribute) {

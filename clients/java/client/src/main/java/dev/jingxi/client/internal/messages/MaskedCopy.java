@@ -14,6 +14,8 @@ import java.util.function.Function;
 
 /** A copy of a message in which places are masked. Drops wait until the end, so that the places of items stay true. */
 public final class MaskedCopy {
+    private static final Optional<Mask> FULL = Optional.of(Mask.FULL);
+
     private final Maskers maskers;
     private final Map<Mask, Masker> used = new HashMap<>();
     private final List<Place> dropped = new ArrayList<>();
@@ -30,14 +32,24 @@ public final class MaskedCopy {
     public void apply(Plan plan, List<Decision> decisions) {
         for (int i = 0; i < plan.questions().size(); i++) {
             Decision decision = decisions.get(i);
-            Map<String, Optional<Mask>> verdicts = new HashMap<>();
-            if (decision != null) {
-                for (Verdict verdict : decision.verdicts()) {
-                    verdicts.put(verdict.field(), verdict.mask());
+            apply(plan.questions().get(i), decision == null ? field -> FULL : masks(decision.verdicts()));
+        }
+    }
+
+    /** Returns the masks of verdicts; a field that they do not speak about is masked in full. */
+    private static Function<String, Optional<Mask>> masks(List<Verdict> verdicts) {
+        int[] next = {0};
+        return field -> {
+            // They stand in the order of the map, and so does what is asked for.
+            for (int i = 0; i < verdicts.size(); i++) {
+                int place = (next[0] + i) % verdicts.size();
+                if (verdicts.get(place).field().equals(field)) {
+                    next[0] = place + 1;
+                    return verdicts.get(place).mask();
                 }
             }
-            apply(plan.questions().get(i), field -> verdicts.getOrDefault(field, Optional.of(Mask.FULL)));
-        }
+            return FULL;
+        };
     }
 
     /** Masks the fields of one question; an empty mask leaves the field as it is. */
@@ -45,7 +57,9 @@ public final class MaskedCopy {
         for (Question.Located located : question.fields) {
             Mask mask = located.places.isEmpty() ? null : masks.apply(located.field).orElse(null);
             if (mask != null) {
-                located.places.forEach(place -> mask(place, mask));
+                for (Place place : located.places) {
+                    mask(place, mask);
+                }
             }
         }
     }

@@ -25,10 +25,26 @@ public final class Path {
 
     private final String text;
     private final List<Object> steps;
+    private final boolean many;
+    /** Where a path without {@code [*]} leads to from the root. */
+    private final Place fixed;
 
     private Path(String text, List<Object> steps) {
         this.text = text;
         this.steps = steps;
+        this.many = steps.contains(EVERY);
+        this.fixed = many ? null : below(Place.ROOT, steps.size());
+    }
+
+    private Place below(Place start, int count) {
+        if (start == Place.ROOT && fixed != null && count == steps.size()) {
+            return fixed;
+        }
+        Place place = start;
+        for (int i = 0; i < count; i++) {
+            place = place.child(steps.get(i));
+        }
+        return place;
     }
 
     /** Returns the path that a text writes. Throws PathException. */
@@ -58,7 +74,7 @@ public final class Path {
 
     /** Returns whether the path may lead to many places. */
     boolean isMany() {
-        return steps.contains(EVERY);
+        return many;
     }
 
     /** A place that a path leads to, with the value there. */
@@ -77,6 +93,10 @@ public final class Path {
      * nothing is found below it. Throws MessageMismatchException.
      */
     List<Hit> find(Hit start) {
+        if (!many) {
+            Hit only = only(start);
+            return only == null ? List.of() : List.of(only);
+        }
         List<Hit> found = List.of(start);
         for (Object step : steps) {
             if (found.size() == 1) {
@@ -90,6 +110,25 @@ public final class Path {
             found = next;
         }
         return found;
+    }
+
+    /** Returns what a path that leads to one place finds there; null for nothing. Throws MessageMismatchException. */
+    Hit only(Hit start) {
+        Object value = start.value;
+        for (int i = 0; i < steps.size(); i++) {
+            if (value == null) {
+                return null;
+            }
+            if (!(value instanceof Map)) {
+                throw mismatch("an object", below(start.place, i));
+            }
+            Map<?, ?> object = (Map<?, ?>) value;
+            value = object.get(steps.get(i));
+            if (value == null && !object.containsKey(steps.get(i))) {
+                return null;
+            }
+        }
+        return new Hit(below(start.place, steps.size()), value);
     }
 
     private List<Hit> follow(Hit hit, Object step) {

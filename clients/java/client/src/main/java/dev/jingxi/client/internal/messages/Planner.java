@@ -85,16 +85,13 @@ public final class Planner {
     /** Returns the resource of the message itself; its attributes of other kinds become shared ones. */
     private Resource own(Part part) {
         Resource.Builder resource = resource(part, root, Resource.getDefaultInstance());
-        for (Map.Entry<String, Value> entry : attributes(part, root).entrySet()) {
-            int dot = entry.getKey().indexOf('.');
-            String namespace = entry.getKey().substring(0, dot);
-            String name = entry.getKey().substring(dot + 1);
-            if (!namespace.equals("resource")) {
-                shared.get(namespace).putIfAbsent(name, entry.getValue());
-            } else if (!resource.containsAttributes(name)) {
-                resource.putAttributes(name, entry.getValue());
+        attributes(part, root).forEach((attribute, value) -> {
+            if (!attribute.namespace.equals("resource")) {
+                shared.get(attribute.namespace).putIfAbsent(attribute.local, value);
+            } else if (!resource.containsAttributes(attribute.local)) {
+                resource.putAttributes(attribute.local, value);
             }
-        }
+        });
         if (!given.getType().isEmpty()) {
             resource.setType(given.getType());
         }
@@ -129,13 +126,13 @@ public final class Planner {
             // An account without a balance must not be judged by its customer's.
             resource.removeAttributes(withoutPrefix(attribute.name, "resource."));
         }
-        for (Map.Entry<String, Value> entry : attributes(part, here).entrySet()) {
-            if (entry.getKey().startsWith("resource.")) {
-                resource.putAttributes(withoutPrefix(entry.getKey(), "resource."), entry.getValue());
+        attributes(part, here).forEach((attribute, value) -> {
+            if (attribute.namespace.equals("resource")) {
+                resource.putAttributes(attribute.local, value);
             } else {
-                problems.add("attribute `" + entry.getKey() + "` of list `" + part.name + "` is not of the resource");
+                problems.add("attribute `" + attribute.name + "` of list `" + part.name + "` is not of the resource");
             }
-        }
+        });
         return resource.build();
     }
 
@@ -143,10 +140,15 @@ public final class Planner {
     private Question question(Part part, Hit here, Resource resource) {
         List<Question.Located> fields = new ArrayList<>(part.fields.size());
         for (Field field : part.fields) {
-            List<Place> places = new ArrayList<>(2);
+            List<Place> places = new ArrayList<>(field.paths.size());
             for (Path path : field.paths) {
-                for (Hit hit : path.find(here)) {
-                    places.add(hit.place);
+                if (path.isMany()) {
+                    path.find(here).forEach(hit -> places.add(hit.place));
+                    continue;
+                }
+                Hit only = path.only(here);
+                if (only != null) {
+                    places.add(only.place);
                 }
             }
             fields.add(new Question.Located(field.name, places));
@@ -168,29 +170,31 @@ public final class Planner {
         return resource;
     }
 
-    private Map<String, Value> attributes(Part part, Hit here) {
+    private Map<Attribute, Value> attributes(Part part, Hit here) {
         if (part.attributes.isEmpty()) {
             return Map.of();
         }
-        Map<String, Value> found = new LinkedHashMap<>();
+        Map<Attribute, Value> found = new LinkedHashMap<>();
         for (Attribute attribute : part.attributes) {
             AttributeType type = map.type(attribute.name);
-            String namespace = attribute.name.substring(0, Math.max(attribute.name.indexOf('.'), 0));
-            boolean known = namespace.equals("resource") || shared.containsKey(namespace);
+            boolean known = attribute.namespace.equals("resource") || shared.containsKey(attribute.namespace);
             if (BUILT_IN.contains(attribute.name) || type == null || !known) {
                 problems.add("attribute `" + attribute.name + "` cannot be taken from a message");
                 continue;
             }
             Value value = read(attribute.name, attribute.path, here, type);
             if (value != null) {
-                found.merge(attribute.name, value, (first, second) -> namespace.equals("resource") && !part.name.isEmpty()
-                        ? second : first);
+                found.put(attribute, value);
             }
         }
         return found;
     }
 
     private Value read(String name, Path path, Hit here, AttributeType type) {
+        if (!path.isMany()) {
+            Hit only = path.only(here);
+            return only == null || only.value == null ? null : typed(name, path, only.value, type);
+        }
         List<Object> found = new ArrayList<>();
         for (Hit hit : path.find(here)) {
             if (hit.value != null) {
@@ -200,12 +204,16 @@ public final class Planner {
         if (found.isEmpty()) {
             return null;
         }
-        if (path.isMany() && !Values.isList(type)) {
+        if (!Values.isList(type)) {
             problems.add("attribute `" + name + "` at `" + path + "` has many values and is no list");
             return null;
         }
+        return typed(name, path, found, type);
+    }
+
+    private Value typed(String name, Path path, Object value, AttributeType type) {
         try {
-            return Values.typed(path.isMany() ? found : found.get(0), type);
+            return Values.typed(value, type);
         } catch (AttributeValueException error) {
             problems.add("attribute `" + name + "` at `" + path + "`: " + error.getMessage());
             return null;
@@ -215,17 +223,17 @@ public final class Planner {
     /** Returns the caller's attributes as the policy set declares them; undeclared ones as Java has them. */
     private Map<String, Value> declared(String namespace, Map<String, Object> attributes) {
         Map<String, Value> found = new LinkedHashMap<>();
+        Map<String, AttributeType> types = map.types(namespace);
         for (Map.Entry<String, Object> entry : attributes.entrySet()) {
             if (entry.getValue() == null) {
                 continue;
             }
-            String dotted = namespace + "." + Requests.text("the name of an attribute", entry.getKey());
-            AttributeType type = map.type(dotted);
+            AttributeType type = types.get(Requests.text("the name of an attribute", entry.getKey()));
             try {
                 Object value = entry.getValue();
                 found.put(entry.getKey(), type == null ? Values.of(value) : Values.typed(value, type));
             } catch (AttributeValueException error) {
-                problems.add("attribute `" + dotted + "`: " + error.getMessage());
+                problems.add("attribute `" + namespace + "." + entry.getKey() + "`: " + error.getMessage());
             }
         }
         return found;
