@@ -40,7 +40,8 @@ STEPS: Final[Mapping[int, Say]] = {**REQUEST_STATES, account_pb2.REQUEST_STATE_A
     account_pb2.REQUEST_STATE_REFUSED: Say("拒绝", "refused")}  # fmt: skip
 """What was done to a request, by where it was after that."""
 FACTORS: Final[Mapping[str, Say]] = {
-    "password": Say("口令", "password"), "totp": Say("验证器", "authenticator"), "recovery": Say("恢复码", "recovery code"),
+    "password": Say("口令", "password"), "totp": Say("验证器", "authenticator"),
+    "recovery": Say("恢复码", "recovery code"),
     "certificate": Say("证书", "certificate"), "oidc": Say("身份提供方", "OpenID provider"),
     "oidc-mfa": Say("提供方的第二因素", "second factor at the provider"),
 }  # fmt: skip

@@ -35,6 +35,11 @@ _NONE: Final = Say("无", "none")
 _RATE: Final = Say("每秒 {count} 次，突发 {burst} 次", "{count} a second, {burst} at once")
 
 
+def asker_of(change: caller_pb2.CallerChange) -> str:
+    """Return who asked for a change."""
+    return change.steps[0].actor if change.steps else ""
+
+
 def caller_state(caller: caller_pb2.Caller) -> Say:
     """Return whether it may call."""
     return Say("已停用", "disabled") if caller.disabled else Say("有效", "active")

@@ -95,7 +95,7 @@ _SIGNS: Final = (
     ("TLS_UNTRUSTED", ("certificate_verify_failed", "certificate verify failed", "unable to get local issuer",
                        "self signed", "self-signed", "expired")),
     ("TLS_NONE", ("wrong_version_number", "ssl handshake failed", "handshake", "http_request", "http1.x")),
-    ("NO_HOST", ("dns resolution failed", "name or service not known", "name resolution", "could not contact dns")),
+    ("NO_HOST", ("dns resolution failed", "name or service not known", "name resolution", "domain name not found")),
     ("NO_SOCKET", ("no such file", "permission denied")),
     ("NOBODY_LISTENS", ("connection refused",)),
 )  # fmt: skip

@@ -42,19 +42,22 @@ class NodeKeys:
         return True
 
 
-def read_keys(path: Path) -> NodeKeys:
-    """Return the keys of a PEM file, or of all `.pub` and `.pem` files of a folder; private ones are passed over.
+def read_keys(*paths: Path) -> NodeKeys:
+    """Return the keys of PEM files, and of all `.pub` and `.pem` files of folders; private ones are passed over.
 
-    Raises KeysError when there is none, or one that is not Ed25519.
+    Raises KeysError where there is none, or one that is not Ed25519.
     """
-    try:
-        files = sorted(one for one in path.iterdir() if one.suffix in _SUFFIXES) if path.is_dir() else [path]
-        found = [key for file in files for key in _keys_of(file)]
-    except OSError as error:
-        raise KeysError(f"cannot read `{path}`: {(error.strerror or str(error)).lower()}") from error
-    if not found:
-        raise KeysError(f"no public key in `{path}`; choose a node's `node.pub`, or a folder of such files")
-    return NodeKeys({hashlib.sha256(key.public_bytes_raw()).hexdigest()[:_ID_DIGITS]: key for key in found})
+    keys: dict[str, Ed25519PublicKey] = {}
+    for path in paths:
+        try:
+            files = sorted(one for one in path.iterdir() if one.suffix in _SUFFIXES) if path.is_dir() else [path]
+            found = [key for file in files for key in _keys_of(file)]
+        except OSError as error:
+            raise KeysError(f"cannot read `{path}`: {(error.strerror or str(error)).lower()}") from error
+        if not found:
+            raise KeysError(f"no public key in `{path}`; choose a node's `node.pub`, or a folder of such files")
+        keys |= {hashlib.sha256(key.public_bytes_raw()).hexdigest()[:_ID_DIGITS]: key for key in found}
+    return NodeKeys(keys)
 
 
 def _keys_of(path: Path) -> Iterator[Ed25519PublicKey]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
-from PySide6.QtGui import QTextCursor, QTextDocument
+from PySide6.QtGui import QColor, QPainter, QPixmap, QTextCursor, QTextDocument
 
 from admin_gui.domain.catalogue import EMPTY, Catalogue
 from admin_gui.domain.policy_text import cells, columns, sheet
@@ -25,6 +25,7 @@ from admin_gui.widgets.context import Context
 Index = QModelIndex | QPersistentModelIndex
 _NO_YAML: Final = Say("第 {line} 行", "line {line}")
 _MARKS: Final = {"error": "✕", "warning": "!", "note": "·"}
+_DOT: Final = 9
 _TOKENS: Final = {"error": "danger", "warning": "warning", "note": "info"}
 
 
@@ -259,8 +260,8 @@ class PolicyTableModel(QAbstractTableModel):
         found = self._worst.get(section)
         if role == Qt.ItemDataRole.DisplayRole:
             return f"{_MARKS[found[0].severity]} {section + 1}" if found else str(section + 1)
-        if found and role == Qt.ItemDataRole.ForegroundRole:
-            return self._context.theme.color(_TOKENS[found[0].severity])
+        if found and role == Qt.ItemDataRole.DecorationRole:
+            return _dot(self._context.theme.color(_TOKENS[found[0].severity]))
         if found and role == Qt.ItemDataRole.ToolTipRole:
             return "\n".join(_words(one, self._context) for one in found)
         return None
@@ -357,6 +358,18 @@ class PolicyTableModel(QAbstractTableModel):
             self.dataChanged.emit(self.index(0, 0), self.index(self.rowCount() - 1, len(self._columns) - 1))
             self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self._columns) - 1)
             self.headerDataChanged.emit(Qt.Orientation.Vertical, 0, self.rowCount() - 1)
+
+
+def _dot(color: QColor) -> QPixmap:
+    drawn = QPixmap(_DOT, _DOT)
+    drawn.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(drawn)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(color)
+    painter.drawEllipse(0, 0, _DOT - 1, _DOT - 1)
+    painter.end()
+    return drawn
 
 
 def _units(text: str, points: int) -> int:

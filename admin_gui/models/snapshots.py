@@ -35,6 +35,7 @@ MOST_PIXELS: Final = 2**31 - 1
 _FIRST: Final = 20
 """Placeholders before the first page has come."""
 _WAITING: Final = "…"
+_VALUES: Final = Say("点按列标题：按常见的值筛选", "Click the heading to filter by its commonest values")
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -178,6 +179,8 @@ class SnapshotModel(QAbstractTableModel):
     ) -> Any:
         if role == Qt.ItemDataRole.DisplayRole and orientation == Qt.Orientation.Horizontal:
             return self._context.language(HEADS[section].say)
+        if role == Qt.ItemDataRole.ToolTipRole and orientation == Qt.Orientation.Horizontal and HEADS[section].group:
+            return self._context.language(_VALUES)
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

@@ -54,7 +54,8 @@ class Loopback(QObject):
         """`speak` gives a text in the language of now. Raises OSError when it cannot listen."""
         super().__init__(parent)
         self._speak = speak
-        self._state = ""
+        self._state, self._closed = "", False
+        self._sockets: set[QTcpSocket] = set()
         self._server = QTcpServer(self)
         self._server.newConnection.connect(self._accept)
         if not self._server.listen(QHostAddress(QHostAddress.SpecialAddress.LocalHost), 0):
@@ -66,17 +67,29 @@ class Loopback(QObject):
         self._state = state
 
     def close(self) -> None:
-        """Listen no more."""
+        """Listen no more; it goes away by itself once browsers have been answered."""
+        self._closed, self._state = True, ""
         self._server.close()
+        self._go_away()
 
     def _accept(self) -> None:
         while (socket := self._server.nextPendingConnection()) is not None:
             # Browsers open connections ahead of need, and leave them idle.
+            self._sockets.add(socket)
             patience = QTimer(socket, singleShot=True, interval=_READ_MILLISECONDS)
-            patience.timeout.connect(socket.abort)
+            patience.timeout.connect(lambda socket=socket: socket.abort())
             patience.start()
-            socket.disconnected.connect(socket.deleteLater)
+            socket.disconnected.connect(lambda socket=socket: self._gone(socket))
             socket.readyRead.connect(lambda socket=socket: self._read(socket))
+
+    def _gone(self, socket: QTcpSocket) -> None:
+        self._sockets.discard(socket)
+        socket.deleteLater()
+        self._go_away()
+
+    def _go_away(self) -> None:
+        if self._closed and not self._sockets:
+            self.deleteLater()
 
     def _read(self, socket: QTcpSocket) -> None:
         if socket.bytesAvailable() > _MAX_HEAD:
@@ -92,7 +105,6 @@ class Loopback(QObject):
             self._show(socket, "400 Bad Request", _OTHER)
             return
         self._show(socket, "200 OK", _FAILED if said.error else _DONE)
-        self._state = ""
         self.close()
         self.came.emit(said)
 

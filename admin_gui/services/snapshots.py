@@ -9,6 +9,8 @@ from admin_gui.services.connection import Connection
 from jingxi_client._gen.pdp.v1 import snapshot_service_pb2, snapshot_service_pb2_grpc
 
 _COUNT_SECONDS: Final = 300.0
+_PROOF_SECONDS: Final = 120.0
+"""The path of a proof is made of a whole chain, which may be long."""
 
 
 class Snapshots:
@@ -33,7 +35,7 @@ class Snapshots:
 
     def proof(self, record_id: str) -> Call:
         """Ask for the proof of one record: a ProveSnapshotResponse, which is worth what one's own check says."""
-        return self._ask("ProveSnapshot", snapshot_service_pb2.ProveSnapshotRequest(id=record_id))
+        return self._ask("ProveSnapshot", snapshot_service_pb2.ProveSnapshotRequest(id=record_id), _PROOF_SECONDS)
 
     def groups(self, text: str, by: str, days: int, limit: int) -> Call:
         """Ask for the commonest values of the last days: a GetSnapshotStatsResponse."""

@@ -8,7 +8,9 @@ from typing import Final
 
 from admin_gui.domain.rights import Permission
 from admin_gui.domain.say import Say
+from admin_gui.views.accounts import AccountsScreen
 from admin_gui.views.cluster import ClusterScreen
+from admin_gui.views.dictionary import DictionaryScreen
 from admin_gui.views.grants import GrantsScreen
 from admin_gui.views.policies import PoliciesScreen
 from admin_gui.views.screen import Desk, ScreenWidget
@@ -18,7 +20,10 @@ from admin_gui.views.snapshots import SnapshotsScreen
 
 @dataclass(frozen=True)
 class Place:
-    """A screen, and which permissions each let somebody see it. `key` names its icon as well."""
+    """A screen, and which permissions each let somebody see it; none for what is everybody's.
+
+    `key` names its icon as well.
+    """
 
     key: str
     say: Say
@@ -31,5 +36,7 @@ PLACES: Final = (
     Place("simulator", Say("模拟", "Simulator"), SimulatorScreen, ("simulate",)),
     Place("snapshots", Say("快照", "Snapshots"), SnapshotsScreen, ("snapshot_read",)),
     Place("grants", Say("授权", "Grants"), GrantsScreen, ("grant_read", "grant_ask", "grant_approve")),
+    Place("dictionary", Say("字典", "Dictionary"), DictionaryScreen, ("policy_read",)),
     Place("cluster", Say("集群", "Cluster"), ClusterScreen, ("cluster_read",)),
+    Place("accounts", Say("账户", "Accounts"), AccountsScreen, ()),
 )

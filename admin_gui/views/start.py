@@ -88,6 +88,11 @@ class StartScreen(ScreenWidget):
         self.known = Known(context)
         self.known.chosen.connect(self.profile_chosen)
         self._cancel = button(context, _CANCEL, self.cancelled.emit)
+        self._lay_out()
+        self.wait(waiting=False)
+
+    def _lay_out(self) -> None:
+        context = self._context
         grid = QGridLayout()
         grid.setSpacing(16)
         address = QWidget()
@@ -128,7 +133,6 @@ class StartScreen(ScreenWidget):
         outer.addStretch(1)
         outer.addWidget(inner, 20)
         outer.addStretch(1)
-        self.wait(waiting=False)
 
     def wait(self, *, waiting: bool, connecting: bool = False) -> None:
         """Show that something is being started or connected to, or no more."""

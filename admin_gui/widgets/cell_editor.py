@@ -108,7 +108,7 @@ class CellEditor(QLineEdit):
         popup.hide()
         for value, label in self.offer.values:
             said = self._context.language(label)
-            item = QStandardItem(said if said == value else f"{said}  {value}")
+            item = QStandardItem(said if value in said.split() else f"{said}  {value}")
             item.setData(value, _VALUE)
             self._items.appendRow(item)
         popup.setModel(self._items)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from admin_gui.domain.say import Say
@@ -44,7 +45,7 @@ class Empty(QWidget):
         column.addStretch(3)
         self._buttons.addStretch(1)
         self._buttons.addStretch(1)
-        context.language.bind(self._heading, self._heading.setText, lambda: self._heading_said)
+        context.language.bind(self._heading, self._write_heading, lambda: self._heading_said)
         context.language.bind(self._text, self._write_text, lambda: self._text_said)
         context.theme.changed.connect(self._draw)
         self._draw()
@@ -52,7 +53,7 @@ class Empty(QWidget):
     def say(self, heading: Say, text: Say | None = None) -> None:
         """Say something else."""
         self._heading_said, self._text_said = heading, text or Say("", "")
-        self._heading.setText(self._context.language(self._heading_said))
+        self._write_heading(self._context.language(self._heading_said))
         self._write_text(self._context.language(self._text_said))
 
     def offer(self, say: Say, act: Callable[[], object], *, primary: bool = False) -> QPushButton:
@@ -65,9 +66,24 @@ class Empty(QWidget):
         self._buttons.insertWidget(self._buttons.count() - 1, made)
         return made
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Its fonts are known only now."""
+        super().showEvent(event)
+        self._fit()
+
+    def _write_heading(self, text: str) -> None:
+        self._heading.setText(text)
+        self._fit()
+
     def _write_text(self, text: str) -> None:
         self._text.setText(text)
         self._text.setVisible(bool(text))
+        self._fit()
+
+    def _fit(self) -> None:
+        # Centred in a column, a label that wraps would be given the height of another width.
+        for label in (self._heading, self._text):
+            label.setFixedHeight(label.heightForWidth(_TEXT_PIXELS))
 
     def _draw(self) -> None:
         drawn = icon(self._drawing, self._context.theme.tokens.quiet)

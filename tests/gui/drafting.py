@@ -87,7 +87,7 @@ def drafting() -> Iterator[Drafting]:
         process = subprocess.Popen(command, stdout=log, stderr=log)
 
         def wait(path: Path) -> None:
-            deadline = time.monotonic() + PATIENCE / 1_000
+            deadline = time.monotonic() + 60
             while not path.exists():
                 if process.poll() is not None or time.monotonic() > deadline:
                     log.seek(0)

@@ -84,7 +84,8 @@ def bank_of_people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
         desk = Desk(
             folder,
             f"accounts:\n  idle_seconds: 600\n  oidc:\n    issuer: {provider.issuer}\n    client_id: jingxi\n"
-            f"    ca: {provider.ca}\n    client_secret: {{file: secret}}\n    second_factor_amr: mfa\n    label: 行内认证\n",
+            f"    ca: {provider.ca}\n    client_secret: {{file: secret}}\n    second_factor_amr: mfa\n"
+            "    label: 行内认证\n",
         )
         bank = Bank(desk, provider)
         asyncio.run(bank.hire())
@@ -243,7 +244,7 @@ def test_a_given_password_is_changed_and_an_authenticator_set_up(
     assert "不同" in screen.password.banner._text.text()
     screen.password.again.setText("Another-Horse-8-Battery")
     screen.password.go.click()
-    qtbot.waitUntil(lambda: screen.totp.code.isVisible(), timeout=PATIENCE)
+    qtbot.waitUntil(screen.totp.code.isVisible, timeout=PATIENCE)
     uri = screen.totp._uri
     assert screen.totp.secret.text().replace(" ", "") in uri
     drawn = screen.totp.qr.grab().toImage()
@@ -343,7 +344,7 @@ def test_nothing_stays_behind_when_somebody_signs_out(qtbot: QtBot, guarded: Win
 
 @pytest.mark.parametrize(("change", "words"), [
     (lambda endpoint, folder: Endpoint(endpoint.address), "不信任服务的证书"),
-    (lambda endpoint, folder: Endpoint(endpoint.address.replace("localhost", "127.0.0.2"), endpoint.ca), "没有服务在监听"),
+    (lambda endpoint, folder: Endpoint("localhost:1", endpoint.ca), "没有服务在监听"),
     (lambda endpoint, folder: Endpoint("nowhere.invalid:7443", endpoint.ca), "找不到此主机名"),
     (lambda endpoint, folder: Endpoint(f"unix:{folder}/none.sock"), "没有此套接字文件"),
     (lambda endpoint, folder: Endpoint(endpoint.address, folder / "no.pem"), "读不出证书文件"),

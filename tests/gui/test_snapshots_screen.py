@@ -184,11 +184,20 @@ def test_a_key_that_is_not_trusted_proves_nothing_yet(
     key = tmp_path / "other.pub"
     public = Ed25519PrivateKey.generate().public_key()
     key.write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    context.settings.setValue("snapshots/keys", str(key))
+    assert isinstance(screen._choosers, Given)
+    screen._choosers.trusted = [key]
     choose(qtbot, screen)
     verify(qtbot, screen)
     assert screen.detail.evidence is not None
+    assert screen.detail.evidence.outcome == "proven"  # by the key beside the service's own socket
+    with qtbot.waitSignal(screen.detail.verified, timeout=PATIENCE):
+        screen.detail.keys_button.click()
+    assert screen.detail.evidence is not None
     assert screen.detail.evidence.outcome == "unsigned"
+    screen._choosers.trusted = [key, tmp_path / "empty.pub"]
+    (tmp_path / "empty.pub").touch()
+    screen.detail.keys_button.click()
+    assert "no public key" in screen.detail.banner._text.text()
     context.settings.setValue("snapshots/keys", str(tmp_path / "gone.pub"))
     screen.detail.verify()
     assert "cannot read" in screen.detail.banner._text.text()

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QDateTime, Qt
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import (
+    QDateTimeEdit,
+    QMenu,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QTabBar,
+    QTableView,
+    QTextBrowser,
+)
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
 from admin_gui.domain.failure import Failure
 from admin_gui.domain.rights import Rights
+from admin_gui.domain.snapshot_story import story_of
 from admin_gui.domain.snapshot_words import Vocabulary
 from admin_gui.models import snapshots as models
 from admin_gui.models.snapshots import PAGE, SnapshotModel
@@ -22,7 +32,9 @@ from admin_gui.views.routes import Routes
 from admin_gui.views.screen import Desk
 from admin_gui.views.snapshots import SnapshotsScreen
 from admin_gui.views.snapshots.choosers import Choosers, Take
+from admin_gui.views.snapshots.story import html_of
 from admin_gui.widgets.context import Context
+from jingxi_client._gen.pdp.v1 import snapshot_pb2, snapshot_service_pb2
 from tests.gui.snapshot_service import NEWEST, FakeSnapshots, entry, serving
 
 PATIENCE = 60_000
@@ -37,6 +49,11 @@ class Given(Choosers):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.names: list[str] = []
+        self.trusted: list[Path] = []
+
+    def keys(self, parent: object, title: str, take: Callable[[list[Path]], object]) -> None:
+        del parent, title
+        take(self.trusted)
 
     def export(self, parent: object, title: str, name: str, suffix: str, take: Take) -> None:
         del parent, title, suffix
@@ -344,3 +361,32 @@ def test_what_somebody_may_not_do_is_not_offered(
     qtbot.waitUntil(lambda: screen.detail.shown is not None, timeout=PATIENCE)
     assert screen.detail.try_button.isHidden()
     close(screen)
+
+
+def test_what_a_record_holds_is_text_and_never_markup(context: Context) -> None:
+    done = snapshot_pb2.Operation(id="o1", kind="policy.publish", actor="<img src=x>", details={"why": "a<b>&c"})
+    answer = snapshot_service_pb2.GetSnapshotResponse(
+        entry=snapshot_service_pb2.SnapshotEntry(record=snapshot_pb2.Record(operation=done))
+    )
+    html = html_of(story_of(answer, Vocabulary()), context, None)
+    assert "<img" not in html
+    assert "a&lt;b&gt;&amp;c" in html
+
+
+def test_a_row_that_was_chosen_before_it_came_is_told(qtbot: QtBot, screen: SnapshotsScreen) -> None:
+    last = screen.model.rowCount() - 1
+    with qtbot.waitSignal(screen.detail.told, timeout=PATIENCE) as caught:
+        screen.table.selectRow(last)
+        screen.table.scrollToBottom()
+    assert caught.args == [f"d{last:08}"]
+
+
+def test_every_widget_to_use_has_a_name(screen: SnapshotsScreen, context: Context) -> None:
+    for tongue in ("zh", "en"):
+        context.language.choose(tongue)  # type: ignore[arg-type]
+        for kind in (QPlainTextEdit, QTableView, QTabBar, QTextBrowser, QProgressBar, QDateTimeEdit):
+            for widget in screen.findChildren(kind):
+                inner = widget.objectName().startswith("qt_") or widget.inherits("QCalendarView")
+                assert widget.accessibleName() or inner, widget
+        for button in screen.findChildren(QPushButton):
+            assert button.text(), button

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from datetime import UTC, datetime
 from itertools import combinations
@@ -9,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import VerifyMismatchError
 
-from pdp.control.accounts import PasswordRules, SecretKey, failures, passwords, places, recovery, totp
+from pdp.control.accounts import Hasher, PasswordRules, SecretKey, failures, passwords, places, recovery, totp
 from pdp.control.accounts.names import is_name
 from pdp.control.accounts.permissions import BRINGS, MAY_HAVE, allows, check_rights, holds_somewhere, rights_of
 from pdp.control.accounts.telling import differences, without_secrets
@@ -180,6 +183,36 @@ def test_what_is_sealed_opens_as_what_it_is(tmp_path: Path) -> None:
     path.write_text("short")
     with pytest.raises(ConfigError, match="openssl rand"):
         SecretKey.load(path)
+
+
+def test_where_there_is_nothing_to_compare_with_as_much_work_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+    verify = PasswordHasher.verify
+
+    def noted(hasher: PasswordHasher, hashed: str, text: str) -> bool:
+        compared.append(hashed)
+        return verify(hasher, hashed, text)
+
+    monkeypatch.setattr(PasswordHasher, "verify", noted)
+
+    async def ask() -> tuple[str, list[bool]]:
+        made = Hasher(time_cost=2, memory_kib=64, parallelism=1)
+        hashed = await made.hash("Correct-Horse-7")
+        found = [await made.fits(shown, text) for shown in ("", hashed) for text in ("", "Correct-Horse-7")]
+        made.close()
+        return hashed, found
+
+    hashed, fits = asyncio.run(ask())
+    assert fits == [False, False, False, True]
+    # A well-formed hash of the same costs, or it would be refused without any work.
+    assert extract_parameters(compared[0]) == extract_parameters(hashed)
+    with pytest.raises(VerifyMismatchError):
+        verify(PasswordHasher(), compared[0], "")
+
+
+@pytest.mark.parametrize(("one", "other", "same"), [("a", "a", True), ("a", "b", False), ("\ufb01", "fi", True)])
+def test_the_same_password_however_a_keyboard_makes_it(one: str, other: str, same: bool) -> None:
+    assert passwords.is_same(one, other) is same
 
 
 def test_nothing_secret_is_told() -> None:

@@ -11,6 +11,7 @@ from admin_gui.domain.accounts import word
 from admin_gui.domain.caller_story import (
     CHANGE_KINDS,
     CHANGE_STATES,
+    asker_of,
     caller_sections,
     caller_state,
     change_sections,
@@ -46,7 +47,7 @@ _CHANGE_COLUMNS: Final = (
     Column[Change](Say("事项", "What"), lambda one: word(CHANGE_KINDS, one.kind), width=90),
     Column[Change](Say("调用方", "Caller"), lambda one: one.wanted.name, width=140),
     Column[Change](Say("现状", "State"), lambda one: word(CHANGE_STATES, one.state), width=80),
-    Column[Change](Say("申请人", "Asked by"), lambda one: _asker(one), width=110),
+    Column[Change](Say("申请人", "Asked by"), asker_of, width=110),
     Column[Change](Say("时间", "When"), lambda one: clock(one.steps[0].time_nanos if one.steps else 0), width=120),
     Column[Change](Say("放宽", "Widens"), lambda one: ", ".join(one.widens), width=160),
 )
@@ -164,7 +165,7 @@ class CallersTab(Tab):
             self.facts.show_sections(caller_sections(caller) if caller is not None else ())
 
     def _choose_change(self, change: Change | None) -> None:
-        own = change is not None and _asker(change) == self.rights.account
+        own = change is not None and asker_of(change) == self.rights.account
         self.approve.setVisible(change is not None and not own)
         self.refuse.setVisible(change is not None and not own)
         self.withdraw.setVisible(change is not None and own)
@@ -237,10 +238,6 @@ class CallersTab(Tab):
                 Once(self, _ONCE, _ONCE_ABOUT.filled(name=name), answer.token).open()
 
         self.do(call, done)
-
-
-def _asker(change: Change) -> str:
-    return change.steps[0].actor if change.steps else ""
 
 
 def _list(text: str) -> list[str]:

@@ -56,8 +56,8 @@ class Autosave(QObject):
         self._become("saved")
 
     def touch(self) -> None:
-        """Something was changed."""
-        if self.draft is not None and self.state not in ("conflict", "saving"):
+        """Something was changed, or only shown."""
+        if self.workspace is not None and self.workspace.changed and self.state not in ("conflict", "saving"):
             self._become("changed")
             self._timer.start(_PAUSE_MILLISECONDS)
 

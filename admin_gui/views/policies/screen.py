@@ -42,6 +42,8 @@ class PoliciesScreen(ScreenWidget):
         """The last question, for tests."""
         self.banner = Banner(desk.context)
         self.workbench = Workbench(desk.context, desk.connection, self.banner)
+        self.workbench.views.offer(simulate=desk.rights.may("simulate"))
+        self.workbench.views.scenario_chosen.connect(desk.routes.scenario_chosen)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 12)
         column.addWidget(self.banner)

@@ -157,8 +157,11 @@ class Session(QWidget):
 
     def look_again(self, name: str) -> None:
         """The draft of this name was handed in, handed back, published or deleted elsewhere in the window."""
-        draft = self.autosave.draft or self._read_only
-        if draft is None or draft.name != name or (self.name and self.autosave.state not in ("saved", "conflict")):
+        draft, workspace = self.autosave.draft or self._read_only, self.autosave.workspace
+        if draft is None or draft.name != name:
+            return
+        if workspace is not None and workspace.changed and self.autosave.state != "conflict":
+            # Saving it will tell.
             return
         self._let_go()
         self._reading.follow(

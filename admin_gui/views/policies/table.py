@@ -142,7 +142,7 @@ class TableView(QWidget):
         if rows and self.model.remove(rows) and self.model.rowCount():
             self.grid.choose_rows([min(rows[0], self.model.rowCount() - 1)])
 
-    def move(self, step: int) -> None:
+    def shift(self, step: int) -> None:
         """Move the chosen rules one place up (-1) or down (1)."""
         rows = self.grid.rows()
         if rows:
@@ -190,8 +190,8 @@ class TableView(QWidget):
         self._context.language.bind(self.policies, self.policies.setAccessibleName, _POLICY)
         row.addWidget(self.policies)
         for say, act, keys in (
-            (_ADD, self.add, "Ctrl+Return"), (_TWIN, self.duplicate, "Ctrl+D"), (_UP, lambda: self.move(-1), "Alt+Up"),
-            (_DOWN, lambda: self.move(1), "Alt+Down"), (_DELETE, self.delete, "Ctrl+Delete"),
+            (_ADD, self.add, "Ctrl+Return"), (_TWIN, self.duplicate, "Ctrl+D"), (_UP, lambda: self.shift(-1), "Alt+Up"),
+            (_DOWN, lambda: self.shift(1), "Alt+Down"), (_DELETE, self.delete, "Ctrl+Delete"),
         ):  # fmt: skip
             made = button(self._context, say, act)
             self._context.language.bind(made, made.setToolTip, _KEYS.filled(what=say, keys=keys))

@@ -20,6 +20,7 @@ from admin_gui.services.policies import Policies
 from admin_gui.services.texts import text_of
 from admin_gui.views.policies.files import FileTree
 from admin_gui.views.policies.found import Found
+from admin_gui.views.policies.views import PolicyViews
 from admin_gui.widgets.banner import Banner
 from admin_gui.widgets.code_editor import CodeEditor
 from admin_gui.widgets.context import Context
@@ -68,7 +69,9 @@ class Workbench(QWidget):
         column = QVBoxLayout(middle)
         column.setContentsMargins(6, 0, 6, 0)
         column.addLayout(self.head)
-        column.addWidget(self.editor, 1)
+        self.views = PolicyViews(context, connection, self.editor, lambda: self.workspace)
+        self.views.place_chosen.connect(self.open_place)
+        column.addWidget(self.views, 1)
         down, across = QSplitter(Qt.Orientation.Vertical), QSplitter(Qt.Orientation.Horizontal)
         down.addWidget(middle)
         down.addWidget(self.found)
@@ -95,7 +98,9 @@ class Workbench(QWidget):
         if self.documents:
             self.open_file(before if before in self.documents else first or min(self.documents))
         else:
-            self.editor.setDocument(self._document(""))
+            empty = self._document("")
+            self.editor.setDocument(empty)
+            self.views.show_document("", empty)
         for document in old:
             document.deleteLater()
         self.mark_files()
@@ -137,7 +142,7 @@ class Workbench(QWidget):
         """Show `file:line:column`."""
         path, line, column = place.rsplit(":", 2)
         self.open_file(path)
-        self.editor.go_to(int(line), int(column))
+        self.views.go_to(int(line), int(column))
 
     def open_file(self, path: str) -> None:
         """Show a file, with its own history of changes."""
@@ -145,6 +150,7 @@ class Workbench(QWidget):
             return
         self.path = path
         self.editor.setDocument(self.documents[path])
+        self.views.show_document(path, self.documents[path])
         self._mark_text()
         self.files.choose(path)
 
@@ -181,6 +187,7 @@ class Workbench(QWidget):
         self.found.show_problems(self._problems)
         self._mark_text()
         self.mark_files()
+        self.views.checked(self._problems)
         self.checked.emit(self._problems)
 
     def _failed(self, failure: Failure) -> None:
@@ -190,7 +197,7 @@ class Workbench(QWidget):
 
     def _mark_text(self) -> None:
         shown: Sequence[Problem] = [one for one in self._problems if one.path == self.path]
-        self.editor.show_problems(shown)
+        self.views.show_problems(shown)
         self._title.setText(self.path or self._context.language(_EDITOR))
 
     def _remember(self, splitter: QSplitter, key: str) -> None:

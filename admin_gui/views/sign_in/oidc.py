@@ -88,7 +88,6 @@ class OidcPage(Page):
         self._tick.stop()
         if self._loopback is not None:
             self._loopback.close()
-            self._loopback.deleteLater()
             self._loopback = None
 
     def _send(self, answer: account_service_pb2.BeginOidcResponse) -> None:

@@ -66,6 +66,7 @@ class QuestionBar(QWidget):
         self.time = QDateTimeEdit(QDateTime.currentDateTime(), calendarPopup=True)
         self.time.setDisplayFormat("yyyy-MM-dd HH:mm:ss")
         context.language.bind(self.time, self.time.setAccessibleName, _TIME)
+        self.time.lineEdit().returnPressed.connect(self.jump)
         self.go = button(context, _GO, self.jump)
         self.newest = button(context, _NEWEST, self.back_to_newest)
         self.live = QPushButton()

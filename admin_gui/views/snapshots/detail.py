@@ -31,8 +31,8 @@ _TRY: Final = Say("在模拟器中打开", "Open in the simulator")
 _COPY: Final = Say("复制编号", "Copy id")
 _KEYS: Final = Say("选择公钥…", "Choose keys…")
 _KEYS_HINT: Final = Say(
-    "节点的公钥文件 node.pub，或放有多个公钥的文件夹。应从节点直接取得，而不是从存储或网络。",
-    "A node's public key, node.pub. Get it from the node itself, not from the store or the network.",
+    "各节点的公钥文件 node.pub，可多选。应从节点直接取得，而不是从存储或网络。",
+    "The nodes' public keys, node.pub, one or several. Get them from the nodes, not from the store or the network.",
 )
 _NONE: Final = Say("选一条快照", "Choose a record")
 _NONE_TEXT: Final = Say(
@@ -183,21 +183,22 @@ class Detail(QWidget):
         self.banner.tell(failure, lambda: self.show_record(record_id))
 
     def _trusted(self) -> NodeKeys:
-        chosen = str(self._context.settings.value(_SETTING, ""))
+        # Qt's settings give a list of one as a text.
+        chosen = self._context.settings.value(_SETTING) or []
         if chosen:
-            return read_keys(Path(chosen))
+            return read_keys(*map(Path, [chosen] if isinstance(chosen, str) else chosen))
         # A service of one's own on this machine: its key lies beside its socket.
         address = self._desk.connection.endpoint.address
         own = Path(address.removeprefix("unix:")).parent / "keys" / "node.pub"
         return read_keys(own) if address.startswith("unix:") and own.is_file() else NodeKeys()
 
-    def _take_keys(self, path: Path) -> None:
+    def _take_keys(self, paths: list[Path]) -> None:
         try:
-            read_keys(path)
+            read_keys(*paths)
         except KeysError as error:
             self.banner.tell(Failure("FAILED_PRECONDITION", str(error)), self.choose_keys)
             return
-        self._context.settings.setValue(_SETTING, str(path))
+        self._context.settings.setValue(_SETTING, [str(path) for path in paths])
         self.verify()
 
     def _write(self) -> None:

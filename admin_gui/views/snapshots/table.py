@@ -49,6 +49,7 @@ class RecordTable(QTableView):
         self._context, self._model, self._groups = context, model, groups
         self._words = Vocabulary()
         self._counting: Call | None = None
+        self._told = ""
         self.setModel(model)
         self.setShowGrid(False)
         self.setWordWrap(False)
@@ -75,6 +76,7 @@ class RecordTable(QTableView):
         self.customContextMenuRequested.connect(self._open_cell)
         context.language.bind(self, self.setAccessibleName, _NAME)
         self.selectionModel().currentRowChanged.connect(lambda index, _: self._choose(index))
+        model.arrived.connect(lambda _: self._choose_late())
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self.look)
         self.verticalScrollBar().valueChanged.connect(lambda _: self._soon.start())
@@ -147,8 +149,14 @@ class RecordTable(QTableView):
 
     def _choose(self, index: QModelIndex) -> None:
         row = self._model.row(index.row()) if index.isValid() else None
+        self._told = "" if row is None else row.id
         if row is not None:
             self.record_chosen.emit(row.id)
+
+    def _choose_late(self) -> None:
+        """Tell about the chosen row once it has come."""
+        if self.currentIndex().isValid() and not self._told:
+            self._choose(self.currentIndex())
 
     def _open_cell(self, at: QPoint) -> None:
         menu = self.cell_menu(self.indexAt(at))

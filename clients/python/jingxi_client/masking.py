@@ -114,7 +114,8 @@ class _Masking:
 
     def _keep(self, mask: Mask, found: Masker) -> None:
         """Let a mask serve further messages, unless it depends on a key or on the day."""
-        if self._lasting is None or "key" in mask.parameters or mask.algorithm == "date_trunc":
+        of_the_day = mask.algorithm == "date_trunc" and mask.parameters.get("unit") == "age"
+        if self._lasting is None or "key" in mask.parameters or of_the_day:
             return
         if len(self._lasting) >= MOST_LASTING:
             self._lasting.clear()

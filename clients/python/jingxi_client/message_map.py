@@ -295,7 +295,7 @@ class _Planner:
     def _attributes(self, part: Part, place: paths.Place) -> Iterator[tuple[str, types_pb2.Value]]:
         for name, path in part.attributes:
             kind = self._map.types.get(name)
-            if name in _BUILT_IN or kind is None or name.partition(".")[0] not in ("resource", *self._shared):
+            if name in _BUILT_IN or kind is None or name.partition(".")[0] not in _NAMESPACES:
                 self._problems.append(f"attribute `{name}` cannot be taken from a message")
                 continue
             value = self._read(name, path, place, kind)

@@ -9,9 +9,10 @@ import ipaddress
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pdp.lang.loader.places import PlaceSpec
+if TYPE_CHECKING:  # every command about accounts imports this, and none reads policies
+    from pdp.lang.loader.places import PlaceSpec
 
 EARTH_KM: Final = 6_371.0088
 """Mean radius of the earth (IUGG)."""

@@ -14,6 +14,7 @@ from pdp.lang.expr import Expr, Literal, VariableRef, walk
 from pdp.v1 import bundle_pb2
 
 VARIABLE: Final = "vars."
+SUBJECT: Final = "subject."
 _IGNORED = frozenset({"type", "offset"})
 
 _Shape = tuple[Any, ...]
@@ -25,6 +26,7 @@ class Expressions:
     def __init__(self) -> None:
         self._reader = ExpressionReader()
         self._names: dict[bytes, frozenset[str]] = {}
+        self._subject: dict[bytes, bool] = {}
         self._shapes: dict[bytes, int] = {}
         self._numbers: dict[_Shape, int] = {}
 
@@ -35,6 +37,13 @@ class Expressions:
             references = checked_pb2.CheckedExpr.FromString(message.checked).reference_map
             known = frozenset(reference.name for reference in references.values() if reference.name)
             self._names[message.checked] = known
+        return known
+
+    def names_subject(self, message: bundle_pb2.Expression) -> bool:
+        """Whether an expression itself names an attribute of the subject."""
+        known = self._subject.get(message.checked)
+        if known is None:
+            known = self._subject[message.checked] = any(name.startswith(SUBJECT) for name in self.names(message))
         return known
 
     def shape(self, message: bundle_pb2.Expression, variables: Mapping[str, bundle_pb2.Expression]) -> int:

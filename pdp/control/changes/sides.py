@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from pdp.control.changes.expressions import VARIABLE, Expressions
+from pdp.control.changes.expressions import SUBJECT, VARIABLE, Expressions
 from pdp.v1 import bundle_pb2, types_pb2
 
 _UNMASK = types_pb2.EFFECT_UNMASK
@@ -128,18 +128,15 @@ class Side:
     def clauses_on_subject(self, name: str) -> list[types_pb2.LocalizedText]:
         """Return what a rule asks of the subject, in words; empty when it holds for everybody."""
         policy, rule = self.rules[name].policy, self.rules[name].rule
-        said = [clause.sentence for clause in policy.scope if _on_subject((clause.attribute,))]
-        # Reading a condition costs more than looking whether it can be of interest.
-        said += [
-            clause.sentence
-            for clause in rule.when
-            if ("subject" in clause.text or "vars" in clause.text) and _on_subject(self.names(policy.id, clause))
-        ]
+        said = [clause.sentence for clause in policy.scope if clause.attribute.startswith(SUBJECT)]
+        said += [clause.sentence for clause in rule.when if self._asks_subject(policy.id, clause)]
         return said
 
-
-def _on_subject(names: Iterable[str]) -> bool:
-    return any(name.startswith("subject.") for name in names)
+    def _asks_subject(self, policy: str, clause: bundle_pb2.Expression) -> bool:
+        # Reading a condition costs more than looking whether it can be of interest.
+        if VARIABLE in clause.text:
+            return any(name.startswith(SUBJECT) for name in self.names(policy, clause))
+        return "subject" in clause.text and self._expressions.names_subject(clause)
 
 
 def who(rules: Iterable[tuple[Side, str]]) -> types_pb2.LocalizedText | None:

@@ -27,6 +27,18 @@ read. A set whose diagnostics have errors must not be used.
 
 from __future__ import annotations
 
-from pdp.lang.loader.load import load_callers, load_folder, load_grants, load_places, load_texts
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pdp.lang.loader.load import load_callers, load_folder, load_grants, load_places, load_texts
 
 __all__ = ["load_callers", "load_folder", "load_grants", "load_places", "load_texts"]
+
+
+def __getattr__(name: str) -> Any:
+    """Return one of the above; who wants a part, as configuration files want the reader, need not wait for all."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pdp.lang.loader import load  # noqa: PLC0415 - see above
+
+    return getattr(load, name)

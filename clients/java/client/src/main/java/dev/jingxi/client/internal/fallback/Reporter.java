@@ -47,6 +47,8 @@ public final class Reporter implements AutoCloseable {
         this.log = log;
         this.call = call;
         this.alarms = alarms;
+        // What an earlier process left is reported at the start, not after the first pause.
+        this.woken = log.unreported() > 0;
         this.thread = Threads.named("jingxi-report").newThread(this::run);
         thread.start();
     }
