@@ -10,7 +10,7 @@ CLUSTER_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-down test test-slow test-faults test-cluster lint audit format bench bench-service bench-snapshots bench-replay bench-desktop bench-clients proto docs api-docs lock clean setup
+.PHONY: help demo cluster cluster-down test test-slow test-faults test-cluster lint audit format bench bench-service bench-snapshots bench-replay bench-desktop bench-clients proto docs screenshots api-docs lock clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +106,9 @@ proto: $(READY) ## regenerate the protobuf code of every language
 
 docs: $(READY) ## run every command in README and docs
 	$(BIN)/python -m pytest tests/docs -q
+
+screenshots: $(READY) ## write the pictures of the desktop program's guide
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m tests.gui.screenshots
 
 api-docs: $(READY) ## write the API documentation of the Python client to build/api/python
 	$(BIN)/pdoc --output-directory build/api/python jingxi_client \

@@ -17,11 +17,15 @@ _LONG = (
     "tests/docs/test_pages.py",
     "tests/clients/test_java.py",
     "tests/integration/test_snapshots_process.py",
+    "tests/clients/test_go.py",
     "tests/integration/test_backup_drill.py",
     "tests/clients/test_typescript.py",
-    "tests/docs/test_demo.py",
-    "tests/integration/test_account_cli.py",
     "tests/integration/test_callers.py",
+    "tests/integration/test_account_cli.py",
+    "tests/docs/test_demo.py",
+    "tests/integration/test_kv_etcd.py",
+    "tests/integration/test_managed_callers.py",
+    "tests/integration/test_workers.py",
 )
 # Then what waits for processes, and last what does not.
 _FOLDERS = ("tests/clients/", "tests/integration/", "tests/docs/", "clients/", "tests/conformance/", "tests/gui/")

@@ -49,7 +49,9 @@ def account_sections(account: account_pb2.Account, rights: Iterable[account_pb2.
     if account.open_anomalies:
         found = words.joined(words.word(words.ANOMALIES, one.kind) for one in account.open_anomalies)
         about.append((Say("待复核异常", "Waiting anomalies"), found))
-    may: list[Line] = [(None, words.right_say(right)) for right in rights]
+    # What the level brings may have been given besides.
+    told = dict.fromkeys(words.right_say(right) for right in rights)
+    may: list[Line] = [(None, said) for said in told]
     sections = [
         Section(_ACCOUNT, about),
         Section(_RIGHTS, may or [(None, _NONE)]),

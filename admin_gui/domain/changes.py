@@ -40,7 +40,6 @@ PARTS: Final[Mapping[str, Say]] = {
     "used_by": Say("使用者", "used by"), "when": Say("条件", "when"),
 }  # fmt: skip
 _UNKNOWN: Final = Say("其他", "other")
-_NOTHING: Final = Say("（无）", "(none)")
 _EVERYBODY: Final = Say("所有人", "everybody")
 _CAREFUL: Final = Say(
     "{total} 项变更，其中 {count} 项可能使原来脱敏的内容明文显示",
@@ -56,7 +55,7 @@ _HUNK: Final = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a thing, before and after, in words."""
+    """A part of a thing, before and after, in words; empty where there was or is nothing."""
 
     say: Say
     before: Say
@@ -73,7 +72,7 @@ class Meaning:
     place: str
     title: Say
     parts: tuple[Part, ...]
-    fields: str
+    fields: Say
     who: Say
     may_unmask: bool
 
@@ -106,10 +105,11 @@ def meanings(changes: control_pb2.Changes) -> list[Meaning]:
             *_KINDS.get(change.kind, ("?", _UNKNOWN)), SUBJECTS.get(change.subject, _UNKNOWN), change.id,
             _said(change.title),
             tuple(
-                Part(PARTS.get(part.part, plain(part.part)), _side(part.before), _side(part.after))
+                Part(PARTS.get(part.part, plain(part.part)), _said(part.before), _said(part.after))
                 for part in change.parts
             ),
-            "、".join(change.fields), _said(change.who) if any(_said(change.who)) else _EVERYBODY, change.may_unmask,
+            Say("、".join(change.fields), ", ".join(change.fields)),
+            _said(change.who) if any(_said(change.who)) else _EVERYBODY, change.may_unmask,
         )
         for change in changes.meaning
     ]  # fmt: skip
@@ -176,8 +176,3 @@ def side_by_side(lines: Sequence[DiffLine]) -> list[Row]:
 
 def _said(text: types_pb2.LocalizedText) -> Say:
     return Say(text.zh, text.en)
-
-
-def _side(text: types_pb2.LocalizedText) -> Say:
-    said = _said(text)
-    return said if any(said) else _NOTHING

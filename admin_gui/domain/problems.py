@@ -18,6 +18,8 @@ _SEVERITIES: Final[dict[int, Severity]] = {
 WORDS: Final[dict[Severity, Say]] = {
     "error": Say("错误", "error"), "warning": Say("警告", "warning"), "note": Say("提示", "note"),
 }  # fmt: skip
+SCENARIO: Final = "golden-case"
+"""The code of a scenario that comes out otherwise: the text can be read all the same."""
 _COUNT: Final = Say("{errors} 个错误，{warnings} 个警告", "{errors} errors, {warnings} warnings")
 _CLEAN: Final = Say("没有问题", "no problems")
 

@@ -308,18 +308,16 @@ class PolicyTableModel(QAbstractTableModel):
 
     def _replace(self, after: Sheet, wide: list[ColumnOf]) -> None:
         """Show other rows and columns: what is the same above and below them stays, and so what is chosen there."""
-        before = self.sheet
-        if before is None or [c.key for c in wide] != [c.key for c in self._columns]:
+        before, more = self.sheet, 0
+        top = None
+        if before is not None and [one.key for one in wide] == [one.key for one in self._columns]:
+            more = len(after.rows) - len(before.rows)
+            top = _stretch(before, after)
+        if top is None:
             self.beginResetModel()
             self.sheet, self._columns = after, wide
             self.endResetModel()
             return
-        old, new = before.rows, after.rows
-        top = next(
-            (n for n, (one, other) in enumerate(zip(old, new, strict=False)) if one is not other),
-            min(len(old), len(new)),
-        )
-        more = len(new) - len(old)
         self._columns = wide
         if more > 0:
             self.beginInsertRows(QModelIndex(), top, top + more - 1)
@@ -358,6 +356,18 @@ class PolicyTableModel(QAbstractTableModel):
             self.dataChanged.emit(self.index(0, 0), self.index(self.rowCount() - 1, len(self._columns) - 1))
             self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self._columns) - 1)
             self.headerDataChanged.emit(Qt.Orientation.Vertical, 0, self.rowCount() - 1)
+
+
+def _stretch(before: Sheet, after: Sheet) -> int | None:
+    """Return where one stretch of rows came or went; None when more has changed than that."""
+    old = [row.rule.data for row in before.rows]
+    new = [row.rule.data for row in after.rows]
+    least, top, below = min(len(old), len(new)), 0, 0
+    while top < least and old[top] == new[top]:
+        top += 1
+    while below < least - top and old[-1 - below] == new[-1 - below]:
+        below += 1
+    return top if top + below == least else None
 
 
 def _dot(color: QColor) -> QPixmap:

@@ -36,6 +36,13 @@ _FIRST: Final = 20
 """Placeholders before the first page has come."""
 _WAITING: Final = "…"
 _VALUES: Final = Say("点按列标题：按常见的值筛选", "Click the heading to filter by its commonest values")
+_ROLES: Final = frozenset(
+    int(role)
+    for role in (
+        Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole,
+        Qt.ItemDataRole.ForegroundRole,
+    )
+)  # fmt: skip
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -184,14 +191,17 @@ class SnapshotModel(QAbstractTableModel):
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        # A view asks for a dozen roles of each cell whenever it paints.
+        if role not in _ROLES:
+            return None
         row, part = self.row(index.row()), HEADS[index.column()].part
         if row is None:
             if role == Qt.ItemDataRole.DisplayRole:
                 return _WAITING
             return self._context.theme.color("line") if role == Qt.ItemDataRole.ForegroundRole else None
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            return self._context.language(text_of(row, part, self._words))
-        return self._color(row, part) if role == Qt.ItemDataRole.ForegroundRole else None
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return self._color(row, part)
+        return self._context.language(text_of(row, part, self._words))
 
     def _color(self, row: Row, part: Part) -> QColor | None:
         color = ""

@@ -68,9 +68,10 @@ class Loopback(QObject):
 
     def close(self) -> None:
         """Listen no more; it goes away by itself once browsers have been answered."""
-        self._closed, self._state = True, ""
-        self._server.close()
-        self._go_away()
+        if not self._closed:
+            self._closed, self._state = True, ""
+            self._server.close()
+            self._go_away()
 
     def _accept(self) -> None:
         while (socket := self._server.nextPendingConnection()) is not None:

@@ -38,9 +38,9 @@ class Call(QObject):
         self._came.connect(self._tell, Qt.ConnectionType.QueuedConnection)
 
     @classmethod
-    def over(cls, parent: QObject) -> Call:
+    def over(cls) -> Call:
         """Return a call that tells nothing."""
-        made = cls(parent)
+        made = cls()
         made._over = True
         return made
 

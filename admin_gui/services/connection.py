@@ -76,7 +76,7 @@ class Connection(QObject):
         With `proves` the request shows a password: that it is refused says nothing of the session.
         """
         if self._closed:
-            return Call.over(self)
+            return Call.over()
         call = UnaryCall(self)
         if not proves:
             self._watch_session(call)
@@ -85,7 +85,7 @@ class Connection(QObject):
     def stream(self, stub: type[Any], method: str, request: Any) -> Call:
         """Ask a question with many answers; once the connection is closed nothing is told."""
         if self._closed:
-            return Call.over(self)
+            return Call.over()
         call = StreamCall(self)
         self._watch_session(call)
         return call.begin(getattr(stub(self._channel), method), request, self._shown())

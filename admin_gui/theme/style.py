@@ -155,6 +155,8 @@ QListView#navigation::item:selected {{ background: {t.accent}; color: {t.on_acce
 QTreeView, QTableView, QListView {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 6px; }}
 QTreeView::item {{ padding: 3px 2px; }}
 QTableView::item {{ padding: 0 5px; }}
+QTextBrowser#facts {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 6px; }}
+QFrame#rule {{ color: {t.line}; }}
 QHeaderView::section {{ background: {t.window}; color: {t.quiet}; border: none; border-bottom: 1px solid {t.line};
   padding: 6px 8px; }}
 QSplitter::handle {{ background: {t.window}; }}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QHelpEvent,
+    QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -39,6 +40,8 @@ class CodeEditor(QPlainTextEdit):
         self._context = context
         self._problems: Sequence[Problem] = ()
         self._quiet = False
+        self._explain: Callable[[str, int], str] = lambda _line, _column: ""
+        self._popup: Callable[[], QWidget] | None = None
         self.setFont(code_font())
         self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.setTabStopDistance(2 * self.fontMetrics().horizontalAdvance(" "))
@@ -63,6 +66,22 @@ class CodeEditor(QPlainTextEdit):
         self._problems = found
         self._mark()
         self._gutter.update()
+
+    def explains(self, explain: Callable[[str, int], str]) -> None:
+        """Say what a word means where one points at; `explain` is given its line and the column, from 0."""
+        self._explain = explain
+
+    def completes(self, popup: Callable[[], QWidget]) -> None:
+        """Leave the keys that choose to this list while it is shown."""
+        self._popup = popup
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Write, unless the key chooses from a list."""
+        choosing = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab, Qt.Key.Key_Escape)
+        if self._popup is not None and event.key() in choosing and self._popup().isVisible():
+            event.ignore()
+            return
+        super().keyPressEvent(event)
 
     def go_to(self, line: int, column: int = 1) -> None:
         """Put the cursor at a place and show it."""
@@ -112,6 +131,8 @@ class CodeEditor(QPlainTextEdit):
             point = self.viewport().mapFrom(self, event.pos())
             cursor = self.cursorForPosition(point)
             said = [_words(one) for one in self._problems if one.line <= cursor.blockNumber() + 1 <= one.end_line]
+            meaning = self._explain(cursor.block().text(), cursor.positionInBlock())
+            said += [meaning] if meaning else []
             QToolTip.showText(event.globalPos(), "\n".join(said), self) if said else QToolTip.hideText()
             return True
         return super().event(event)

@@ -83,7 +83,7 @@ class Empty(QWidget):
     def _fit(self) -> None:
         # Centred in a column, a label that wraps would be given the height of another width.
         for label in (self._heading, self._text):
-            label.setFixedHeight(label.heightForWidth(_TEXT_PIXELS))
+            label.setFixedHeight(max(label.heightForWidth(_TEXT_PIXELS), 0))
 
     def _draw(self) -> None:
         drawn = icon(self._drawing, self._context.theme.tokens.quiet)

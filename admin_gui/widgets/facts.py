@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from typing import Final
 
 from PySide6.QtWidgets import QTextBrowser
 
 from admin_gui.domain.facts import Section
 from admin_gui.domain.say import Say
 from admin_gui.widgets.context import Context
+
+_MARGIN: Final = 12.0
 
 
 class Facts(QTextBrowser):
@@ -18,6 +21,7 @@ class Facts(QTextBrowser):
     def __init__(self, context: Context, name: Say) -> None:
         super().__init__(openLinks=False)
         self.setObjectName("facts")
+        self.document().setDocumentMargin(_MARGIN)
         self._context = context
         self._sections: Sequence[Section] = ()
         context.language.bind(self, self.setAccessibleName, name)

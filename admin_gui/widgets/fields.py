@@ -25,7 +25,8 @@ def secret_field(context: Context, column: QVBoxLayout, say: Say) -> QLineEdit:
     """Add a line whose text nobody sees unless a button beside it is held, and return it."""
     line = QLineEdit(echoMode=QLineEdit.EchoMode.Password)
     _name(context, column, line, say)
-    show = QToolButton(line, text="···")
+    show = QToolButton(line)
+    show.setText("···")
     show.setObjectName("reveal")
     show.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     context.language.bind(show, show.setToolTip, _SHOW)

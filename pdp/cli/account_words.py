@@ -46,6 +46,8 @@ WORDS: Final = {
         "signed_in": "signed in as `{name}` until {time}",
         "must_change": "the password must be changed first: pdp account password",
         "must_factor": "a second factor must be set up first: pdp account totp",
+        "reading_only": "your rights are overdue for a review, so you may only read until somebody else confirms them: "
+        "pdp account confirm {name}",
         "signed_out": "signed out",
         "session_ends": "session {id} ends {time}",
         "session_ended": "ended the session {id}",
@@ -112,6 +114,7 @@ WORDS: Final = {
         "signed_in": "已登录为 `{name}`，至 {time}",
         "must_change": "须先更换口令：pdp account password",
         "must_factor": "须先设置第二因素：pdp account totp",
+        "reading_only": "您的权限逾期未复核，在他人确认之前只能读取：pdp account confirm {name}",
         "signed_out": "已退出",
         "session_ends": "会话 {id} 至 {time}",
         "session_ended": "已结束会话 {id}",

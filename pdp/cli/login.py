@@ -15,7 +15,7 @@ from pdp.cli.exits import ExitCode
 from pdp.cli.session_file import SessionFile
 from pdp.cli.snapshot_text import local
 from pdp.cli.staff_client import TIMEOUT_SECONDS, Target, asking
-from pdp.v1 import account_service_pb2
+from pdp.v1 import account_pb2, account_service_pb2
 
 _ENDS = "Exit codes: 0 {done}, 1 {failed}, or the service does not answer, 2 wrong command line."
 _LOGIN_EPILOG = f"""\b
@@ -116,6 +116,7 @@ def login(
     click.echo(WORDS[lang]["signed_in"].format(name=name, time=local(answer.session.ends_nanos)))
     if answer.session.limited:
         _tell_limits(answer, lang)
+    _tell_review(answer.session, lang)
     return ExitCode.OK
 
 
@@ -146,6 +147,7 @@ def whoami(*, as_json: bool, target: Target) -> ExitCode:
     show_account(answer.account, answer.rights, target.language)
     words = WORDS[target.language]["session_ends"]
     click.echo(words.format(id=answer.session.id, time=local(answer.session.ends_nanos)))
+    _tell_review(answer.session, target.language)
     return ExitCode.OK
 
 
@@ -154,6 +156,11 @@ def _session(stub: Sessions) -> account_service_pb2.GetSessionResponse:
         account_service_pb2.GetSessionRequest(), timeout=TIMEOUT_SECONDS
     )
     return answer
+
+
+def _tell_review(session: account_pb2.Session, lang: str) -> None:
+    if session.reading_only:
+        click.echo(WORDS[lang]["reading_only"].format(name=session.account))
 
 
 def _tell_limits(answer: account_service_pb2.SignInResponse, lang: str) -> None:

@@ -28,7 +28,7 @@ ADMIN = "127.0.0.1:7071"
 
 COPIED = ("policies", "docs/examples", "clients/python/examples", "Makefile")
 # Programs that a page may tell people to use and that a test cannot: not installed here, or not for a copy.
-ELSEWHERE = frozenset({"git", "grpcurl", "pip", "pre-commit", "source"})
+ELSEWHERE = frozenset({"git", "grpcurl", "pdp-admin", "pip", "pre-commit", "source"})
 
 # What no page is about, so that services start and records are proven sooner; a page's own flags come before it.
 _QUICK = {"PDP_WORKERS": "1", "PDP_AUDIT_CHECKPOINT_SECONDS": "1"}

@@ -1,4 +1,4 @@
-"""Accounts in the desktop program at a real `pdp serve`: from the first account to an auditor, and a system that calls."""
+"""Accounts in the desktop program at a real `pdp serve`: from the first one to an auditor; and a system that calls."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Person:
         screen = self.window.keeper.screen
         assert screen is not None
         if change:
-            self.wait(lambda: screen.pages.currentWidget() is screen.password)
+            self.wait(lambda: screen.pages.current is screen.password)
             screen.password.new.setText(change)
             screen.password.again.setText(change)
             screen.password.go.click()
@@ -79,7 +79,7 @@ class Person:
         secret = secret_of(screen.totp._uri)
         screen.totp.code.setText(totp.code_at(secret, totp.step_at(time.time_ns())))
         screen.totp.go.click()
-        self.wait(lambda: screen.pages.currentWidget() is screen.recovery)
+        self.wait(lambda: screen.pages.current is screen.recovery)
         self.codes = screen.recovery.codes.toPlainText().split()
         screen.recovery.put_away.setChecked(True)
         screen.recovery.go.click()
@@ -145,68 +145,68 @@ def carry_out(person: Person, tab: Any) -> str:
     return secret
 
 
-def test_from_the_first_account_to_an_auditor(
-    people: tuple[Person, Person], desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    qtmodeltester: ModelTester,
-) -> None:  # fmt: skip
-    chen, li = people
-    token = desk.said[0].split("--token ")[1].split()[0]
-    chen.connect(tmp_path / "chen", monkeypatch)
+def make_first(chen: Person, token: str) -> None:
     screen = chen.window.keeper.screen
     assert screen is not None
     first = screen.first
-    assert screen.pages.currentWidget() is first
-    for given, wrong in ((token, "Too-Short-1"), ("x" * len(token), PASSWORD)):
+    assert screen.pages.current is first
+    for given, chosen in ((token, "Too-Short-1"), ("x" * len(token), PASSWORD)):
         first.token.setText(given)
         first.name.setText("chen")
         first.owner.setText("Chen Wei")
-        first.password.setText(wrong)
-        first.again.setText(wrong)
+        first.password.setText(chosen)
+        first.again.setText(chosen)
         first.go.click()
         chen.wait(lambda: not first.is_waiting)
         assert first.banner.isVisible()
     first.token.setText(token)
     first.go.click()
-    chen.wait(lambda: screen.pages.currentWidget() is screen.form)
+    chen.wait(lambda: screen.pages.current is screen.form)
     chen.sign_in("chen", PASSWORD)
     chen.set_up()
 
-    # The first Admin may hire the second one alone.
-    ask_for(chen.tab("people"), "li", account_pb2.ACCOUNT_LEVEL_ADMIN, JUDGE)
-    asked = chen.tab("people")._does
-    chen.wait(lambda: asked.is_over)
-    tab = chen.tab("requests")
-    chen.wait(lambda: offered(tab) == {"review", "withdraw"})
+
+def judge(person: Person, tab: Any, beside: str) -> str:
+    """Review, approve and carry out what is chosen; return the first password."""
+    person.wait(lambda: offered(tab) == {"review", beside})
     tab.review.click()
-    chen.answer(tab, reason="known to me")
-    chen.wait(lambda: "approve" in offered(tab))
+    person.answer(tab, reason="known to me")
+    person.wait(lambda: "approve" in offered(tab))
     tab.approve.click()
-    chen.answer(tab)
-    given = carry_out(chen, tab)
-    assert "执行" not in tab.banner._text.text()
+    person.answer(tab)
+    return carry_out(person, tab)
+
+
+def asks(person: Person, name: str, level: int, rights: tuple[int, ...]) -> Any:
+    """Ask for an account, and return the tab of requests."""
+    tab = person.tab("people")
+    ask_for(tab, name, level, rights)
+    call = tab._does
+    person.wait(lambda: call.is_over)
+    return person.tab("requests")
+
+
+def test_from_the_first_account_to_an_auditor(
+    people: tuple[Person, Person], desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    qtmodeltester: ModelTester,
+) -> None:  # fmt: skip
+    chen, li = people
+    chen.connect(tmp_path / "chen", monkeypatch)
+    make_first(chen, desk.said[0].split("--token ")[1].split()[0])
+
+    # Nobody else is there who could judge: the first Admin may hire the second one alone.
+    tab = asks(chen, "li", account_pb2.ACCOUNT_LEVEL_ADMIN, JUDGE)
+    given = judge(chen, tab, "withdraw")
 
     li.connect(tmp_path / "li", monkeypatch)
     li.sign_in("li", given)
     li.set_up(change=f"{PASSWORD}-2")
-    ask_for(li.tab("people"), "wu", account_pb2.ACCOUNT_LEVEL_RESTRICTED, (account_pb2.PERMISSION_SNAPSHOT_READ,))
-    asked = li.tab("people")._does
-    li.wait(lambda: asked.is_over)
-    mine = li.tab("requests")
+    mine = asks(li, "wu", account_pb2.ACCOUNT_LEVEL_RESTRICTED, (account_pb2.PERMISSION_SNAPSHOT_READ,))
     li.wait(lambda: mine.list.current() is not None)
     li.wait(lambda: offered(mine) == {"withdraw"})
     qtmodeltester.check(mine.list.model)
-
-    # The first one has the rights of the level alone: it reads, and judges nothing. It was given all, and judges.
-    chen.tab("own").load()
     tab.load()
-    chen.wait(lambda: tab.list.current() is not None)
-    chen.wait(lambda: offered(tab) == {"review", "refuse"})
-    tab.review.click()
-    chen.answer(tab, reason="looked at")
-    chen.wait(lambda: "approve" in offered(tab))
-    tab.approve.click()
-    chen.answer(tab, reason="fine")
-    given = carry_out(chen, tab)
+    given = judge(chen, tab, "refuse")
 
     auditor = li
     auditor.window.sign_out()

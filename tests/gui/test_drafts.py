@@ -13,7 +13,12 @@ import pytest
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
-from admin_gui.domain.rights import Rights
+from admin_gui.domain.rights import EVERYTHING, Rights
+from admin_gui.domain.workspace import open_folder
+from admin_gui.services.connection import Connection, Endpoint
+from admin_gui.views.policies import PoliciesScreen
+from admin_gui.views.routes import Routes
+from admin_gui.views.screen import Desk
 from admin_gui.widgets.context import Context
 from tests.gui.drafting import CORE, PATIENCE, TEXTS, Drafting, Seat, Sit, drafting
 
@@ -29,7 +34,7 @@ def sit(qtbot: QtBot, context: Context, service: Drafting) -> Iterator[Sit]:
     made: list[Seat] = []
 
     def sit(rights: Rights | None = None) -> Seat:
-        seat = Seat(context, service.staff, *([] if rights is None else [rights]))
+        seat = Seat(context, service.staff, rights or EVERYTHING)
         made.append(seat)
         seat.begin()
         qtbot.waitUntil(lambda: bool(seat.screen.workbench.documents) and bool(seat.life.catalogue.head),
@@ -61,7 +66,13 @@ def test_a_draft_is_begun_and_saved_as_it_is_written(
     seat = sit()
     assert seat.editor.isReadOnly()
     assert "只读" in seat.session._said.text()
+    opened: list[object] = []
+    seat.routes.workspace_opened.connect(opened.append)
     begun(qtbot, seat, "written")
+    qtbot.waitUntil(lambda: opened == [seat.screen.workspace], timeout=PATIENCE)
+    assert "草稿 written" in seat.session._said.text()
+    assert seat.session.submit.isVisible()
+    assert seat.session.close_draft.isVisible()
     assert not seat.editor.isReadOnly()
     seat.write("subject.level >= 3", "subject.level >= 4")
     assert seat.session.autosave.state == "changed"
@@ -202,6 +213,45 @@ def test_who_may_only_read_is_offered_nothing_else(qtbot: QtBot, sit: Sit, servi
     seat.review.buttons["open"].click()
     qtbot.waitUntil(lambda: "readable" in seat.session._said.text(), timeout=PATIENCE)
     assert seat.editor.isReadOnly()
+
+
+def test_a_folder_is_offered_what_was_not_saved(
+    qtbot: QtBot, context: Context, service: Drafting, tmp_path: Path
+) -> None:
+    for path, text in TEXTS.items():
+        (tmp_path / "bank" / path).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / "bank" / path).write_text(text)
+    connection = Connection(Endpoint(service.staff))
+
+    def opened() -> PoliciesScreen:
+        desk = Desk(context, connection, EVERYTHING, Routes(), open_folder(tmp_path / "bank"))
+        made = PoliciesScreen(desk)
+        qtbot.addWidget(made)
+        made.load()
+        made.workbench.open_file(CORE)
+        return made
+
+    first = opened()
+    assert first.ask is None
+    first.workbench.editor.setPlainText("mine\n")
+    first.leave()
+    first._keeper.end()  # as the end of its process lets go of the lock
+    second = opened()
+    assert second.ask is not None
+    second.ask.answer()
+    assert second.workspace is not None
+    assert second.workspace.texts[CORE] == "mine\n"
+    # Somebody else has written there since: the restored text does not go over it.
+    (tmp_path / "bank" / CORE).write_text("theirs\n")
+    assert not second.save()
+    assert (tmp_path / "bank" / CORE).read_text() == "theirs\n"
+    (tmp_path / "bank" / CORE).write_text(TEXTS[CORE])
+    assert second.save()
+    assert (tmp_path / "bank" / CORE).read_text() == "mine\n"
+    second._keeper.write()
+    second._keeper.end()
+    assert opened().ask is None
+    connection.close()
 
 
 CRASH = """

@@ -63,7 +63,10 @@ def test_a_mistake_is_shown_mended_and_saved(
     assert before.splitlines()[found.line - 1][found.column - 1 :].startswith("subject.level")
 
     screen.workbench.editor.setPlainText(before.replace("en: core counter", "en: the counter", 1))
-    qtbot.waitUntil(lambda: screen.workbench.found.model.rowCount() == 0 and screen.workbench.found.counted.text() == "没有问题", timeout=PATIENCE)
+    qtbot.waitUntil(
+        lambda: screen.workbench.found.model.rowCount() == 0 and screen.workbench.found.counted.text() == "没有问题",
+        timeout=PATIENCE,
+    )
     assert screen.save()
     assert "en: the counter" in (folder / COUNTER).read_text(encoding="utf-8")
     assert screen.workbench.files.items[COUNTER].text() == "core-counter.yaml"

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 
 from admin_gui.domain.catalogue import EMPTY, Catalogue, Known, Value
 from admin_gui.domain.policy_text import cells, columns, sheet
-from admin_gui.domain.policy_text.columns import CellError, ColumnOf
-from admin_gui.domain.policy_text.items import apply, set_items
+from admin_gui.domain.policy_text.columns import ColumnOf
+from admin_gui.domain.policy_text.items import apply
 from admin_gui.domain.policy_text.sheet import Sheet
 from admin_gui.domain.say import Say
 from tests.gui.conftest import POLICIES
@@ -55,8 +55,9 @@ def column(key: str, found: Catalogue = KNOWN) -> ColumnOf:
 
 
 PIECES = (
-    "x", "\n", " ", "'", '"', "# c\n", "  # c\n", "  - id: more\n", "  - {id: braces, mask: full}\n", "    priority: 3\n",
-    "foo: bar\n", "---\n", "---\nkind: Policy\nid: other\nrules: [{id: a, unmask: true}]\n", "- ", "]", "\t", "&a ", "*a",
+    "x", "\n", " ", "'", '"', "# c\n", "  # c\n", "  - id: more\n", "  - {id: braces, mask: full}\n",
+    "    priority: 3\n", "foo: bar\n", "---\n",
+    "---\nkind: Policy\nid: other\nrules: [{id: a, unmask: true}]\n", "- ", "]", "\t", "&a ", "*a",
     "    when: >-\n      a ==\n      1\n", "\n\n\n", ":", "id",
 )  # fmt: skip
 

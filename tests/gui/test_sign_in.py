@@ -236,7 +236,7 @@ def test_a_given_password_is_changed_and_an_authenticator_set_up(
     screen.form.name.setText("fresh")
     screen.form.password.setText(bank_of_people.people["fresh"].password)
     screen.form.go.click()
-    qtbot.waitUntil(lambda: screen.pages.currentWidget() is screen.password, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: screen.pages.current is screen.password, timeout=PATIENCE)
     assert not screen.form.password.text()
     screen.password.new.setText("Another-Horse-8-Battery")
     screen.password.again.setText("Another-Horse-9-Battery")
@@ -254,7 +254,7 @@ def test_a_given_password_is_changed_and_an_authenticator_set_up(
     qtbot.waitUntil(screen.totp.banner.isVisible, timeout=PATIENCE)
     screen.totp.code.setText(totp.code_at(secret_of(uri), totp.step_at(time.time_ns())))
     screen.totp.go.click()
-    qtbot.waitUntil(lambda: screen.pages.currentWidget() is screen.recovery, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: screen.pages.current is screen.recovery, timeout=PATIENCE)
     codes = screen.recovery.codes.toPlainText().split()
     assert len(codes) == 10
     assert not screen.recovery.go.isEnabled()
@@ -285,7 +285,7 @@ def test_by_the_browser_and_back(qtbot: QtBot, guarded: Window, bank_of_people: 
     qtbot.waitUntil(lambda: not stranger.is_alive(), timeout=PATIENCE)
     assert screen.oidc._said is None
     screen.oidc.stop.click()
-    assert screen.pages.currentWidget() is screen.form
+    assert screen.pages.current is screen.form
 
     provider.answers.clear()
     provider.claims = {"amr": ["pwd", "mfa"]}

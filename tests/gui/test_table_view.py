@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
+import openpyxl
 import pytest
-from hypothesis import given, settings
-from PySide6.QtCore import Qt
+from hypothesis import HealthCheck, given, settings
+from PySide6.QtCore import QElapsedTimer, QEventLoop, QSettings, Qt
 from PySide6.QtGui import QGuiApplication, QTextCursor, QTextDocument
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -22,8 +23,10 @@ from admin_gui.domain.policy_text import columns, sheet
 from admin_gui.domain.say import plain
 from admin_gui.domain.scenario import Scenario
 from admin_gui.domain.workspace import open_folder
+from admin_gui.i18n import Language
 from admin_gui.models.policy_table import PolicyTableModel
 from admin_gui.services.connection import Endpoint
+from admin_gui.theme import Theme
 from admin_gui.views.policies import PoliciesScreen
 from admin_gui.views.policies.views import PolicyViews
 from admin_gui.views.window import Window
@@ -39,28 +42,58 @@ PATIENCE = 60_000
 COUNTER = "policies/core-counter.yaml"
 
 
-@pytest.fixture
-def screen(qtbot: QtBot, window: Window, bank: str, tmp_path: Path) -> Iterator[PoliciesScreen]:
-    folder = Path(shutil.copytree(POLICIES, tmp_path / "policies"))
-    window._workspace = open_folder(folder)
+def wait(condition: Callable[[], bool]) -> None:
+    """Wait for something that the window does, as `qtbot` does for one test alone."""
+    timer = QElapsedTimer()
+    timer.start()
+    while not condition():
+        assert timer.elapsed() < PATIENCE
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
+
+
+@pytest.fixture(scope="module")
+def opened(qapp: QApplication, bank: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+    """A window on a copy of the sample bank, for all tests: to check it whole takes seconds."""
+    folder = tmp_path_factory.mktemp("table")
+    settings = QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat)
+    window = Window(Context(Language("zh", qapp), Theme("light", qapp), settings), None)
+    window.show()
+    window._workspace = open_folder(Path(shutil.copytree(POLICIES, folder / "policies")))
     window.connect_to(Endpoint(bank), plain("bank"))
+    wait(lambda: any(shown.key == "policies" for shown in window._screens))
     window.go("policies")
-    found = window.shown_as("policies")
+    screen = window.shown_as("policies")
+    assert isinstance(screen, PoliciesScreen)
+    wait(lambda: screen.workbench.found.counted.text() == "没有问题")
+    screen.workbench.open_file(COUNTER)
+    screen.workbench.views.tabs.setCurrentIndex(1)
+    wait(lambda: screen.workbench.views.table.model.attributes.is_known)
+    yield window
+    screen.workbench._pause.stop()
+    window._workspace = None
+    window.close()
+    window.deleteLater()
+
+
+@pytest.fixture
+def screen(opened: Window) -> Iterator[PoliciesScreen]:
+    opened.go("policies")
+    found = opened.shown_as("policies")
     assert isinstance(found, PoliciesScreen)
-    qtbot.waitUntil(lambda: found.workbench.found.counted.text() == "没有问题", timeout=PATIENCE)
-    found.workbench.open_file(COUNTER)
+    found.workbench.views.tabs.setCurrentIndex(1)
     yield found
     assert found.workspace is not None
-    for path in found.workspace.changed:
-        found.workspace.write(path, found.workspace.kept[path])
+    kept = found.workspace.kept[COUNTER]
+    if found.workbench.editor.toPlainText() != kept:
+        found.workbench.editor.setPlainText(kept)
+    found.workbench.views.table.banner.clear()
+    assert found.workspace.changed == []
 
 
 @pytest.fixture
-def views(qtbot: QtBot, screen: PoliciesScreen) -> PolicyViews:
-    views = screen.workbench.views
-    views.tabs.setCurrentIndex(1)
-    qtbot.waitUntil(lambda: views.table.model.attributes.is_known, timeout=PATIENCE)
-    return views
+def views(screen: PoliciesScreen) -> PolicyViews:
+    screen.workbench.views.table.model.refresh()
+    return screen.workbench.views
 
 
 def at(model: PolicyTableModel, key: str) -> int:
@@ -73,7 +106,7 @@ def test_a_rule_is_changed_wrongly_and_mended(
     model, before = views.table.model, views.editor.toPlainText()
     menu, fields = at(model, "when:context.menu"), at(model, "fields")
     assert model.index(0, menu).data() == "1201 账户余额查询"
-    assert model.index(0, at(model, "verdict")).data() == "按万元取整" or model.index(0, at(model, "verdict")).data()
+    assert model.index(0, at(model, "verdict")).data() == "按万元取整"
     assert not model.setData(model.index(0, menu), "9999")
     assert "菜单" in views.table.banner._text.text()
     assert views.editor.toPlainText() == before
@@ -81,10 +114,10 @@ def test_a_rule_is_changed_wrongly_and_mended(
     assert model.setData(model.index(0, menu), "1101 客户信息查询, 1201")
     assert views.editor.toPlainText() == before.replace(
         'when: context.menu == "1201"\n    fields: [balance',
-        'when: context.menu in ["1101", "1201"]\n    fields: [balance',
+        'when: \'context.menu in ["1101", "1201"]\'\n    fields: [balance',
         1,
     )
-    qtmodeltester.check(model)
+    qtmodeltester.check(model)  # type: ignore[no-untyped-call]
     cel = at(model, "when")
     assert model.setData(model.index(0, cel), "subject.rank > 3")
     qtbot.waitUntil(lambda: bool(model.problems_of(0)), timeout=PATIENCE)
@@ -92,7 +125,8 @@ def test_a_rule_is_changed_wrongly_and_mended(
     assert not model.problems_of(1)
     screen.workbench.next_problem()
     assert views.table.grid.rows() == [0]
-    assert model.setData(model.index(0, cel), "")
+    # What compares an attribute with a constant has moved into a column of its own.
+    assert model.setData(model.index(0, at(model, "when:subject.rank")), "")
     qtbot.waitUntil(lambda: not model.problems_of(0), timeout=PATIENCE)
     assert not model.setData(model.index(0, fields), "mobile, nothing")
     for _ in range(3):
@@ -179,8 +213,6 @@ def test_rows_come_go_move_and_are_pasted(qtbot: QtBot, views: PolicyViews) -> N
 
 
 def test_a_workbook_goes_out_and_comes_in_as_a_diff(views: PolicyViews, tmp_path: Path) -> None:
-    import openpyxl
-
     view, model, path = views.table, views.table.model, tmp_path / "counter.xlsx"
     before = views.editor.toPlainText()
     view.write_book(path)
@@ -217,7 +249,7 @@ def test_sentences_are_found_and_lead_to_rules(qtbot: QtBot, views: PolicyViews,
     views.tabs.setCurrentIndex(2)
     shown = views.sentences
     qtbot.waitUntil(lambda: shown.model.rowCount() == views.table.model.rowCount(), timeout=PATIENCE)
-    qtmodeltester.check(shown.model)
+    qtmodeltester.check(shown.model)  # type: ignore[no-untyped-call]
     shown.filter.setText("senior 证件号首尾")
     qtbot.waitUntil(lambda: shown.model.rowCount() == 1, timeout=PATIENCE)
     assert "身份证号显示前 6 后 3" in shown.model.index(0, 0).data()
@@ -231,12 +263,13 @@ def test_sentences_are_found_and_lead_to_rules(qtbot: QtBot, views: PolicyViews,
 
 
 def test_a_conflict_is_found_with_a_request_that_shows_it(
-    qtbot: QtBot, window: Window, screen: PoliciesScreen, views: PolicyViews, qtmodeltester: ModelTester
+    qtbot: QtBot, opened: Window, screen: PoliciesScreen, views: PolicyViews, qtmodeltester: ModelTester
 ) -> None:
     model = views.table.model
     model.add(0, ['id: against\nwhen: context.menu == "1201"\nfields: [balance]\nmask: hidden\npriority: 0\n'])
     views.tabs.setCurrentIndex(3)
-    analysis, given_away = views.analysis, []
+    analysis = views.analysis
+    given_away: list[object] = []
     analysis.run()
     assert analysis.is_running
     analysis.stop()
@@ -255,7 +288,7 @@ def test_a_conflict_is_found_with_a_request_that_shows_it(
     request = decision_service_pb2.DecideRequest.FromString(scenario.request)
     assert request.context["menu"].string_value == "1201"
     assert list(request.fields) == ["balance"]
-    window.go("policies")
+    opened.go("policies")
     analysis.open_place()
     assert views.table.grid.rows() == [1]
 
@@ -268,7 +301,7 @@ def test_who_may_not_edit_sees_no_commands(views: PolicyViews) -> None:
     assert views.table.model.may_edit
 
 
-@settings(PROPERTY, max_examples=40)
+@settings(PROPERTY, max_examples=40, suppress_health_check=list(HealthCheck))
 @given(sources())
 def test_edits_of_the_model_are_edits_of_the_text(context: Context, random: Random) -> None:
     text = random.choice([TEXT, TEXT, FLOW, NO_BREAK, TEXT.replace("编号", "𠮷编号")])

@@ -59,7 +59,9 @@ async def confirm(here: Office, name: str, judge: Person) -> account_pb2.RightsR
 async def session(here: Office, person: Person) -> Signed:
     """Sign in, and return what a call of this session is judged by."""
     done = await here.sign_in(person)
-    return await here.accounts.authenticate(done.token, person.device)
+    signed = await here.accounts.authenticate(done.token, person.device)
+    assert done.signed.session.reading_only == signed.session.reading_only
+    return signed
 
 
 class ConfirmingContract(ABC):

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from pdp.cli import login
 from pdp.cli.account_reviews import WORDS as REVIEW_WORDS
 from pdp.cli.account_words import FACTORS, KINDS, REQUEST_STATES, STATES, WORDS
 from pdp.cli.main import main
@@ -281,3 +282,12 @@ def test_a_login_is_one_or_the_other(run: Run, arguments: list[str]) -> None:
 def test_an_issuer_alone_is_no_identity(run: Run) -> None:
     asked = ("ask", "create", "x", "--risk", RISK, "--reason", "x", "--oidc-issuer", "https://id.bank.example")
     assert run("me", "account", *asked).code == 2
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "you may only read"), ("zh", "只能读取")])
+def test_who_may_only_read_is_told_how_that_ends(lang: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    login._tell_review(account_pb2.Session(account="li"), lang)
+    assert capsys.readouterr().out == ""
+    login._tell_review(account_pb2.Session(account="li", reading_only=True), lang)
+    told = capsys.readouterr().out
+    assert (words in told, "pdp account confirm li" in told) == (True, True)

@@ -257,7 +257,7 @@ def test_a_server_that_stops_says_so(tmp_path: Path) -> None:
 
 
 def large(mark: str) -> str:
-    """A dictionary with such long labels that the bundle has some 8 MB, more than any flow control lets be under way."""
+    """A dictionary with such long labels that the bundle has some 8 MB, more than flow control lets be under way."""
     fields = "\n".join(f"  f{n}: {{level: C2, label: {mark}-{n}-{'x' * 60_000}}}" for n in range(130))
     return f"kind: Dictionary\nfields:\n{fields}\n"
 

@@ -13,11 +13,11 @@ from admin_gui.domain.say import Say, plain
 from admin_gui.domain.times import clock
 from admin_gui.models.records import Column
 from admin_gui.services.security import Security
+from admin_gui.views.accounts.listing import Listing
 from admin_gui.views.accounts.part import Tab
 from admin_gui.views.screen import Desk
 from admin_gui.widgets.facts import Facts
 from admin_gui.widgets.labels import button
-from admin_gui.widgets.listing import Listing
 from jingxi_client._gen.pdp.v1 import anomaly_pb2, security_service_pb2
 
 Anomaly = anomaly_pb2.Anomaly
@@ -63,7 +63,8 @@ class AnomaliesTab(Tab):
         )  # fmt: skip
         self.list.chosen.connect(self._choose)
         self.list.more_wanted.connect(lambda: self._ask(self._next))
-        self.only_open = QCheckBox(checked=True)
+        self.only_open = QCheckBox()
+        self.only_open.setChecked(True)
         self.context.language.bind(self.only_open, self.only_open.setText, _OPEN)
         self.only_open.toggled.connect(lambda _: self.load())
         self.list.head.addWidget(self.only_open)
@@ -76,7 +77,7 @@ class AnomaliesTab(Tab):
         split.addWidget(self.facts)
         split.setSizes([690, 440])
         self.column.addWidget(split, 1)
-        self.actions(self.fine, self.bad)
+        self.offer_below(self.fine, self.bad)
         self._choose(None)
 
     def load(self) -> None:

@@ -21,15 +21,16 @@ from admin_gui.domain.say import Say
 from admin_gui.domain.times import clock
 from admin_gui.models.records import Column
 from admin_gui.services.callers import Callers
+from admin_gui.views.accounts.listing import Listing
 from admin_gui.views.accounts.part import Once, Tab
 from admin_gui.views.screen import Desk
-from admin_gui.widgets.ask import Choice, Line, Tick
+from admin_gui.widgets.ask import Choice, Line, Part, Tick
 from admin_gui.widgets.facts import Facts
 from admin_gui.widgets.labels import button
-from admin_gui.widgets.listing import Listing
 from jingxi_client._gen.pdp.v1 import caller_pb2, caller_service_pb2
 
-Caller, Change = caller_pb2.Caller, caller_pb2.CallerChange
+Caller = caller_pb2.Caller
+Change = caller_pb2.CallerChange
 _CALLERS: Final = Say("调用方列表", "Callers")
 _CHANGES: Final = Say("待批准的变更", "Changes that wait")
 _COLUMNS: Final = (
@@ -134,7 +135,7 @@ class CallersTab(Tab):
         for one in (lists, split):
             one.setChildrenCollapsible(False)
         self.column.addWidget(split, 1)
-        self.actions(self.token, self.revoke, self.disable, self.enable, self.delete, self.approve, self.refuse,
+        self.offer_below(self.token, self.revoke, self.disable, self.enable, self.delete, self.approve, self.refuse,
                      self.withdraw)  # fmt: skip
         self._choose(None)
         self._choose_change(None)
@@ -173,7 +174,7 @@ class CallersTab(Tab):
             self.facts.show_sections(change_sections(change))
 
     def _create(self) -> None:
-        parts = [
+        parts: list[Part] = [
             Line("name", _NAME), Line("owner", _OWNER), Line("what", _WHAT, required=False),
             Line("applications", _APPLICATIONS), Line("subjects", _SUBJECTS, "*"),
             Line("certificates", _CERTIFICATES, required=False), Tick("explain", _EXPLAIN),

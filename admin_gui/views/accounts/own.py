@@ -13,13 +13,13 @@ from admin_gui.domain.say import Say, plain
 from admin_gui.domain.times import clock
 from admin_gui.models.records import Column
 from admin_gui.services.session import Sessions
+from admin_gui.views.accounts.listing import Listing
 from admin_gui.views.accounts.part import Tab
 from admin_gui.views.screen import Desk
 from admin_gui.views.sign_in.password import PasswordPage
 from admin_gui.views.sign_in.totp import RecoveryPage, TotpPage
 from admin_gui.widgets.facts import Facts
 from admin_gui.widgets.labels import button
-from admin_gui.widgets.listing import Listing
 from jingxi_client._gen.pdp.v1 import account_pb2, account_service_pb2
 
 Session = account_pb2.Session
@@ -45,13 +45,15 @@ class OwnTab(Tab):
         super().__init__(desk)
         self._sessions = Sessions(desk.connection)
         self._current = account_service_pb2.GetSessionResponse()
+        self.end = button(self.context, _END, self._end)
+        self.end.hide()
         columns = (
             Column[Session](Say("会话", "Session"), self._which, width=90),
             Column[Session](Say("开始", "Began"), lambda one: clock(one.began_nanos), width=120),
             Column[Session](Say("最近使用", "Last used"), lambda one: clock(one.used_nanos), width=120),
             Column[Session](Say("至", "Until"), lambda one: clock(one.ends_nanos), width=120),
             Column[Session](Say("地址", "Address"), lambda one: one.address or "–", width=130),
-            Column[Session](Say("方式", "Factors"), lambda one: words.factors_say(one.factors), width=180),
+            Column[Session](Say("方式", "Factors"), lambda one: words.factors_say(one.factors), width=90),
         )
         self.list = Listing[Session](
             self.context, _NAME, columns, lambda one: one.id, "accounts/own", Say("没有会话", "There is no session")
@@ -60,15 +62,13 @@ class OwnTab(Tab):
         self.facts = Facts(self.context, _DETAIL)
         self.password = button(self.context, _PASSWORD, self._change_password)
         self.totp = button(self.context, _TOTP, self._set_up)
-        self.end = button(self.context, _END, self._end)
-        self.end.hide()
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
         split.addWidget(self.facts)
         split.addWidget(self.list)
         split.setSizes([440, 690])
         self.column.addWidget(split, 1)
-        self.actions(self.password, self.totp, self.end)
+        self.offer_below(self.password, self.totp, self.end)
 
     def load(self) -> None:
         """Ask who one is, and for one's sessions."""

@@ -85,7 +85,7 @@ class Tab(QWidget):
         made.open()
         return made
 
-    def actions(self, *buttons: QPushButton) -> None:
+    def offer_below(self, *buttons: QPushButton) -> None:
         """Add a row of buttons at the bottom."""
         row = QHBoxLayout()
         for one in buttons:

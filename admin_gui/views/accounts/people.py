@@ -16,12 +16,12 @@ from admin_gui.models.records import Column
 from admin_gui.services.accounts import Accounts
 from admin_gui.services.session import Sessions
 from admin_gui.views.accounts.ask import AskForAccount
+from admin_gui.views.accounts.listing import Listing
 from admin_gui.views.accounts.part import Tab
 from admin_gui.views.screen import Desk
 from admin_gui.widgets.ask import Choice
 from admin_gui.widgets.facts import Facts
 from admin_gui.widgets.labels import button
-from admin_gui.widgets.listing import Listing
 from jingxi_client._gen.pdp.v1 import account_pb2, account_service_pb2
 
 Account = account_pb2.Account
@@ -39,7 +39,7 @@ _COLUMNS: Final = (
         76,
     ),
     Column[Account](Say("最近登录", "Last sign-in"), lambda one: clock(one.last_sign_in_nanos), width=120),
-    Column[Account](Say("另授权限", "Rights given"), lambda one: words.rights_say(one.rights), width=220),
+    Column[Account](Say("另授权限", "Rights given"), lambda one: words.rights_say(one.rights), width=100),
 )
 _NEW: Final = Say("申请新账户…", "Ask for an account…")
 _CHANGE: Final = Say("申请变更…", "Ask for a change…")
@@ -100,7 +100,7 @@ class PeopleTab(Tab):
         split.addWidget(right)
         split.setSizes([690, 440])
         self.column.addWidget(split, 1)
-        self.actions(self.change, self.reset, self.close_account, self.lock, self.unlock, self.end)
+        self.offer_below(self.change, self.reset, self.close_account, self.lock, self.unlock, self.end)
         self._offer(None)
 
     def load(self) -> None:

@@ -15,11 +15,11 @@ from admin_gui.domain.times import clock
 from admin_gui.models.records import Column
 from admin_gui.services.accounts import Accounts
 from admin_gui.services.calls import Call
+from admin_gui.views.accounts.listing import Listing
 from admin_gui.views.accounts.part import Once, Tab
 from admin_gui.views.screen import Desk
 from admin_gui.widgets.facts import Facts
 from admin_gui.widgets.labels import button
-from admin_gui.widgets.listing import Listing
 from jingxi_client._gen.pdp.v1 import account_pb2, account_service_pb2
 
 Request = account_pb2.RightsRequest
@@ -75,7 +75,8 @@ class RequestsTab(Tab):
         )  # fmt: skip
         self.list.chosen.connect(self._choose)
         self.list.more_wanted.connect(lambda: self._ask(self._next))
-        self.only_open = QCheckBox(checked=True)
+        self.only_open = QCheckBox()
+        self.only_open.setChecked(True)
         self.context.language.bind(self.only_open, self.only_open.setText, _OPEN)
         self.only_open.toggled.connect(lambda _: self.load())
         self.list.head.addWidget(self.only_open)
@@ -100,7 +101,7 @@ class RequestsTab(Tab):
         split.addWidget(self.facts)
         split.setSizes([660, 470])
         self.column.addWidget(split, 1)
-        self.actions(*self._buttons.values())
+        self.offer_below(*self._buttons.values())
         self._choose(None)
 
     def load(self) -> None:

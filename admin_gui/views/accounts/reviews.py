@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from PySide6.QtWidgets import QComboBox
@@ -11,10 +12,10 @@ from admin_gui.domain.say import Say
 from admin_gui.domain.times import clock
 from admin_gui.models.records import Column
 from admin_gui.services.accounts import Accounts
+from admin_gui.views.accounts.listing import Listing
 from admin_gui.views.accounts.part import Tab
 from admin_gui.views.screen import Desk
 from admin_gui.widgets.labels import button, quiet
-from admin_gui.widgets.listing import Listing
 from jingxi_client._gen.pdp.v1 import account_pb2, account_service_pb2
 
 Review = account_pb2.RightsReview
@@ -75,14 +76,14 @@ class ReviewsTab(Tab):
         for value, say in _STATES:
             self.which.addItem("", value)
             row = self.which.count() - 1
-            self.context.language.bind(self.which, lambda text, row=row: self.which.setItemText(row, text), say)
+            self.context.language.bind(self.which, partial(self.which.setItemText, row), say)
         self.which.currentIndexChanged.connect(lambda _: self.load())
         self.list.head.addWidget(self.which)
         self._told = quiet(self.context, lambda: self._rule)
         self.column.addWidget(self._told)
         self.column.addWidget(self.list, 1)
         self.confirm = button(self.context, _CONFIRM, self._confirm)
-        self.actions(self.confirm)
+        self.offer_below(self.confirm)
         self._choose(None)
 
     def load(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from PySide6.QtWidgets import QTabWidget, QVBoxLayout
@@ -45,7 +46,7 @@ class AccountsScreen(ScreenWidget):
         context.language.bind(self.widget, self.widget.setAccessibleName, _TITLE)
         for tab in self.tabs.values():
             row = self.widget.addTab(tab, "")
-            context.language.bind(tab, lambda text, row=row: self.widget.setTabText(row, text), tab.title)
+            context.language.bind(tab, partial(self.widget.setTabText, row), tab.title)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 14, 20, 14)
         column.addWidget(title(context, _TITLE))

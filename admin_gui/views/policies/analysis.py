@@ -168,7 +168,7 @@ class AnalysisView(QWidget):
 
     def _checked(self, answer: policy_service_pb2.CheckPoliciesResponse) -> None:
         listed = problems.problems(answer.problems)
-        errors = [one for one in listed if one.severity == "error"]
+        errors = [one for one in listed if one.severity == "error" and one.code != problems.SCENARIO]
         if errors:
             self.model.show([])
             self.banner.say(_ERRORS.filled(count=problems.count(errors)), "warning")

@@ -133,13 +133,16 @@ class Difference(QWidget):
         if one.may_unmask:
             rows.append(f'<p style="margin:1px 0 1px 18px;color:{t.clear}"><b>{say(_CAREFUL)}</b></p>')
         for part in one.parts:
-            before, after = html.escape(say(part.before)), html.escape(say(part.after))
+            sides = [
+                f'<span style="color:{color}">{sign} {html.escape(say(text))}</span>'
+                for sign, color, text in (("−", t.danger, part.before), ("+", t.masked, part.after))
+                if any(text)
+            ]
             rows.append(
-                f'<p style="margin:1px 0 1px 18px"><span style="color:{t.quiet}">{html.escape(say(part.say))}</span>　'
-                f'<span style="color:{t.danger}">− {before}</span><br/>'
-                f'<span style="color:{t.masked}">+ {after}</span></p>'
+                f'<p style="margin:1px 0 1px 18px"><span style="color:{t.quiet}">{html.escape(say(part.say))}</span>'
+                f"<br/>{'<br/>'.join(sides)}</p>"
             )
-        told = [(_FIELDS, one.fields), (_WHO, say(one.who))] if one.fields else []
+        told = [(_FIELDS, say(one.fields)), (_WHO, say(one.who))] if any(one.fields) else []
         rows += [
             f'<p style="margin:1px 0 1px 18px"><span style="color:{t.quiet}">{say(name)}</span>　'
             f"{html.escape(text)}</p>"

@@ -56,6 +56,7 @@ class Lifecycle(QWidget):
         self._context = context = desk.context
         policies = Policies(desk.connection)
         self._loaded = False
+        self._to_submit = ""
         self._bringing = Bringing(policies, self)
         self.catalogue = Catalogue(policies, self)
         self.session = Session(desk, workbench, banner)
@@ -142,6 +143,7 @@ class Lifecycle(QWidget):
         self._bringing.done.connect(self._brought)
         self._bringing.failed.connect(self._banner.tell)
         catalogue.drafts_changed.connect(self._offer)
+        catalogue.drafts_changed.connect(self._listed)
         catalogue.revisions_changed.connect(self._offer)
         catalogue.failed.connect(lambda failure: self._banner.tell(failure, catalogue.refresh))
 
@@ -170,10 +172,17 @@ class Lifecycle(QWidget):
         self.compare.choose(before, after)
 
     def _submit(self, name: str) -> None:
-        """Show the draft with what it changes, and ask before it is handed in."""
+        """Show the draft with what it changes, and ask before it is handed in: once it is read as it was saved."""
         self.tabs.setCurrentWidget(self.drafts)
+        self._to_submit = name
         self.drafts.choose(name)
-        self.drafts.review.submit()
+        self.catalogue.refresh()
+
+    def _listed(self) -> None:
+        name, self._to_submit = self._to_submit, ""
+        draft = self.drafts.review.draft
+        if name and draft is not None and draft.name == name:
+            self.drafts.review.submit()
 
     def _done(self, name: str) -> None:
         self.catalogue.refresh()

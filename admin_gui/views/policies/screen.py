@@ -21,6 +21,7 @@ from admin_gui.widgets.banner import Banner
 from admin_gui.widgets.labels import button
 
 _SAVE: Final = Say("保存", "Save")
+_FIND: Final = Say("查找和替换", "Find and replace")
 _NEXT: Final = Say("下一个问题", "Next problem")
 _PREVIOUS: Final = Say("上一个问题", "Previous problem")
 _SAVED: Final = Say("已保存 {count} 个文件。", "{count} files saved.")
@@ -74,6 +75,14 @@ class PoliciesScreen(ScreenWidget):
             self.workbench.show_workspace(self._folder)
             self._recover(self._folder)
 
+    def leave(self) -> None:
+        """Keep what is unsaved at once: the connection may end while the screen is not shown."""
+        if self.lifecycle is None:
+            self._keeper.write()
+        else:
+            self.lifecycle.session.keeper.write()
+            self.lifecycle.session.save()
+
     def save(self) -> bool:
         """Keep what was changed; return whether all went well, or is on its way."""
         if self.lifecycle is not None:
@@ -118,6 +127,7 @@ class PoliciesScreen(ScreenWidget):
         """Save, and go from problem to problem."""
         own = (
             Command("save", _SAVE, self.save, QKeySequence.StandardKey.Save),
+            Command("find", _FIND, self.workbench.find_bar.begin, QKeySequence.StandardKey.Find),
             Command("next", _NEXT, self.workbench.next_problem, "F8"),
             Command("previous", _PREVIOUS, lambda: self.workbench.next_problem(-1), "Shift+F8"),
         )

@@ -256,8 +256,9 @@ class Session(QWidget):
             # Saved under the version that was written on: whoever wrote since then is not overwritten.
             draft.version = unsaved.version
             self._banner.say(_RESTORED.filled(name=draft.name))
-        self._put(workspace, read_only=False)
+        # Whoever hears that another text is shown asks which draft it is.
         self.autosave.open(draft, workspace)
+        self._put(workspace, read_only=False)
         self.keeper.touch()
 
     def _not_opened(self, failure: Failure, name: str, unsaved: Unsaved | None) -> None:

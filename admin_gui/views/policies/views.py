@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from admin_gui.domain.catalogue import catalogue
 from admin_gui.domain.failure import Failure
-from admin_gui.domain.problems import Problem
+from admin_gui.domain.problems import SCENARIO, Problem
 from admin_gui.domain.say import Say
 from admin_gui.domain.workspace import Workspace
 from admin_gui.services.calls import Call
@@ -101,7 +101,7 @@ class PolicyViews(QWidget):
 
     def checked(self, found: Sequence[Problem]) -> None:
         """All texts were checked: without errors, they can be told in words."""
-        self._clean = not any(one.severity == "error" for one in found)
+        self._clean = not any(one.severity == "error" and one.code != SCENARIO for one in found)
         if not self._clean:
             self.sentences.tell_stale()
         self._describe()

@@ -10,6 +10,7 @@ from PySide6.QtGui import QTextCursor, QTextDocument
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextDocumentLayout, QSplitter, QVBoxLayout, QWidget
 
 from admin_gui.domain import problems
+from admin_gui.domain.completion import Vocabulary
 from admin_gui.domain.failure import Failure
 from admin_gui.domain.problems import Problem
 from admin_gui.domain.say import Say
@@ -17,13 +18,17 @@ from admin_gui.domain.workspace import Workspace
 from admin_gui.services.calls import Call
 from admin_gui.services.connection import Connection
 from admin_gui.services.policies import Policies
+from admin_gui.services.simulation import Simulation
 from admin_gui.services.texts import text_of
 from admin_gui.views.policies.files import FileTree
 from admin_gui.views.policies.found import Found
+from admin_gui.views.policies.latest import Latest
 from admin_gui.views.policies.views import PolicyViews
 from admin_gui.widgets.banner import Banner
 from admin_gui.widgets.code_editor import CodeEditor
+from admin_gui.widgets.completing import Completing
 from admin_gui.widgets.context import Context
+from admin_gui.widgets.find_bar import FindBar
 from admin_gui.widgets.highlighter import PolicyHighlighter
 from admin_gui.widgets.labels import heading
 from jingxi_client._gen.pdp.v1 import policy_service_pb2
@@ -55,6 +60,9 @@ class Workbench(QWidget):
         self.editor = CodeEditor(context)
         self.editor.edited.connect(self._edited)
         context.language.bind(self.editor, self.editor.setAccessibleName, _EDITOR)
+        self.find_bar = FindBar(context, self.editor)
+        self.completing = Completing(context, self.editor)
+        self._simulation, self._describing = Simulation(connection), Latest()
         self.files = FileTree(context)
         self.files.chosen.connect(self.open_file)
         self.found = Found(context)
@@ -71,6 +79,7 @@ class Workbench(QWidget):
         column.addLayout(self.head)
         self.views = PolicyViews(context, connection, self.editor, lambda: self.workspace)
         self.views.place_chosen.connect(self.open_place)
+        column.addWidget(self.find_bar)
         column.addWidget(self.views, 1)
         down, across = QSplitter(Qt.Orientation.Vertical), QSplitter(Qt.Orientation.Horizontal)
         down.addWidget(middle)
@@ -189,6 +198,10 @@ class Workbench(QWidget):
         self.mark_files()
         self.views.checked(self._problems)
         self.checked.emit(self._problems)
+        if self.workspace is not None and not any(one.severity == "error" for one in self._problems):
+            # While a text has errors, the words of the last good one stay.
+            call = self._simulation.describe(text_of(self.workspace.texts))
+            self._describing.follow(call, lambda answer: self.completing.learn(Vocabulary(answer.bundle)), _nothing)
 
     def _failed(self, failure: Failure) -> None:
         self._has_failed = True
@@ -204,3 +217,7 @@ class Workbench(QWidget):
         if (state := self._context.settings.value(key)) is not None:
             splitter.restoreState(state)
         splitter.splitterMoved.connect(lambda *_: self._context.settings.setValue(key, splitter.saveState()))
+
+
+def _nothing(_: Failure) -> None:
+    """Go on with the words that are known: an editor without new ones is no trouble to tell."""

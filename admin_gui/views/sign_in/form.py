@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import Signal
@@ -87,7 +88,7 @@ class SignInForm(Page):
             self._others.addSpacing(4)
             for provider in providers:
                 label = Say(provider.label_zh, provider.label_en)
-                made = button(self.context, _AT.filled(label=label), lambda label=label: self._choose(label))
+                made = button(self.context, _AT.filled(label=label), partial(self._choose, label))
                 self.providers.append(made)
                 self._others.addWidget(made)
 

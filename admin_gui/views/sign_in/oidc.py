@@ -119,6 +119,8 @@ class OidcPage(Page):
             self._say_left()
 
     def _came(self, said: Said) -> None:
+        # It has closed, and goes away by itself.
+        self._loopback = None
         if said.error:
             self.end()
             self._begun = None

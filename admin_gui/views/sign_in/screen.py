@@ -6,11 +6,11 @@ import socket
 from dataclasses import dataclass
 from typing import Final
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from admin_gui.domain.failure import Failure
-from admin_gui.domain.say import Say, plain
+from admin_gui.domain.say import Say
 from admin_gui.services.browser import Open, system_browser
 from admin_gui.services.connection import Connection
 from admin_gui.services.device import DeviceFileError, device_secret
@@ -22,13 +22,16 @@ from admin_gui.views.sign_in.password import PasswordPage
 from admin_gui.views.sign_in.totp import RecoveryPage, TotpPage
 from admin_gui.widgets.banner import Banner
 from admin_gui.widgets.context import Context
-from admin_gui.widgets.labels import button
 from jingxi_client._gen.pdp.v1 import account_pb2, account_service_pb2
 
 _BACK: Final = Say("返回开始页", "Back to the start")
 _SIGN_OUT: Final = Say("退出并返回开始页", "Sign out, back to the start")
 _AT: Final = Say("管理端口：{where}", "staff port: {where}")
 _MADE: Final = Say("账户已建立，请登录。", "The account is made; sign in.")
+_NOT_YOU: Final = Say(
+    "在提供方登录的是 {other}，而此处锁定的是 {name} 的工作。请以 {name} 登录，或退出。",
+    "{other} signed in at the provider, but what is locked here belongs to {name}. Sign in as {name}, or sign out.",
+)
 _CARD_PIXELS: Final = 460
 
 
@@ -70,9 +73,9 @@ class SignInScreen(QWidget):
         self.password = PasswordPage(context, self.sessions, forced=True)
         self.totp = TotpPage(context, self.sessions)
         self.recovery = RecoveryPage(context)
-        self.pages = QStackedWidget()
+        self.pages = _Pages()
         for page in (self.form, self.first, self.oidc, self.password, self.totp, self.recovery):
-            self.pages.addWidget(page)
+            self.pages.add(page)
         self.form.signed_in.connect(self._came)
         self.form.provider_chosen.connect(self._go_to_provider)
         self.first.made.connect(self._first_made)
@@ -81,7 +84,9 @@ class SignInScreen(QWidget):
         self.password.changed.connect(self._password_changed)
         self.totp.confirmed.connect(lambda codes: self._show_codes(list(codes)))
         self.recovery.kept.connect(self._look)
-        self.back = button(context, _BACK, self._leave)
+        self.back = QPushButton()
+        context.language.bind(self.back, self.back.setText, lambda: _SIGN_OUT if self._locked else _BACK)
+        self.back.clicked.connect(lambda _=False: self._leave())
         self._lay_out(where)
 
     def begin(self, ways: account_service_pb2.GetSignInMethodsResponse, account: str, why: Say | None = None) -> None:
@@ -113,7 +118,7 @@ class SignInScreen(QWidget):
     def end(self) -> None:
         """Forget whatever is under way."""
         self.oidc.end()
-        for page in (self.form, self.first, self.password, self.totp):
+        for page in (self.form, self.first, self.password, self.totp, self.recovery):
             page.cancel()
         self._forget()
 
@@ -121,7 +126,7 @@ class SignInScreen(QWidget):
         self._password = ""
 
     def _show(self, page: Page) -> None:
-        self.pages.setCurrentWidget(page)
+        self.pages.show_page(page)
         page.setFocus()
 
     def _go_to_provider(self, label: str) -> None:
@@ -153,9 +158,8 @@ class SignInScreen(QWidget):
 
     def _look(self) -> None:
         """Ask what the session is good for, and lead on to what the account still owes."""
-        page = self.pages.currentWidget()
-        if isinstance(page, Page):
-            page.follow(self.sessions.current(), self._looked, lambda failure: failure)
+        page = self.pages.current
+        page.follow(self.sessions.current(), self._looked, lambda failure: failure)
 
     def _looked(self, answer: account_service_pb2.GetSessionResponse) -> None:
         session, account = answer.session, answer.account
@@ -204,25 +208,38 @@ class SignInScreen(QWidget):
         below.addStretch(1)
         column = QVBoxLayout(self)
         column.addStretch(2)
-        column.addWidget(card, 0, Qt.AlignmentFlag.AlignHCenter)
+        across = QHBoxLayout()
+        across.addStretch(1)
+        across.addWidget(card)
+        across.addStretch(1)
+        column.addLayout(across)
         column.addLayout(below)
         column.addStretch(3)
-        self.pages.currentChanged.connect(self._fit)
-        self._fit()
-
-    def _fit(self) -> None:
-        """Let the card be as high as the page that is shown."""
-        for row in range(self.pages.count()):
-            page = self.pages.widget(row)
-            shown = page is self.pages.currentWidget()
-            policy = page.sizePolicy()
-            kind = policy.Policy.Preferred if shown else policy.Policy.Ignored
-            page.setSizePolicy(policy.horizontalPolicy(), kind)
-        self.pages.adjustSize()
 
 
-_NOT_YOU: Final = Say(
-    "在提供方登录的是 {other}，而此处锁定的是 {name} 的工作。请以 {name} 登录，或退出。",
-    "{other} signed in at the provider, but what is locked here belongs to {name}. Sign in as {name}, or sign out.",
-)
-NOBODY: Final = plain("")
+class _Pages(QWidget):
+    """Shows one page, and is as high as that one; a stack is as high as the highest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pages: list[Page] = []
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+
+    def add(self, page: Page) -> None:
+        """Add a page; the first one is shown."""
+        page.setVisible(not self._pages)
+        self._pages.append(page)
+        self._column.addWidget(page)
+
+    @property
+    def current(self) -> Page:
+        """The page that is shown."""
+        return next(page for page in self._pages if not page.isHidden())
+
+    def show_page(self, shown: Page) -> None:
+        """Show a page instead of the one before."""
+        for page in self._pages:
+            if page is not shown:
+                page.hide()
+        shown.show()

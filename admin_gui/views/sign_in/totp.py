@@ -77,6 +77,7 @@ class TotpPage(Page):
         for line in (self.password, self.code):
             line.returnPressed.connect(self.go.click)
         self.finish(self.copy, self.go)
+        context.language.bind(self.go, self.go.setText, lambda: _CONFIRM if self._uri else _GO_ON)
         self._arrange()
 
     def begin(self, password: str, *, has_password: bool) -> None:

@@ -116,7 +116,7 @@ class QuestionBar(QWidget):
         """Show what was at the time that is entered, and before."""
         # The end of the second that is written there.
         self._until = (self.time.dateTime().toSecsSinceEpoch() + 1) * NANOS - 1
-        self._off()
+        self.stop_live()
         self._show_until()
         self.asked.emit()
 
@@ -125,6 +125,15 @@ class QuestionBar(QWidget):
         self._until = None
         self._show_until()
         self.asked.emit()
+
+    def stop_live(self) -> None:
+        """Follow nothing any more."""
+        self.live.blockSignals(True)
+        was = self.live.isChecked()
+        self.live.setChecked(False)
+        self.live.blockSignals(False)
+        if was:
+            self.live_wanted.emit(False)
 
     def show_mistake(self, mistake: Mistake | None) -> None:
         """Tell what is wrong in the filter, where it is; None for nothing."""
@@ -167,14 +176,6 @@ class QuestionBar(QWidget):
             self._until = None
             self._show_until()
         self.live_wanted.emit(on)
-
-    def _off(self) -> None:
-        self.live.blockSignals(True)
-        was = self.live.isChecked()
-        self.live.setChecked(False)
-        self.live.blockSignals(False)
-        if was:
-            self.live_wanted.emit(False)
 
     def _choose_tab(self, kind: str) -> None:
         self.tabs.blockSignals(True)

@@ -50,7 +50,7 @@ _NONE_TEXT: Final = Say(
 )
 _NOT_FOUND: Final = Say("没有符合条件的快照", "No record meets this")
 _NOT_FOUND_TEXT: Final = Say(
-    "放宽时间、换一个类别，或清除筛选。没有留存的属性不会被任何条件找到。",
+    "放宽时间、换个类别或清除筛选；未留存的属性筛选不到。",
     "Try a longer time, another class, or clear the filter. What was not kept is found by no condition.",
 )
 _WRONG: Final = Say("筛选条件有误", "The filter is wrong")
@@ -95,7 +95,7 @@ class SnapshotsScreen(ScreenWidget):
         self.tail = Tail(self._snapshots, self)
         self.tail.began.connect(self._ask)
         self.tail.came.connect(self._came_in)
-        self.tail.failed.connect(self._failed)
+        self.tail.failed.connect(self._broke_off)
         self.exports = ExportLine(context, self._snapshots, self._choosers)
         self.exports.written.connect(self._exported)
         self.exports.failed.connect(self._failed)
@@ -205,6 +205,11 @@ class SnapshotsScreen(ScreenWidget):
             self.banner.tell(failure, self.search)
         self._show_empty(is_wrong=wrong is not None)
         self._say_count()
+
+    def _broke_off(self, failure: Failure) -> None:
+        if mistake(failure, self._question) is None:
+            self.bar.stop_live()
+        self._failed(failure)
 
     def _came_in(self, entries: Sequence[snapshot_service_pb2.SnapshotEntry]) -> None:
         added = self.model.prepend(entries)

@@ -17,6 +17,7 @@ from jingxi_client.errors import AttributeValueError, MessageMismatchError
 
 # What a request holds outside its attributes; a message may not speak about who asks and what for.
 _BUILT_IN = frozenset({"subject.id", "subject.roles", "action.name", "resource.type", "resource.id"})
+_NAMESPACES = frozenset({"subject", "action", "context", "resource"})
 
 FULL = Mask("full")
 """What holds where no verdict says otherwise."""

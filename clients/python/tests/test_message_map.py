@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 from typing import Any
 
 import jsonschema
@@ -92,3 +93,29 @@ def test_effects_of_the_future_mask_in_full() -> None:
     reply.verdicts.add(field="c", effect=types_pb2.EFFECT_MASK, mask=5)
     decision = decision_of(reply, "")
     assert [verdict.mask for verdict in decision.verdicts] == [message_map.FULL] * 3
+
+
+def test_masks_serve_further_messages_but_for_those_that_count_to_the_day() -> None:
+    case = next(case for case in CASES if "questions" in case and "error" not in case)
+    found, message = map_of(case), copy.deepcopy(case["message"])
+    plan = message_map.plan(found, message, caller_of(case))
+    place = next(places[0] for question in plan.questions for _, places in question.fields if places)
+    holder: Any = message
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = "1990-06-15"
+    lasting: masking.Lasting = {}
+    shown = []
+    for unit in ("month", "age"):
+        verdict = {"algorithm": "date_trunc", "parameters": {"unit": unit, "band": 10}}
+        decisions = [decision_of(reply_of({name: verdict for name, _ in q.fields}), "r") for q in plan.questions]
+        for year in (2026, 2046):
+            copied, problems = masking.masked_copy(
+                message, plan, decisions, no_keys, today=datetime.date(year, 7, 1), lasting=lasting
+            )
+            assert problems == []
+            for key in place:
+                copied = copied[key]
+            shown.append(copied)
+    assert shown == ["1990-06", "1990-06", "30–39", "50–59"]
+    assert {mask.parameters["unit"] for mask, _ in lasting.values()} == {"month"}

@@ -205,6 +205,7 @@ class SignIns(Credentials):
             await self._store.revoke(lease)
             raise
         self._count(signs)
+        session.reading_only = await self._is_reading_only(account)
         return SignedIn(token, Signed(session, account, key), [sign.word for sign in signs], raised.anomalies)
 
     def _second_factor(self, account: account_pb2.Account, attempt: Attempt, now: int) -> str:

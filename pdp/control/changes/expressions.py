@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Final
 
 from cel.expr import checked_pb2
@@ -29,6 +28,7 @@ class Expressions:
         self._subject: dict[bytes, bool] = {}
         self._shapes: dict[bytes, int] = {}
         self._numbers: dict[_Shape, int] = {}
+        self._parts: dict[type[Expr], tuple[str, ...]] = {}
 
     def names(self, message: bundle_pb2.Expression) -> frozenset[str]:
         """Return the attributes by dotted name, `now`, and the variables as `vars.<name>` that an expression names."""
@@ -68,14 +68,16 @@ class Expressions:
             case Literal(type=kind, value=value):
                 return ("Literal", str(kind), repr(value))
             case Expr():
-                parts = (getattr(node, name) for name in _parts(type(node)))
+                parts = (getattr(node, name) for name in self._parts_of(type(node)))
                 return (type(node).__name__, *(self._shape(part, variables) for part in parts))
             case tuple() | list():
                 return tuple(self._shape(part, variables) for part in node)
             case _:
                 return (repr(node),)
 
-
-@cache
-def _parts(kind: type[Expr]) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind) if field.name not in _IGNORED)
+    def _parts_of(self, kind: type[Expr]) -> tuple[str, ...]:
+        found = self._parts.get(kind)
+        if found is None:
+            names = (field.name for field in dataclasses.fields(kind))
+            found = self._parts[kind] = tuple(name for name in names if name not in _IGNORED)
+        return found

@@ -134,7 +134,7 @@ class Side:
 
     def _asks_subject(self, policy: str, clause: bundle_pb2.Expression) -> bool:
         # Reading a condition costs more than looking whether it can be of interest.
-        if VARIABLE in clause.text:
+        if "vars" in clause.text:
             return any(name.startswith(SUBJECT) for name in self.names(policy, clause))
         return "subject" in clause.text and self._expressions.names_subject(clause)
 

@@ -91,7 +91,7 @@ def _counterexample(shown: Mapping[str, Any] | None) -> policy_service_pb2.Count
     if shown is None:
         return None
     # Where neither the time nor grants matter, what is shown is the request alone.
-    whole = shown if "request" in shown else {"request": shown}
+    whole = dict(shown) if "request" in shown else {"request": dict(shown)}
     return json_format.ParseDict(whole, policy_service_pb2.Counterexample())
 
 

@@ -174,7 +174,9 @@ class _Verifying:
         self._total, self._total_streams = sum(task.state.count for task in tasks), len(tasks)
         self._progress()
         if jobs is None:
-            jobs = processors() if self._total >= WORTH_PROCESSES else 1
+            # Without the columns a record takes a small part of the time.
+            worth = WORTH_PROCESSES if self._deep else 5 * WORTH_PROCESSES
+            jobs = processors() if self._total >= worth else 1
         jobs = min(jobs, len(tasks))
         if jobs > 1 and reopen is not None:
             self._in_processes(tasks, jobs, reopen)

@@ -78,6 +78,8 @@ func ErrorOf(ctx context.Context, err error, method string) *fault.Error {
 			made.Code = fault.RevisionTooOld
 		case state.Code() == codes.DeadlineExceeded:
 			made.Message = method + " took longer than its deadline"
+			// The service may have noticed before this process's own clock did.
+			made.Cause = context.DeadlineExceeded
 		default:
 			made.Message += " (" + code + ")"
 		}

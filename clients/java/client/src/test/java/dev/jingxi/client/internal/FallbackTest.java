@@ -247,15 +247,18 @@ class FallbackTest {
                 .action(Action.of("query")).context(Map.of("menu", "1201", "channel", "counter"));
         try (Service real = Service.start(folder.resolve("service"));
                 JingxiClient client = JingxiClient.builder(real.address()).deadline(PATIENT)
-                        .stateFolder(folder.resolve("own")).build();
-                JingxiClient hasty = JingxiClient.builder(real.address()).deadline(Duration.ofMillis(300))
-                        .stateFolder(folder.resolve("hasty")).build()) {
+                        .stateFolder(folder.resolve("own")).build()) {
             Masked decided = client.mask(message, request);
             assertTrue(decided.fallback().isEmpty());
-            hasty.prepare("core-counter", "customer-detail");
+            Path later = folder.resolve("hasty");
+            try (JingxiClient patient = JingxiClient.builder(real.address()).deadline(PATIENT).stateFolder(later).build()) {
+                patient.prepare("core-counter", "customer-detail");
+            }
             real.hang();
-            Masked late = hasty.mask(message, request);
-            assertEquals("deadline", late.fallback().get().cause());
+            try (JingxiClient hasty = JingxiClient.builder(real.address()).deadline(Duration.ofMillis(300))
+                    .stateFolder(later).build()) {
+                assertEquals("deadline", hasty.mask(message, request).fallback().get().cause());
+            }
             real.goOn();
             real.kill();
             Masked masked = client.mask(message, request);
