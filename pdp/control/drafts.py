@@ -15,7 +15,7 @@ from pdp.control.desk import Desk, Found, conflict
 from pdp.control.keeping import Kept
 from pdp.control.kv.base import Committed, Delete, Put, Unchanged
 from pdp.control.published import parse
-from pdp.control.steps import Who, check_reason, last_steps, moment
+from pdp.control.steps import PARTS, Who, check_reason, last_steps, moment
 from pdp.errors import AccessDeniedError, ConflictError, NotFoundError, RequestError, Violation, WrongStateError
 from pdp.v1 import control_pb2
 
@@ -190,8 +190,7 @@ class Drafts(Desk):
 
 def authors(draft: control_pb2.Draft) -> frozenset[str]:
     """Return who wrote a draft or handed it in."""
-    made = (control_pb2.STEP_KIND_SAVED, control_pb2.STEP_KIND_SUBMITTED)
-    return frozenset(step.actor for step in draft.steps if step.kind in made)
+    return frozenset(step.actor for step in draft.steps if step.kind in PARTS)
 
 
 def is_approved(draft: control_pb2.Draft) -> bool:

@@ -13,6 +13,8 @@ from pdp.v1 import control_pb2
 MAX_REASON: Final = 2_000
 """Characters."""
 MAX_STEPS: Final = 200
+PARTS: Final = frozenset({control_pb2.STEP_KIND_SAVED, control_pb2.STEP_KIND_SUBMITTED})
+"""What makes somebody an author of a draft."""
 _MAX_STEPS_BYTES = 256 * 1024
 
 
@@ -43,15 +45,29 @@ def check_reason(who: Who, *, required: bool = False) -> None:
 
 
 def last_steps(steps: Iterable[control_pb2.Step]) -> list[control_pb2.Step]:
-    """Return the last steps, so many as the store carries."""
+    """Return the last steps, so many as the store carries.
+
+    Of everybody who wrote or handed in, one such step stays, without its reason when it is older than those: whoever
+    had a part must not approve, however often others have saved since.
+    """
     found: list[control_pb2.Step] = []
+    known: set[str] = set()
     size = 0
+    is_full = False
     for step in reversed(list(steps)):
         size += step.ByteSize()
-        if len(found) == MAX_STEPS or size > _MAX_STEPS_BYTES:
-            break
-        found.append(step)
+        is_full = is_full or len(found) == MAX_STEPS or size > _MAX_STEPS_BYTES
+        is_part = step.kind in PARTS
+        if is_full and (not is_part or step.actor in known):
+            continue
+        if is_part:
+            known.add(step.actor)
+        found.append(_bare(step) if is_full else step)
     return found[::-1]
+
+
+def _bare(step: control_pb2.Step) -> control_pb2.Step:
+    return control_pb2.Step(kind=step.kind, actor=step.actor, time_nanos=step.time_nanos, sources=step.sources)
 
 
 def moment(nanos: int) -> str:

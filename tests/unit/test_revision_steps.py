@@ -24,3 +24,15 @@ def test_long_reasons_leave_room_in_a_transaction() -> None:
 
 def test_a_moment_is_told_in_utc() -> None:
     assert moment(1_800_000_000 * 10**9 + 1) == "2027-01-15 08:00:00 UTC"
+
+
+def test_whoever_wrote_stays_an_author_however_often_others_save() -> None:
+    saved = control_pb2.STEP_KIND_SAVED
+    early = control_pb2.Step(kind=saved, actor="li", time_nanos=1, reason="began")
+    reader = control_pb2.Step(kind=control_pb2.STEP_KIND_RETURNED, actor="zhao", time_nanos=2)
+    kept = [early, reader]
+    for number in range(2 * MAX_STEPS):
+        kept = last_steps([*kept, control_pb2.Step(kind=saved, actor="wang", time_nanos=number + 3)])
+    assert len(kept) == MAX_STEPS + 1
+    assert (kept[0].actor, kept[0].time_nanos, kept[0].reason) == ("li", 1, "")
+    assert "zhao" not in {step.actor for step in kept}
