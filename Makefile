@@ -42,7 +42,8 @@ cluster-down: $(READY) ## stop it; its data stay
 DEBIAN := haproxy:haproxy h2load:nghttp2-client openssl:openssl pg_lsclusters:postgresql strace:strace \
   cc:gcc,libc6-dev faketime:faketime etcd:etcd-server \
   ip:iproute2 iptables:iptables systemd-analyze:systemd rsyslogd:rsyslog,rsyslog-openssl npm:nodejs,npm \
-  javac:default-jdk-headless mvn:maven
+  javac:default-jdk-headless mvn:maven \
+  xvfb-run:xvfb,xauth,fonts-wqy-microhei,libxcb-icccm4,libxcb-keysyms1,libxcb-cursor0
 
 .PHONY: debian
 debian:
