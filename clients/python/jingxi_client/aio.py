@@ -85,7 +85,9 @@ class AsyncClient:
         """Wait until a node can be reached, at most `timeout` seconds. Raises DecisionUnavailableError."""
         self._core.check_open()
         try:
-            await asyncio.wait_for(self._channel.channel_ready(), timeout)
+            # Not `wait_for`: that of Python 3.11 forgets a cancellation that comes together with the answer.
+            async with asyncio.timeout(timeout):
+                await self._channel.channel_ready()
         except TimeoutError as error:
             raise DecisionUnavailableError(f"no node could be reached within {timeout} s") from error
 
