@@ -31,14 +31,6 @@ _LONG = (
 _FOLDERS = ("tests/clients/", "tests/integration/", "tests/docs/", "clients/", "tests/conformance/", "tests/gui/")
 
 
-def pytest_xdist_auto_num_workers() -> int | None:
-    """Half as many processes again as there are cores: much of the time is waiting for other processes and disks."""
-    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
-        return None  # xdist heeds it
-    cores = len(os.sched_getaffinity(0))
-    return cores + cores // 2
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort by file; tests of one file keep their order."""
     items.sort(key=lambda item: _place(item.nodeid))
