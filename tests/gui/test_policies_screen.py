@@ -85,6 +85,14 @@ def test_each_file_has_its_own_history(qtbot: QtBot, screen: PoliciesScreen) -> 
     qtbot.waitUntil(lambda: screen.workspace is not None and screen.workspace.changed == [], timeout=PATIENCE)
 
 
+def test_other_colours_are_no_change_of_the_text(screen: PoliciesScreen, context: Context) -> None:
+    edited: list[None] = []
+    screen.workbench.edited.connect(lambda: edited.append(None))
+    context.theme.choose("dark" if context.theme.shade == "light" else "light")
+    assert edited == []
+    assert not screen.workbench._pause.isActive()
+
+
 def test_a_place_of_the_trace_opens(screen: PoliciesScreen) -> None:
     screen.open_place("dictionary.yaml:5:3")
     assert screen.workbench.path == "dictionary.yaml"

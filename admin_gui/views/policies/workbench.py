@@ -181,7 +181,8 @@ class Workbench(QWidget):
         return document
 
     def _edited(self, text: str) -> None:
-        if self.workspace is not None and self.path:
+        # A document also changes when it is coloured anew.
+        if self.workspace is not None and self.path and self.workspace.texts.get(self.path) != text:
             self.workspace.write(self.path, text)
             self.mark_files()
             self._pause.start()
