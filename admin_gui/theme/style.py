@@ -58,6 +58,7 @@ class Theme(QObject):
             folder.mkdir()
             for name in ("up", "down"):
                 icons.save(name, self.tokens.quiet, str(folder / f"{name}.png"))
+            icons.save("check", self.tokens.on_accent, str(folder / "check.png"))
         return folder.as_posix()
 
 
@@ -148,12 +149,17 @@ QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{arrows}/up.png"); w
 QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{ image: url("{arrows}/down.png");
   width: 10px; height: 10px; }}
 QLineEdit[wrong="true"] {{ border: 1px solid {t.danger}; }}
+QCheckBox::indicator, QListView::indicator, QTreeView::indicator, QTableView::indicator {{ width: 14px; height: 14px;
+  background: {t.surface}; border: 1px solid {t.quiet}; border-radius: 3px; }}
+QCheckBox::indicator:checked, QListView::indicator:checked, QTreeView::indicator:checked,
+QTableView::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; image: url("{arrows}/check.png"); }}
 QListView#navigation {{ background: {t.window}; border: none; outline: 0; padding: 6px; }}
 QListView#navigation::item {{ padding: 9px 10px; border-radius: 6px; margin: 1px 2px; }}
 QListView#navigation::item:hover {{ background: {t.accent_soft}; color: {t.text}; }}
 QListView#navigation::item:selected {{ background: {t.accent}; color: {t.on_accent}; }}
 QTreeView, QTableView, QListView {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 6px; }}
 QTreeView::item {{ padding: 3px 2px; }}
+QListView::item {{ padding: 3px 2px; }}
 QTableView::item {{ padding: 0 5px; }}
 QTextBrowser#facts {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 6px; }}
 QFrame#rule {{ color: {t.line}; }}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import dataclasses
 import gc
 import json
 import os
@@ -22,13 +23,13 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import grpc
 from PySide6.QtCore import QEventLoop, QSettings, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication
 
 from admin_gui.domain.say import Tongue
 from admin_gui.i18n import Language
 from admin_gui.main import sample_bank
-from admin_gui.theme import Shade, Theme
+from admin_gui.theme import DARK, LIGHT, Shade, Theme
 from admin_gui.views.grants import GrantsScreen
 from admin_gui.views.policies import PoliciesScreen
 from admin_gui.views.simulator import SimulatorScreen
@@ -51,8 +52,9 @@ _POLICY: Final = "policies/core-counter.yaml"
 def _small(image: QImage) -> QImage:
     """Return a picture of its own most frequent colours: it has a quarter of the bytes and looks the same."""
     image = image.convertToFormat(QImage.Format.Format_RGB32)
+    named = [QColor(colour).rgb() for tokens in (LIGHT, DARK) for colour in dataclasses.astuple(tokens)]
     counted = collections.Counter(memoryview(image.constBits()).cast("I"))
-    table = [colour for colour, _ in counted.most_common(_COLOURS)]
+    table = list(dict.fromkeys([*named, *(colour for colour, _ in counted.most_common(_COLOURS))]))[:_COLOURS]
     return image.convertToFormat(QImage.Format.Format_Indexed8, table, _PLAIN)
 
 
