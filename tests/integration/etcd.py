@@ -233,14 +233,14 @@ def _free_ports(count: int) -> list[int]:
     pytest.fail("there are no free ports")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def etcd() -> Iterator[Etcd]:
     cluster = Etcd()
     yield cluster
     cluster.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def etcd_tls() -> Iterator[Etcd]:
     cluster = Etcd(tls=True)
     yield cluster

@@ -117,7 +117,7 @@ def _unprivileged() -> pwd.struct_passwd:
     pytest.fail("there is no user `postgres` or `nobody` to run PostgreSQL as")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
     server = Postgres()
     yield server
