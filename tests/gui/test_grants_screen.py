@@ -165,4 +165,5 @@ def test_who_may_only_read_is_offered_nothing_else(qtbot: QtBot, desk: Desk, win
     assert screen.commands() == ()
     window.connect_to(desk.connection.endpoint, plain("node"))
     window.enter(reading.rights)
-    assert [screen.key for screen in window._screens] == ["start", "grants"]
+    # Everybody has a page of their own.
+    assert [screen.key for screen in window._screens] == ["start", "grants", "accounts"]

@@ -91,6 +91,11 @@ def do(machine: Machine, *kinds: str, **details: str) -> None:
     machine.ship()
 
 
+def has_begun(outputs: Outputs) -> None:
+    """Wait until what comes next is told: what was there before the first start is not."""
+    until(lambda: outputs.facts()["syslog"]["up"])
+
+
 def until(holds: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE
     pace = threading.Event()
@@ -149,6 +154,7 @@ def test_while_the_collector_is_away_nothing_is_lost(
     with contextlib.ExitStack() as stack:
         stack.enter_context(receiving(receiver))
         outputs = stack.enter_context(telling(machine, at(receiver, ca), told))
+        has_begun(outputs)
         do(machine, "session.sign_in")
         receiver.wait_for(lambda found: len(found) == 1)
         receiver.end()
@@ -178,7 +184,8 @@ def test_what_a_collector_had_not_read_when_it_fell_over_is_told_again(
     bank, ca = authority
     told = Told()
     receiver = Receiver(tls(tmp_path, bank.server()))
-    with receiving(receiver), telling(machine, at(receiver, ca), told):
+    with receiving(receiver), telling(machine, at(receiver, ca), told) as outputs:
+        has_begun(outputs)
         do(machine, "session.sign_in")
         receiver.wait_for(lambda found: len(found) == 1)
         # Whatever it had in memory is gone with it.
@@ -197,7 +204,8 @@ def test_after_a_restart_it_goes_on_where_it_was(
     with receiving(Receiver(tls(tmp_path, bank.server()))) as receiver:
         siem = at(receiver, ca)
         do(machine, "before.it")
-        with telling(machine, siem):
+        with telling(machine, siem) as outputs:
+            has_begun(outputs)
             do(machine, "session.sign_in")
             receiver.wait_for(lambda found: len(found) == 1)
         do(machine, "grant.ask", "grant.approve")

@@ -247,10 +247,6 @@ def test_who_is_ready() -> None:
 
 
 NOTHING = OpenAnomalies(count=0, since=0.0)
-WAITING = WaitingFacts(
-    looked_at=1.0, reviews={"confirmed": 5, "due": 2, "overdue": 1},
-    anomalies={"new_device": OpenAnomalies(count=3, since=time.time() - 7200), "odd_hour": NOTHING},
-)  # fmt: skip
 ENDING = [
     EndingAccess(caller="old", seconds=-5.0, over=True), EndingAccess(caller="counter", seconds=60.0, over=False),
     EndingAccess(caller="loans", seconds=7200.0, over=False),
@@ -262,6 +258,13 @@ CONTROL = ControlFacts(
     store="etcd", head=6, wanted=8, applied=7, candidate=True, store_age_seconds=61.5, store_error="away", stale=True,
     lease="none", refused=8, refused_code="golden_case", refused_error="1 of 2", refused_at=1.0,
 )  # fmt: skip
+
+
+def waiting() -> WaitingFacts:
+    return WaitingFacts(
+        looked_at=1.0, reviews={"confirmed": 5, "due": 2, "overdue": 1},
+        anomalies={"new_device": OpenAnomalies(count=3, since=time.time() - 7200), "odd_hour": NOTHING},
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -287,7 +290,7 @@ def text() -> bytes:
         facts_of(
             worker(11, revision=7), worker(12, "down", restarts=3), revision=7, hash="abc", policies_error=refused,
             loads={"policies": {"accepted": 2, "refused": 1}}, shipper=shipper(), control=CONTROL,
-            grants=GRANTS, people={"anomalies": {"new_device": 4}, "throttled": 6, "waiting": WAITING},
+            grants=GRANTS, people={"anomalies": {"new_device": 4}, "throttled": 6, "waiting": waiting()},
             access_ends=ENDING,
             reports={"fallbacks": {"fields": 8, "nothing": 0}},
         ),
