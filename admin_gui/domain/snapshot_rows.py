@@ -6,6 +6,7 @@ import datetime
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from admin_gui.domain import times
 from admin_gui.domain.form import shown, value_of
 from admin_gui.domain.say import Say, plain
 from admin_gui.domain.snapshot_filter import quoted
@@ -155,7 +156,7 @@ def context_of(facts: decision_service_pb2.DecideRequest, name: str) -> str:
 
 def clock(nanos: int) -> str:
     """Return a time as people here read it."""
-    return _local(nanos).strftime("%Y-%m-%d %H:%M:%S")
+    return times.clock(nanos, with_year=True)
 
 
 def stamp(nanos: int) -> str:

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QSplitter,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -29,6 +28,7 @@ from admin_gui.services.texts import IN_FORCE, text_of
 from admin_gui.views.screen import Desk, ScreenWidget
 from admin_gui.widgets.banner import Banner
 from admin_gui.widgets.labels import button, heading, quiet, title
+from admin_gui.widgets.tables import row_table
 from jingxi_client._gen.pdp.v1 import simulation_service_pb2
 
 _TITLE: Final = Say("字典", "Dictionary")
@@ -150,13 +150,12 @@ class DictionaryScreen(ScreenWidget):
         part = QWidget()
         column = QVBoxLayout(part)
         column.setContentsMargins(0, 0, 6, 0)
-        self.table = _table(self.shown, [one.width for one in _COLUMNS])
+        self.table = row_table(self._context, self.shown, _TITLE, (one.width for one in _COLUMNS))
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.table.selectionModel().currentChanged.connect(
             lambda index, _: self._choose(self.shown.mapToSource(index).row())
         )
-        self._context.language.bind(self.table, self.table.setAccessibleName, _TITLE)
         column.addWidget(self.table, 1)
         return part
 
@@ -181,11 +180,10 @@ class DictionaryScreen(ScreenWidget):
         row.addStretch(1)
         row.addWidget(self.show_button)
         row.addWidget(self.apply_button)
-        self.uses_table = _table(self.uses, [one.width for one in _USE_COLUMNS])
+        self.uses_table = row_table(self._context, self.uses, _USES, (one.width for one in _USE_COLUMNS))
         self.uses_table.activated.connect(
             lambda index: self._routes.place_chosen.emit(self.uses.record(index.row()).location)
         )
-        self._context.language.bind(self.uses_table, self.uses_table.setAccessibleName, _USES)
         self._unused = quiet(self._context, _NO_USES)
         column = QVBoxLayout(part)
         column.setContentsMargins(6, 0, 0, 0)
@@ -267,18 +265,3 @@ class DictionaryScreen(ScreenWidget):
             widget.setEnabled(may)
         for line in (self.zh, self.en):
             line.setReadOnly(not may)
-
-
-def _table(model: RecordModel[Use] | QSortFilterProxyModel, widths: list[int]) -> QTableView:
-    made = QTableView(showGrid=False, wordWrap=False)
-    made.setModel(model)
-    made.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-    made.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-    made.verticalHeader().hide()
-    header = made.horizontalHeader()
-    header.setStretchLastSection(True)
-    header.setHighlightSections(False)
-    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    for section, width in enumerate(widths):
-        made.setColumnWidth(section, width)
-    return made

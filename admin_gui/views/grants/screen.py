@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QSplitter,
     QStackedWidget,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -31,6 +30,7 @@ from admin_gui.views.screen import Command, Desk, ScreenWidget
 from admin_gui.widgets.banner import Banner
 from admin_gui.widgets.empty import Empty
 from admin_gui.widgets.labels import button, title
+from admin_gui.widgets.tables import row_table
 from jingxi_client._gen.pdp.v1 import account_pb2, grant_service_pb2, simulation_service_pb2
 
 _TITLE: Final = Say("授权", "Grants")
@@ -158,19 +158,8 @@ class GrantsScreen(ScreenWidget):
         part = QWidget()
         column = QVBoxLayout(part)
         column.setContentsMargins(0, 0, 6, 0)
-        self.table = QTableView(showGrid=False, wordWrap=False)
-        self.table.setModel(self.model)
-        self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-        self.table.verticalHeader().hide()
-        header = self.table.horizontalHeader()
-        header.setStretchLastSection(True)
-        header.setHighlightSections(False)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for section, one in enumerate(_COLUMNS):
-            self.table.setColumnWidth(section, one.width)
+        self.table = row_table(self._context, self.model, _TITLE, (one.width for one in _COLUMNS))
         self.table.selectionModel().currentChanged.connect(lambda index, _: self._choose(index.row()))
-        self._context.language.bind(self.table, self.table.setAccessibleName, _TITLE)
         column.addWidget(self.table, 1)
         self.more = button(self._context, _LOAD_MORE, self._read_more)
         self.more.hide()

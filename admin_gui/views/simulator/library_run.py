@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSplitter, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSplitter, QVBoxLayout, QWidget
 
 from admin_gui.domain import coverage
 from admin_gui.domain.coverage import ResultLine, RuleLine
@@ -17,6 +17,7 @@ from admin_gui.models.records import Column, RecordModel
 from admin_gui.services.calls import Call
 from admin_gui.widgets.context import Context
 from admin_gui.widgets.labels import button
+from admin_gui.widgets.tables import row_table
 from jingxi_client._gen.pdp.v1 import simulation_service_pb2
 
 _RUN: Final = Say("运行全部情景", "Run all scenarios")
@@ -81,9 +82,9 @@ class LibraryRun(QWidget):
         row.addWidget(self._told, 1)
         halves = QSplitter(Qt.Orientation.Horizontal)
         halves.setChildrenCollapsible(False)
-        results = self._table(self.results, _RESULTS, (column.width for column in _COLUMNS))
+        results = row_table(context, self.results, _RESULTS, (column.width for column in _COLUMNS))
         results.activated.connect(lambda index: self.scenario_chosen.emit(self.results.record(index.row()).name))
-        rules = self._table(self.rules, _RULES, (column.width for column in _RULE_COLUMNS))
+        rules = row_table(context, self.rules, _RULES, (column.width for column in _RULE_COLUMNS))
         rules.setItemDelegateForColumn(_HEAT_COLUMN, HeatBar(context, rules))
         rules.activated.connect(lambda index: self.place_chosen.emit(self.rules.record(index.row()).location))
         halves.addWidget(results)
@@ -114,21 +115,6 @@ class LibraryRun(QWidget):
             self._call.cancel()
             self._say(_STOPPED)
         self._show_running(running=False)
-
-    def _table(self, model: Any, say: Say, widths: Iterable[int]) -> QTableView:
-        made = QTableView(showGrid=False, wordWrap=False)
-        made.setModel(model)
-        made.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        made.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-        made.verticalHeader().hide()
-        header = made.horizontalHeader()
-        header.setStretchLastSection(True)
-        header.setHighlightSections(False)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for section, width in enumerate(widths):
-            made.setColumnWidth(section, width)
-        self._context.language.bind(made, made.setAccessibleName, say)
-        return made
 
     def _came(self, answer: simulation_service_pb2.RunScenariosResponse) -> None:
         self._progress.setRange(0, answer.total)
