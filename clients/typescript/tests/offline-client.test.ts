@@ -212,8 +212,9 @@ test("asynchronous records do not wait, but for what must not be seen without on
   ] as const) {
     const client = await ready({ record });
     rmSync(join(folder, "state", "decisions"), { recursive: true });
-    // The sample's teller sees fields of C2.
-    const masked = await client.mask(MESSAGE, DETAIL);
+    // At every hour, somebody of this level sees fields of C2.
+    const subject = { ...DETAIL.subject, attributes: { ...DETAIL.subject.attributes, level: 4 } };
+    const masked = await client.mask(MESSAGE, { ...DETAIL, subject });
     assert.equal(
       masked.problems.some((problem) => problem.includes("could not be written")),
       waits,
