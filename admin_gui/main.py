@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     application = QApplication(sys.argv[:1])
     application.setApplicationName("pdp-admin")
     application.setOrganizationName("Jingxi")
-    _collect_here(application)
+    collect_here(application)
     settings = QSettings()
     tongue = options.lang or settings.value("language") or language.of_system()
     shade = options.theme or settings.value("shade") or style.of_system()
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _collect_here(application: QApplication) -> None:
+def collect_here(application: QApplication) -> None:
     """Collect garbage in the thread of the window alone: elsewhere it would free what belongs to Qt."""
     gc.disable()
     timer = QTimer(application, interval=_COLLECT_MILLISECONDS)

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from jingxi_client import Action, Client, Subject, masking, message_map
-from jingxi_client._asking import Asking
 from jingxi_client._gen.pdp.v1 import bundle_pb2, decision_service_pb2
 from jingxi_client.decisions import Decision, Mask, Reason, Verdict
-from jingxi_client.keys import no_keys
-from jingxi_client.message_map import Caller, MessageMap
-from jingxi_client.offline import OfflineClient, _request_of
+from jingxi_client.message_map import Caller
+from jingxi_client.offline import OfflineClient
 
 BUNDLES = Path(os.environ["JINGXI_VECTORS"]) / "bundles"
 TELLER = Subject("T1001", ["teller"], {"level": 2, "branch": "320400001"})
@@ -71,11 +69,11 @@ def masking_40() -> Callable[[], Any]:
         message[f"part{i % 4}"][f"f{i}"] = ("13812348000", "张三丰", "zhangsan@example.com", "secret")[i % 4]
     verdicts = tuple(Verdict(f"f{i}", masks[i % 4], Reason()) for i in range(40))
     decisions = [Decision("d", "r", 1, "h", verdicts, (), ())]
-    lasting: masking.Lasting = {}
+    maskers = masking.Maskers(lasting=True)
 
     def once() -> None:
         plan = message_map.plan(found, message, Caller(TELLER))
-        masking.masked_copy(message, plan, decisions, no_keys, lasting=lasting)
+        masking.masked_copy(message, plan, decisions, maskers)
 
     return once
 
@@ -84,16 +82,13 @@ def unrecorded(client: OfflineClient, message: Any) -> Callable[[], Any]:
     """Return decision and masking without the record."""
     engine = client._held.require()
     known = engine.map_of(ABOUT["application"], ABOUT["name"])
-    caller = Caller(TELLER, ABOUT["action"], None, TERMINAL)
-    own = MessageMap(known.application, known.name, known.parts[:1], known.types, known.policy_hash)
-    lasting: masking.Lasting = {}
+    maskers = masking.Maskers(lasting=True)
 
     def once() -> None:
-        plan = message_map.plan(own, message, caller)
-        asking = Asking(own.application, own.name, caller, "r", [])
-        request = _request_of(plan, plan.questions[0], asking)
-        answer = engine.understand(engine.decide(request.SerializeToString(), time.time_ns()))
-        masking.masked_copy(message, plan, [answer.decision], no_keys, lasting=lasting)
+        plan = message_map.plan(known, message, Caller(TELLER, ABOUT["action"], None, TERMINAL))
+        question = plan.questions[0]
+        answer = engine.decide_question(plan, question, plan.request(question), time.time_ns())
+        masking.masked_copy(message, plan, [answer.decision], maskers)
 
     return once
 

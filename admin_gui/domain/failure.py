@@ -37,9 +37,10 @@ _REASONS: Mapping[str, Say] = {
         "verify`, and tell the security officer.",
     ),
     "SIGN_IN": Say(
-        "未能登录。请核对用户名、口令、验证码，以及是否在您的设备、时间与网络上登录；多次失败会暂时锁定。",
-        "Not signed in. Look at the name, the password, the code, and whether it is your device, time and network; "
-        "repeated failures lock for a while.",
+        "未能登录。请核对用户名、口令与验证码（手机时间须准确，每个验证码只能用一次），以及是否在您的设备、时间与网络上登录；"
+        "多次失败会暂时锁定。",
+        "Not signed in. Look at the name, the password and the code (the telephone's clock must be right, and each "
+        "code counts once), and whether it is your device, time and network; repeated failures lock for a while.",
     ),
     "SIGN_IN_OIDC": Say(
         "未能登录。请核对在身份提供方登录的是否本人、验证码是否正确；没有账户时请联系管理员。",
@@ -52,6 +53,36 @@ _REASONS: Mapping[str, Say] = {
     ),
     "PASSWORD": Say(
         "原口令不对；多次失败会暂时锁定。", "This is not your password; repeated failures lock for a while."
+    ),
+    "NOT_REACHED": Say(
+        "连接不上服务，没有完成；请稍候再试。", "The service cannot be reached, and this was not done; try again soon."
+    ),
+    "TOTP_WRONG": Say(
+        "验证码不对。请输入验证器此刻显示的 6 位数字。", "This is not the code. Enter the 6 digits that it shows now."
+    ),
+    "TOTP_SLOW": Say(
+        "手机时间比本机慢约 {minutes} 分钟，因此验证码无效。请把手机设为自动校时，再输入新的验证码。",
+        "The telephone's clock is about {minutes} min behind this machine's, so its codes do not count. Let it set its "
+        "clock by itself, and enter a new code.",
+    ),
+    "TOTP_FAST": Say(
+        "手机时间比本机快约 {minutes} 分钟，因此验证码无效。请把手机设为自动校时，再输入新的验证码。",
+        "The telephone's clock is about {minutes} min ahead of this machine's, so its codes do not count. Let it set "
+        "its clock by itself, and enter a new code.",
+    ),
+    "TOTP_CLOCKS": Say(
+        "按本机时间此验证码是对的，服务却不认：本机或服务的时间不准，请联系运维。",
+        "By this machine's clock the code is right, but the service does not take it: one of the two clocks is wrong; "
+        "tell operations.",
+    ),
+    "TOTP_SET": Say(
+        "验证器已经生效，但恢复码没有送达。请返回并登录，再到“账户 · 我的账户”更换验证器以取得恢复码。",
+        "The authenticator counts already, but its recovery codes did not arrive. Go back and sign in, and set it up "
+        "again under Accounts, My account, to get some.",
+    ),
+    "NOT_DONE": Say(
+        "会话已结束，此操作没有执行；登录后请再做一次。",
+        "The session has ended, and this was not done; do it again once you are signed in.",
     ),
     "THROTTLED": Say(
         "从此网络地址登录失败的次数过多，请稍候再试。",

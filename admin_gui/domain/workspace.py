@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 SUFFIXES: Final = (".yaml", ".yml")
 _MOST_FILES: Final = 10_000
+_NAMED: Final = 5
 
 
 class WorkspaceError(Exception):
     """A folder or file that cannot be read or written; the message says which and why."""
+
+
+class OvertakenError(WorkspaceError):
+    """Somebody else has written or removed `paths` since they were read, so nothing is saved."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.paths = tuple(paths)
+        named = ", ".join(f"`{path}`" for path in paths[:_NAMED]) + (" …" if len(paths) > _NAMED else "")
+        verb = "was" if len(paths) == 1 else "were"
+        super().__init__(f"{named} {verb} changed or removed by somebody else; take theirs, or write over it")
 
 
 @dataclass(slots=True)
@@ -37,23 +48,45 @@ class Workspace:
         """Give a file another text."""
         self.texts[path] = text
 
-    def save(self, paths: Iterable[str] | None = None) -> list[str]:
-        """Write changed files into the folder, each whole or not at all; return which. Raises WorkspaceError.
+    def discard(self) -> None:
+        """Give up what is not saved."""
+        self.texts = dict(self.kept)
 
-        A file that somebody else has changed since it was read is not overwritten.
+    def save(self, *, over: bool = False) -> list[str]:
+        """Write changed files into the folder, each whole or not at all; return which.
+
+        Raises OvertakenError, with nothing written, where somebody else has changed one of them since it was read,
+        unless it is to be written `over`; and WorkspaceError.
         """
         if self.folder is None:
             raise WorkspaceError("these texts do not come from a folder")
-        saved = []
-        for path in self.changed if paths is None else [path for path in paths if path in self.changed]:
-            target = self.folder.joinpath(*PurePosixPath(path).parts)
-            now = _read(target) if target.exists() else None
-            if now is not None and now != self.kept.get(path):
-                raise WorkspaceError(f"`{path}` was changed by somebody else; read it again, or save it elsewhere")
-            _write(target, self.texts[path])
-            self.kept[path] = self.texts[path]
-            saved.append(path)
-        return saved
+        changed = self.changed
+        overtaken = [] if over else [path for path in changed if self._on_disk(path) != self.kept.get(path)]
+        if overtaken:
+            raise OvertakenError(overtaken)
+        for path in changed:
+            text = self.texts.get(path)
+            if text is not None:
+                _write(self._target(path), text)
+                self.kept[path] = text
+        return changed
+
+    def take(self, paths: Iterable[str]) -> None:
+        """Take these files as they are on the disk now. Raises WorkspaceError."""
+        for path in paths:
+            now = self._on_disk(path)
+            for side in (self.kept, self.texts):
+                if now is None:
+                    side.pop(path, None)
+                else:
+                    side[path] = now
+
+    def _target(self, path: str) -> Path:
+        return (self.folder or Path()).joinpath(*PurePosixPath(path).parts)
+
+    def _on_disk(self, path: str) -> str | None:
+        target = self._target(path)
+        return _read(target) if target.exists() else None
 
 
 def open_folder(folder: Path) -> Workspace:

@@ -61,9 +61,13 @@ class Accounts:
         """Unlock it: an UnlockAccountResponse."""
         return self._ask("UnlockAccount", messages.UnlockAccountRequest(name=name, reason=reason))
 
-    def rights_reviews(self, state: account_pb2.RightsReviewState | None = None, page: str = "") -> Call:
-        """Ask whose rights must be looked at again, those that are due without a state: a ListRightsReviewsResponse."""
-        request = messages.ListRightsReviewsRequest(state=state, page_size=PAGE, page_token=page)
+    def rights_reviews(
+        self, state: account_pb2.RightsReviewState | None = None, text: str = "", page: str = ""
+    ) -> Call:
+        """Ask whose rights must be looked at again, those that are due without a state, and only names and owners with
+        a text: a ListRightsReviewsResponse.
+        """
+        request = messages.ListRightsReviewsRequest(state=state, text=text, page_size=PAGE, page_token=page)
         return self._ask("ListRightsReviews", request)
 
     def confirm_rights(self, name: str, version: int, reason: str) -> Call:

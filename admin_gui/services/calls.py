@@ -5,6 +5,8 @@ A call that was cancelled tells nothing any more, whatever is still under way.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,7 +21,7 @@ UNARY_SECONDS = 30.0
 
 
 class Call(QObject):
-    """Something that was asked. Keep it for as long as the answer matters; a call that nobody holds is cancelled."""
+    """Something that was asked. It belongs to the connection, which lets go of it once nothing more will be told."""
 
     answered = Signal(object)
     """The answer, of a stream each of them."""
@@ -28,14 +30,11 @@ class Call(QObject):
     failed = Signal(object)
     """A `Failure`; nothing follows."""
 
-    _came = Signal(object, object)
-
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._over = False
         self._cancel: Callable[[], object] = _nothing
-        # INVARIANT: what other threads tell goes through a queued connection to a slot of this object.
-        self._came.connect(self._tell, Qt.ConnectionType.QueuedConnection)
+        self._post_office = _post_office()
 
     @classmethod
     def over(cls) -> Call:
@@ -51,27 +50,57 @@ class Call(QObject):
 
     def cancel(self) -> None:
         """End it; nothing is told from now on."""
-        self._over = True
-        self._cancel()
+        if not self._over:
+            self._over = True
+            end = self._cancel
+            self._let_go()
+            end()
 
-    @Slot(object, object)
-    def _tell(self, kind: str, what: Any) -> None:
+    def tell(self, kind: str, what: Any) -> None:
+        """Tell what came, in the thread of the window."""
         if self._over:
             return
         if kind == "answer":
             self.answered.emit(what)
-        elif kind == "end":
-            self._over = True
+            return
+        self._over = True
+        if kind == "end":
             self.ended.emit()
         else:
-            self._over = True
             self.failed.emit(what)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        # What the connection would keep otherwise until it ends: a call holds its answer.
+        self._cancel = _nothing
+        self.deleteLater()
 
     def _post(self, kind: str, what: Any = None) -> None:
-        try:
-            self._came.emit(kind, what)
-        except RuntimeError:  # the window has gone, and this with it
-            self._over = True
+        with contextlib.suppress(RuntimeError):  # the program has ended, and what is told in its thread with it
+            self._post_office.came.emit(self, kind, what)
+
+
+class _PostOffice(QObject):
+    """Hands what other threads tell to their calls, in the thread of the window.
+
+    INVARIANT: other threads touch nothing of a call that belongs to Qt, so that it can be deleted at any time; this
+    lives as long as the program does.
+    """
+
+    came = Signal(object, object, object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.came.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    @Slot(object, object, object)
+    def _deliver(self, call: Call, kind: str, what: Any) -> None:
+        call.tell(kind, what)
+
+
+@functools.cache
+def _post_office() -> _PostOffice:
+    return _PostOffice()
 
 
 class UnaryCall(Call):
@@ -127,9 +156,9 @@ class StreamCall(Call):
             return
         self._post("end")
 
-    @Slot(object, object)
-    def _tell(self, kind: str, what: Any) -> None:
-        super()._tell(kind, what)
+    def tell(self, kind: str, what: Any) -> None:
+        """Tell what came, and let the next be read."""
+        super().tell(kind, what)
         if kind == "answer":
             self._room.release()
 

@@ -37,7 +37,8 @@ class EmbeddedService(QObject):
         self._process = QProcess(self)
         self._process.setProgram(sys.executable)
         arguments = ["-P", "-m", "pdp.cli", "serve", "--listen", "127.0.0.1:0", "--ready-file", str(self._ready_file)]
-        arguments += ["--data", str(self._data), "--node", "desktop", "--drain", "0"]
+        # One person asks, so one worker is enough.
+        arguments += ["--data", str(self._data), "--node", "desktop", "--drain", "0", "--workers", "1"]
         arguments += [] if policies is None else ["--policies", str(policies)]
         self._process.setArguments(arguments)
         self._process.readyReadStandardError.connect(self._hear)

@@ -9,6 +9,7 @@ from admin_gui.services.connection import Connection
 from jingxi_client._gen.pdp.v1 import account_service_pb2 as messages
 from jingxi_client._gen.pdp.v1 import account_service_pb2_grpc as stubs
 
+_SIGN_INS: Final = 20
 _SIGN_IN_SECONDS: Final = 60.0
 """The provider is asked behind some of these, and a failure takes its time."""
 
@@ -73,6 +74,11 @@ class Sessions:
     def revoke(self, session: str, reason: str) -> Call:
         """End a session: a RevokeSessionResponse."""
         return self._ask("RevokeSession", messages.RevokeSessionRequest(id=session, reason=reason))
+
+    def sign_ins(self, account: str, page: str = "") -> Call:
+        """Ask for an account's sign-ins on record, one's own without a name: a ListSignInsResponse, newest first."""
+        request = messages.ListSignInsRequest(account=account, page_size=_SIGN_INS, page_token=page)
+        return self._ask("ListSignIns", request)
 
     def _ask(self, method: str, request: Any, seconds: float = UNARY_SECONDS, *, proves: bool = False) -> Call:
         return self._connection.ask(stubs.SessionServiceStub, method, request, seconds, proves=proves)

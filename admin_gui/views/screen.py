@@ -46,8 +46,12 @@ class ScreenWidget(QWidget):
     def leave(self) -> None:
         """It is no longer shown: end what only matters while somebody looks, such as a live tail."""
 
-    def may_leave(self) -> bool:
-        """Whether the program may end now; asks about unsaved changes."""
+    def may_leave(self, then: Callable[[], object]) -> bool:
+        """Whether it may be left for good now, with nothing unsaved.
+
+        If not, it asks what to do, and calls `then` once it is done: leaving begins anew. Never blocks.
+        """
+        del then
         return True
 
     def commands(self) -> Sequence[Command]:

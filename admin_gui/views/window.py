@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
@@ -108,13 +109,15 @@ class Window(QMainWindow):
             self.restoreGeometry(state)
 
     def open_folder(self, folder: Path) -> None:
-        """Begin with a policy folder: a service of its own is started for it."""
+        """Begin with a policy folder: a service of its own is started for it. Unsaved changes are asked about first."""
         try:
             workspace = open_folder(folder)
         except WorkspaceError as error:
             self.start.tell(Failure("INVALID_ARGUMENT", str(error)))
             return
-        self._leave()
+        if not self._may_leave(lambda: self.open_folder(folder)):
+            return
+        self._begin_anew()
         self._workspace = workspace
         self.start.wait(waiting=True)
         service = EmbeddedService(folder, parent=self)
@@ -169,7 +172,7 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """End what runs, and remember where the window was; unsaved changes are asked about first."""
         if not self._ending:
-            if not self._may_leave():
+            if not self._may_leave(self.close):
                 event.ignore()
                 return
             if self.keeper.account is not None and not self.keeper.is_locked:
@@ -190,7 +193,7 @@ class Window(QMainWindow):
 
     def sign_out(self) -> None:
         """End the session and go back to the start; unsaved changes are asked about first."""
-        if self.keeper.account is not None and not self.keeper.is_locked and self._may_leave():
+        if self.keeper.account is not None and not self.keeper.is_locked and self._may_leave(self.sign_out):
             self.keeper.sign_out(self._begin_anew)
 
     def _lay_out(self) -> None:
@@ -224,6 +227,9 @@ class Window(QMainWindow):
         return keeper
 
     def _connect_profile(self, profile: Profile) -> None:
+        if not self._may_leave(lambda: self._connect_profile(profile)):
+            return
+        self._begin_anew()
         self.connect_to(endpoint_of(profile), plain(profile.title), profile.account)
 
     def _not_connected(self, failure: Failure) -> None:
@@ -234,11 +240,17 @@ class Window(QMainWindow):
         self._leave()
         self.start.wait(waiting=False)
 
-    def _may_leave(self) -> bool:
-        return all(screen.widget.may_leave() for screen in self._screens)
+    def _may_leave(self, then: Callable[[], object]) -> bool:
+        """Whether no screen has anything unsaved. The first that has is shown and asks, and `then` begins anew."""
+        for screen in self._screens:
+            if not screen.widget.may_leave(then):
+                if not self.keeper.is_locked:
+                    self.go(screen.key)
+                return False
+        return True
 
     def _left(self) -> None:
-        if self.keeper.account is None or self._may_leave():
+        if self.keeper.account is None or self._may_leave(self._left):
             self._begin_anew()
 
     def _begin_anew(self) -> None:

@@ -48,6 +48,7 @@ _ENDS = "Exit codes: 0 {done}, 1 not allowed, {failed}or the service does not an
 _REVIEWS_EPILOG = f"""\b
 Examples:
   pdp account reviews
+  pdp account reviews --name zhang --state confirmed
   pdp account reviews --state confirmed --json | jq '.reviews[].account'
 
 Without a state those that are due within two weeks or overdue, the one first that is due first.
@@ -67,15 +68,16 @@ confirms their own.
 
 @click.command(epilog=_REVIEWS_EPILOG)
 @click.option("--state", type=click.Choice(list(_STATES)), help="Only those in this state.  [default: due and overdue]")
+@click.option("--name", default="", metavar="TEXT", help="Only accounts whose name or owner holds this text.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 1000), help="How many at most.")
 @click.option("--page", default="", metavar="TOKEN", help="From what the page before ended with.")
 @as_json
 @asking
-def reviews(*, state: str | None, limit: int, page: str, as_json: bool, target: Target) -> ExitCode:
+def reviews(*, state: str | None, name: str, limit: int, page: str, as_json: bool, target: Target) -> ExitCode:
     """List whose rights must be looked at again, with what they may do and who last confirmed it."""
     words = WORDS[target.language]
     asked = _STATES[state] if state is not None else account_pb2.RIGHTS_REVIEW_STATE_UNSPECIFIED
-    request = account_service_pb2.ListRightsReviewsRequest(state=asked, page_size=limit, page_token=page)
+    request = account_service_pb2.ListRightsReviewsRequest(state=asked, text=name, page_size=limit, page_token=page)
     with accounts(target) as stub:
         answer = stub.ListRightsReviews(request, timeout=TIMEOUT_SECONDS)
     if as_json:

@@ -1,4 +1,4 @@
-"""`pdp session`: see and end sessions."""
+"""`pdp session`: see and end sessions, and see sign-ins."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pdp.cli import console
 from pdp.cli.account_client import as_json, sessions, sessions_table
 from pdp.cli.account_words import WORDS
 from pdp.cli.exits import ExitCode
+from pdp.cli.session_log import sign_ins
 from pdp.cli.staff_client import TIMEOUT_SECONDS, Target, asking
 from pdp.v1 import account_service_pb2
 
@@ -16,6 +17,7 @@ _EPILOG = """\b
 Examples:
   pdp session list
   pdp session list --all
+  pdp session sign-ins --account zhang
   pdp session revoke 5f0c9a1b2c3d4e5f --reason "lost laptop"
 
 Exit codes: 0 all is well, 1 the service refuses or does not answer, 2 wrong command line.
@@ -37,7 +39,10 @@ Examples:
 
 @click.group(epilog=_EPILOG)
 def session() -> None:
-    """See and end sessions: one's own, or with the right those of others."""
+    """See and end sessions, and see sign-ins: one's own, or with the right those of others."""
+
+
+session.add_command(sign_ins)
 
 
 @session.command(name="list", epilog=_LIST_EPILOG)

@@ -43,10 +43,14 @@ Evaluate = Callable[[Any, Any, Any, Any, int, Any, list[int], list[int]], None]
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The declared attributes: type and default (MISSING for none) by dotted name."""
+    """The declared attributes: type and default (MISSING for none) by dotted name.
+
+    `typed` says that requests hold attributes as values of `pdp.values`, as in `engine.typed`, and not as messages.
+    """
 
     types: Mapping[str, AttributeType]
     defaults: Mapping[str, Any]
+    typed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,9 +282,13 @@ class _Module:
         kind = self._schema.types[name]
         fallback = f"read_{name.replace('.', '_')}"
         default = self._schema.defaults.get(name, runtime.MISSING)
+        source = "context" if root == "context" else f"{root}_map"
+        if self._schema.typed:
+            unread = f"default_{name.replace('.', '_')}"
+            self._namespace[unread] = default
+            return f"{source}.get({key!r}, {unread})"
         make = zero_reader if kind in SCALAR_KINDS else reader
         self._namespace[fallback] = make(kind, default)
-        source = "context" if root == "context" else f"{root}_map"
         read = f"{fallback}({source}, {key!r})"
         # The usual value is not the type's zero, and then its kind needs no look.
         return f"{source}[{key!r}].{KINDS[kind]} or {read}" if kind in SCALAR_KINDS else read

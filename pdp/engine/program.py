@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 from pdp.engine import batch, trace
 from pdp.engine.assemble import Schema
@@ -61,7 +61,12 @@ _OWN = {
 
 
 class Program:
-    """One revision of a policy set, ready to decide. Immutable but for its table of encodings; safe to share."""
+    """One revision of a policy set, ready to decide. Immutable but for its table of encodings; safe to share.
+
+    `typed` is as of `Schema`.
+    """
+
+    typed = False
 
     def __init__(
         self,
@@ -82,7 +87,7 @@ class Program:
             for a in bundle.attributes
             if a.HasField("default_value")
         }
-        self.schema = Schema(types, defaults)
+        self.schema = Schema(types, defaults, self.typed)
         self.outcomes = Outcomes(bundle, self.rules)
         self.evaluation = Evaluation(self.rules, self.schema, f"policy set {signed.hash[:12]}")
         self.ids = ids
@@ -118,7 +123,7 @@ class Program:
         grants: GrantSource = NO_GRANTS,
         ids: DecisionIds | None = None,
         recorder: MakeRecorder | None = None,
-    ) -> Program:
+    ) -> Self:
         """Compile a bundle. With a recorder each call must bring the notes to keep records in. Raises BundleError."""
         return cls(signed, grants, ids or DecisionIds(), recorder)
 

@@ -58,8 +58,10 @@ class RequestView:
         if root == "grant":
             return getattr(parties.grant, key)
         values = parties.context if root == "context" else getattr(parties, root).attributes
-        read = reader(self._schema.types[name], self._schema.defaults.get(name, MISSING))
-        return read(values, key)
+        default = self._schema.defaults.get(name, MISSING)
+        if self._schema.typed:
+            return values.get(key, default)
+        return reader(self._schema.types[name], default)(values, key)
 
     def type_of(self, name: str) -> AttributeType:
         """Return an attribute's type."""

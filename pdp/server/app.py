@@ -121,6 +121,7 @@ class App:
             grants=None if self.plane is None else self.plane.grant_facts(),
             people=None if self.plane is None else self.plane.people_facts(self.audit.throttled),
             access_ends=[] if self.plane is None else self.plane.access_ends(),
+            token_uses=[] if self.plane is None else self.plane.token_uses(),
             reports=None if self._reports is None else self._reports.facts(),
             loads=self._loads,
         )

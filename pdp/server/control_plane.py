@@ -35,12 +35,13 @@ from pdp.server import clock, logs
 from pdp.server.account_settings import make_accounts
 from pdp.server.caller_register import CallerRegister
 from pdp.server.config.control_problems import is_etcd, labels_of
-from pdp.server.facts import ControlFacts, EndingAccess, GrantFacts, PeopleFacts
+from pdp.server.facts import ControlFacts, EndingAccess, GrantFacts, PeopleFacts, TokenUse
 from pdp.server.folder import InForce
 from pdp.server.judge import PolicyJudge
 from pdp.server.node_applier import NodeApplier
 from pdp.server.operations import SYSTEM
 from pdp.server.settings import Settings
+from pdp.server.token_uses import TokenUses
 from pdp.server.waiting import WaitingWatch, access_ends
 from pdp.signing import NodeKey, TrustedKeys
 from pdp.v1 import control_pb2
@@ -108,6 +109,7 @@ class ControlPlane:
                 poll=control.poll_seconds, told=self._tell_of_callers,
             )  # fmt: skip
         self._callers_trouble = ""
+        self._token_uses = TokenUses(tell())
         self._tokens_used: dict[tuple[str, str], int] = {}
         self._tokens_noted: dict[tuple[str, str], int] = {}
         self.reports: ReportBook | None = None
@@ -156,6 +158,7 @@ class ControlPlane:
         """Take note of tokens that workers were shown, each as the names of caller and token."""
         now = self._clock()
         for name, token in tokens:
+            self._token_uses.note(name, token, now)
             if now - self._tokens_noted.get((name, token), 0) >= USED_EVERY and self.register.is_managed(name):
                 self._tokens_used[name, token] = now
 
@@ -224,6 +227,10 @@ class ControlPlane:
     def access_ends(self) -> list[EndingAccess]:
         """Return the callers that cannot call any more soon."""
         return access_ends(self.register.known, self._clock())
+
+    def token_uses(self) -> list[TokenUse]:
+        """Return which tokens that are being rotated are still used."""
+        return self._token_uses.rotating(self.register.known, self._clock())
 
     def acted(self) -> None:
         """Look soon at what waits for people: somebody has done something."""

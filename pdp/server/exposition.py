@@ -143,7 +143,7 @@ def render(history: History, facts: Facts) -> bytes:
     totals = history.totals()
     audit = _audit(history, totals, facts)
     people = exposition_accounts.of_people(facts.get("people"))
-    callers = exposition_accounts.of_callers(facts.get("access_ends", ()))
+    callers = exposition_accounts.of_callers(facts.get("access_ends", ()), facts.get("token_uses", ()))
     shadow = exposition_shadow.of_shadows(totals.shadow, history.shadows())
     service = (*_calls(totals), *_policies(facts), *_reports(facts), *_workers(history, facts))
     registry.register(_Snapshot([*service, *node, *grants, *shadow, *audit, *people, *callers]))

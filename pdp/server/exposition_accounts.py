@@ -8,6 +8,7 @@
 | pdp_anomalies_open_seconds | gauge | class |
 | pdp_rights_reviews | gauge | state |
 | pdp_caller_access_ends | gauge | state |
+| pdp_caller_token_unused_seconds | gauge | caller, token |
 
 docs/guides/operation.md explains them; a test keeps both tables alike.
 """
@@ -20,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from pdp.control.accounts.unusual import USUAL_ACTIONS, class_word
-from pdp.server.facts import EndingAccess, PeopleFacts, WaitingFacts
+from pdp.server.facts import EndingAccess, PeopleFacts, TokenUse, WaitingFacts
 
 
 def of_people(facts: PeopleFacts | None) -> Iterator[Metric]:
@@ -38,13 +39,19 @@ def of_people(facts: PeopleFacts | None) -> Iterator[Metric]:
         yield from _of_waiting(facts["waiting"])
 
 
-def of_callers(ending: Sequence[EndingAccess]) -> Iterator[Metric]:
-    """Yield how many callers cannot call any more, or soon."""
+def of_callers(ending: Sequence[EndingAccess], uses: Sequence[TokenUse]) -> Iterator[Metric]:
+    """Yield how many callers cannot call any more, or soon; and which tokens that are being rotated are still used."""
     found = GaugeMetricFamily("pdp_caller_access_ends", "Callers whose last token ends soon.", labels=("state",))
     over = sum(access["over"] for access in ending)
     found.add_metric(("soon",), len(ending) - over)
     found.add_metric(("over",), over)
     yield found
+    unused = GaugeMetricFamily(
+        "pdp_caller_token_unused_seconds", "Since this node was shown a token.", labels=("caller", "token")
+    )
+    for use in uses:
+        unused.add_metric((use["caller"], use["token"]), use["unused"])
+    yield unused
 
 
 def _of_waiting(facts: WaitingFacts) -> Iterator[Metric]:

@@ -268,6 +268,16 @@ class EndingAccess(TypedDict):
     """Whether it has ended, and the caller has no certificate either."""
 
 
+class TokenUse(TypedDict):
+    """A token of a caller that has several which hold."""
+
+    caller: str
+    token: str
+    """Its id."""
+    unused: float
+    """Seconds since this node was last shown it, or since it began to look."""
+
+
 class Facts(TypedDict):
     """What the supervisor knows. `ready` is false from the drain on, whatever the workers say."""
 
@@ -295,5 +305,7 @@ class Facts(TypedDict):
     """None where nobody signs in."""
     access_ends: NotRequired[list[EndingAccess]]
     """Callers that cannot call any more soon; the first stands first."""
+    token_uses: NotRequired[list[TokenUse]]
+    """Of callers whose tokens are being rotated."""
     loads: NotRequired[dict[str, dict[str, int]]]
     """How often `policies`, `grants` and `callers` were looked at, by outcome (accepted, unchanged, refused)."""

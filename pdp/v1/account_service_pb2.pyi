@@ -1,11 +1,23 @@
 from pdp.v1 import account_pb2 as _account_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class SignInOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SIGN_IN_OUTCOME_UNSPECIFIED: _ClassVar[SignInOutcome]
+    SIGN_IN_OUTCOME_SIGNED_IN: _ClassVar[SignInOutcome]
+    SIGN_IN_OUTCOME_FAILED: _ClassVar[SignInOutcome]
+    SIGN_IN_OUTCOME_SESSION_REFUSED: _ClassVar[SignInOutcome]
+SIGN_IN_OUTCOME_UNSPECIFIED: SignInOutcome
+SIGN_IN_OUTCOME_SIGNED_IN: SignInOutcome
+SIGN_IN_OUTCOME_FAILED: SignInOutcome
+SIGN_IN_OUTCOME_SESSION_REFUSED: SignInOutcome
 
 class CreateFirstAccountRequest(_message.Message):
     __slots__ = ("token", "name", "owner", "password")
@@ -185,6 +197,50 @@ class RevokeSessionResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class ListSignInsRequest(_message.Message):
+    __slots__ = ("account", "page_size", "page_token")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    account: str
+    page_size: int
+    page_token: str
+    def __init__(self, account: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class SignInRecord(_message.Message):
+    __slots__ = ("id", "time_nanos", "outcome", "address", "city", "device", "factors", "reason", "unusual", "session", "during")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TIME_NANOS_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    CITY_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    FACTORS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    UNUSUAL_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    DURING_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    time_nanos: int
+    outcome: SignInOutcome
+    address: str
+    city: str
+    device: str
+    factors: _containers.RepeatedScalarFieldContainer[str]
+    reason: str
+    unusual: _containers.RepeatedScalarFieldContainer[str]
+    session: str
+    during: str
+    def __init__(self, id: _Optional[str] = ..., time_nanos: _Optional[int] = ..., outcome: _Optional[_Union[SignInOutcome, str]] = ..., address: _Optional[str] = ..., city: _Optional[str] = ..., device: _Optional[str] = ..., factors: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., unusual: _Optional[_Iterable[str]] = ..., session: _Optional[str] = ..., during: _Optional[str] = ...) -> None: ...
+
+class ListSignInsResponse(_message.Message):
+    __slots__ = ("sign_ins", "next_page_token")
+    SIGN_INS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    sign_ins: _containers.RepeatedCompositeFieldContainer[SignInRecord]
+    next_page_token: str
+    def __init__(self, sign_ins: _Optional[_Iterable[_Union[SignInRecord, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
 class ListAccountsRequest(_message.Message):
     __slots__ = ("page_size", "page_token")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -332,14 +388,16 @@ class UnlockAccountResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class ListRightsReviewsRequest(_message.Message):
-    __slots__ = ("state", "page_size", "page_token")
+    __slots__ = ("state", "page_size", "page_token", "text")
     STATE_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
     state: _account_pb2.RightsReviewState
     page_size: int
     page_token: str
-    def __init__(self, state: _Optional[_Union[_account_pb2.RightsReviewState, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    text: str
+    def __init__(self, state: _Optional[_Union[_account_pb2.RightsReviewState, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class ListRightsReviewsResponse(_message.Message):
     __slots__ = ("reviews", "next_page_token", "review_days")

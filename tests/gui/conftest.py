@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,10 +39,17 @@ def collected_here() -> Iterator[None]:
     gc.collect()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def bank(qapp: QApplication) -> Iterator[str]:
-    """The staff port of a service on the sample bank, for all tests of a file."""
-    service = EmbeddedService(POLICIES)
+    """The staff port of a service on the sample bank, which no test changes."""
+    with serving(qapp, POLICIES) as address:
+        yield address
+
+
+@contextmanager
+def serving(qapp: QApplication, folder: Path) -> Iterator[str]:
+    """Start a service on a policy folder; give the address of its staff port."""
+    service = EmbeddedService(folder)
     told: list[str | Failure] = []
     service.ready.connect(told.append)
     service.failed.connect(told.append)

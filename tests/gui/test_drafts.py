@@ -17,6 +17,7 @@ from admin_gui.domain.rights import EVERYTHING, Rights
 from admin_gui.domain.workspace import open_folder
 from admin_gui.services.connection import Connection, Endpoint
 from admin_gui.views.policies import PoliciesScreen
+from admin_gui.views.policies.folder import FolderPages
 from admin_gui.views.routes import Routes
 from admin_gui.views.screen import Desk
 from admin_gui.widgets.context import Context
@@ -65,14 +66,14 @@ def test_a_draft_is_begun_and_saved_as_it_is_written(
 ) -> None:
     seat = sit()
     assert seat.editor.isReadOnly()
-    assert "只读" in seat.session._said.text()
+    assert "只读" in seat.session.line.said.text()
     opened: list[object] = []
     seat.routes.workspace_opened.connect(opened.append)
     begun(qtbot, seat, "written")
     qtbot.waitUntil(lambda: opened == [seat.screen.workspace], timeout=PATIENCE)
-    assert "草稿 written" in seat.session._said.text()
-    assert seat.session.submit.isVisible()
-    assert seat.session.close_draft.isVisible()
+    assert "草稿 written" in seat.session.line.said.text()
+    assert seat.session.line.submit.isVisible()
+    assert seat.session.line.close_draft.isVisible()
     assert not seat.editor.isReadOnly()
     seat.write("subject.level >= 3", "subject.level >= 4")
     assert seat.session.autosave.state == "changed"
@@ -202,7 +203,7 @@ def test_a_draft_from_a_folder_and_one_that_was_overtaken(
 def test_who_may_only_read_is_offered_nothing_else(qtbot: QtBot, sit: Sit, service: Drafting) -> None:
     service.save("readable")
     seat = sit(Rights("audit", frozenset({"policy_read"})))
-    assert not seat.session.new.isVisible()
+    assert not seat.session.line.new.isVisible()
     assert not seat.life.commands()
     assert seat.life.tabs.count() == 4  # no impact
     seat.life.drafts.choose("readable")
@@ -211,8 +212,13 @@ def test_who_may_only_read_is_offered_nothing_else(qtbot: QtBot, sit: Sit, servi
     assert shown == ["open"]
     assert not seat.life.drafts.new.isVisibleTo(seat.life.drafts)
     seat.review.buttons["open"].click()
-    qtbot.waitUntil(lambda: "readable" in seat.session._said.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "readable" in seat.session.line.said.text(), timeout=PATIENCE)
     assert seat.editor.isReadOnly()
+
+
+def pages(screen: PoliciesScreen) -> FolderPages:
+    assert screen.folder is not None
+    return screen.folder
 
 
 def test_a_folder_is_offered_what_was_not_saved(
@@ -232,13 +238,14 @@ def test_a_folder_is_offered_what_was_not_saved(
         return made
 
     first = opened()
-    assert first.ask is None
+    assert pages(first).ask is None
     first.workbench.editor.setPlainText("mine\n")
     first.leave()
-    first._keeper.end()  # as the end of its process lets go of the lock
+    pages(first).keeper.end()  # as the end of its process lets go of the lock
     second = opened()
-    assert second.ask is not None
-    second.ask.answer()
+    ask = pages(second).ask
+    assert ask is not None
+    ask.answer()
     assert second.workspace is not None
     assert second.workspace.texts[CORE] == "mine\n"
     # Somebody else has written there since: the restored text does not go over it.
@@ -248,9 +255,9 @@ def test_a_folder_is_offered_what_was_not_saved(
     (tmp_path / "bank" / CORE).write_text(TEXTS[CORE])
     assert second.save()
     assert (tmp_path / "bank" / CORE).read_text() == "mine\n"
-    second._keeper.write()
-    second._keeper.end()
-    assert opened().ask is None
+    pages(second).keeper.write()
+    pages(second).keeper.end()
+    assert pages(opened()).ask is None
     connection.close()
 
 
@@ -310,7 +317,7 @@ def test_what_was_written_before_a_crash_is_offered(
     seat = sit()
     ask = seat.session.ask
     assert ask is not None
-    assert "crashed" in ask.findChildren(type(seat.session._said))[1].text()
+    assert "crashed" in ask.findChildren(type(seat.session.line.said))[1].text()
     ask.answer()
     qtbot.waitUntil(lambda: "level >= 9" in seat.texts.get(CORE, "") and seat.session.name == "crashed",
                     timeout=PATIENCE)  # fmt: skip

@@ -90,7 +90,7 @@ def written(qtbot: QtBot, seat: Seat) -> None:
     seat.write("subject.rank >= 2", "subject.level >= 2")
     qtbot.waitUntil(lambda: found.rowCount() == 0, timeout=PATIENCE)
     # It is saved first, and shown with what it changes.
-    seat.session.submit.click()
+    seat.session.line.submit.click()
     qtbot.waitUntil(lambda: seat.review.ask is not None, timeout=PATIENCE)
     assert seat.review.ask is not None
     seat.review.ask.answer(reason="more tellers")
@@ -262,7 +262,7 @@ def test_nobody_approves_their_own(
     approver.review.buttons["approve"].click()
     assert approver.review.ask is not None
     assert approver.review.draft is not None
-    shown = approver.review.ask.findChildren(type(approver.session._said))[1].text()
+    shown = approver.review.ask.findChildren(type(approver.session.line.said))[1].text()
     assert approver.review.draft.sources in shown
     assert "尚未分析" in shown
     approver.review.ask.answer(reason="read")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from admin_gui.domain.workspace import WorkspaceError, of_texts, open_folder
+from admin_gui.domain.workspace import OvertakenError, WorkspaceError, of_texts, open_folder
 
 
 @pytest.fixture
@@ -43,10 +43,30 @@ def test_what_somebody_else_has_changed_is_not_overwritten(folder: Path) -> None
     workspace = open_folder(folder)
     workspace.write("masks.yaml", "mine\n")
     (folder / "masks.yaml").write_text("theirs\n")
-    with pytest.raises(WorkspaceError, match=r"`masks\.yaml` was changed by somebody else"):
+    workspace.write("policies/核心.yml", "mine as well\n")
+    with pytest.raises(OvertakenError, match=r"`masks\.yaml` was changed or removed by somebody else") as error:
         workspace.save()
+    assert error.value.paths == ("masks.yaml",)
     assert (folder / "masks.yaml").read_text() == "theirs\n"
-    assert workspace.changed == ["masks.yaml"]
+    assert (folder / "policies" / "核心.yml").read_text() == "kind: Policy\n"
+    assert workspace.changed == ["masks.yaml", "policies/核心.yml"]
+    workspace.take(error.value.paths)
+    assert workspace.texts["masks.yaml"] == "theirs\n"
+    assert workspace.save() == ["policies/核心.yml"]
+
+
+def test_a_file_that_somebody_removed_comes_back_on_request_alone(folder: Path) -> None:
+    workspace = open_folder(folder)
+    workspace.write("masks.yaml", "mine\n")
+    (folder / "masks.yaml").unlink()
+    with pytest.raises(OvertakenError):
+        workspace.save()
+    assert not (folder / "masks.yaml").exists()
+    assert workspace.save(over=True) == ["masks.yaml"]
+    assert (folder / "masks.yaml").read_text() == "mine\n"
+    workspace.write("masks.yaml", "more\n")
+    workspace.discard()
+    assert workspace.changed == []
 
 
 def test_what_cannot_be_read_or_saved(folder: Path) -> None:

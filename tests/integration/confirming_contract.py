@@ -121,6 +121,16 @@ class ConfirmingContract(ABC):
             assert seen == [one.name, two.name, "u0", "u1", "u2", "u4"]
             only = await here.accounts.list_rights_reviews(state=CONFIRMED)
             assert not only.reviews
+            # Names and owners are looked through, whatever the case; a page goes on among the same ones.
+            some = await here.accounts.list_rights_reviews(text="U", limit=3)
+            assert [item.account for item in some.reviews] == ["u0", "u1", "u2"]
+            rest = await here.accounts.list_rights_reviews(text="U", limit=3, after=some.next)
+            assert ([item.account for item in rest.reviews], rest.next) == (["u4"], "")
+            [chen] = (await here.accounts.list_rights_reviews(text="cHEN w")).reviews
+            assert (chen.account, chen.owner) == (one.name, "Chen Wei")
+            assert not (await here.accounts.list_rights_reviews(text="u3")).reviews
+            with pytest.raises(RequestError):
+                await here.accounts.list_rights_reviews(text="u" * 201)
 
     @scenario
     async def test_nobody_confirms_their_own_or_what_they_did_not_see(self, open_store: Opener) -> None:

@@ -19,11 +19,14 @@ from pdp.cli import login
 from pdp.cli.account_reviews import WORDS as REVIEW_WORDS
 from pdp.cli.account_words import FACTORS, KINDS, REQUEST_STATES, STATES, WORDS
 from pdp.cli.main import main
-from pdp.v1 import account_pb2
+from pdp.cli.session_log import OUTCOMES
+from pdp.cli.session_log import WORDS as SIGN_IN_WORDS
+from pdp.v1 import account_pb2, account_service_pb2
 from tests.integration.accounts_steps import PASSWORD, RISK, USER, Hands, Person
 from tests.integration.oidc_provider import OpenIdProvider, openid_provider
 from tests.integration.oidc_steps import identity
 from tests.integration.staffed import Staffed, staffed
+from tests.integration.test_sign_in_log import ship
 
 CHINESE = re.compile("[一-鿿]")
 
@@ -153,6 +156,8 @@ def test_both_languages_say_the_same() -> None:
         assert {*table, 0} == set(enum.values())
         assert all(CHINESE.search(zh) and not CHINESE.search(en) for zh, en in table.values())
     assert set(REVIEW_WORDS["zh"]) == set(REVIEW_WORDS["en"])
+    assert set(SIGN_IN_WORDS["zh"]) == set(SIGN_IN_WORDS["en"])
+    assert {*OUTCOMES, 0} == set(account_service_pb2.SignInOutcome.values())
     for name, english in REVIEW_WORDS["en"].items():
         assert re.findall(r"\{\w+\}", english) == re.findall(r"\{\w+\}", REVIEW_WORDS["zh"][name]), name
     states = {name.removeprefix("states.") for name in REVIEW_WORDS["en"] if name.startswith("states.")}
@@ -196,7 +201,8 @@ def test_every_answer_is_in_the_language_that_was_asked_for(
     assert does(one, "account", "reviews")
     due = does(two, "account", "confirm", new, "--version", 3, "--reason", "still needed")
     assert (new in due, re.search(r"20\d\d-", due) is not None) == (True, True)
-    told = json.loads(run(one.name, "account", "reviews", "--state", "confirmed", "--json").out)
+    assert new not in does(one, "account", "reviews", "--state", "confirmed", "--name", two.name.upper())
+    told = json.loads(run(one.name, "account", "reviews", "--state", "confirmed", "--name", new, "--json").out)
     assert {item["account"]: item["confirmedBy"] for item in told["reviews"]}[new] == two.name
     own = run(two.name, "account", "confirm", two.name, "--version", 1, "--reason", "mine")
     assert (own.code, "cannot confirm their own rights" in own.err) == (1, True)
@@ -216,6 +222,35 @@ def test_every_answer_is_in_the_language_that_was_asked_for(
         spoken = bool(CHINESE.search(answer.out))
         assert spoken == (lang == "zh"), answer.out
     assert run(two.name, "whoami").code == 1
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [
+        ("zh", ("登录", "失败", "口令不对", "口令、一次性口令")),
+        ("en", ("signed in", "failed", "wrong password", "password, one-time")),
+    ],
+)
+def test_sign_ins_are_told_in_words(
+    desk: Desk, run: Run, enter: Callable[[Person, str], Ended], lang: str, words: Sequence[str]
+) -> None:
+    one, two = desk.admins
+    assert enter(one, lang).code == 0
+    wrong = Person(two.name, "not it", two.device)
+    assert enter(wrong, lang).code == 1
+    assert enter(two, lang).code == 0
+    ship(desk.port, desk.ca.parent)
+    done = run(one.name, "session", "sign-ins", "--account", two.name, "--limit", "1000", "--lang", lang)
+    assert done.code == 0, done.err
+    assert all(word in done.out for word in words)
+    assert done.err == ""
+    first = run(two.name, "session", "sign-ins", "--limit", "1", "--json")
+    told = json.loads(first.out)
+    assert [item["outcome"] for item in told["signIns"]] == ["SIGN_IN_OUTCOME_SIGNED_IN"]
+    paged = run(two.name, "session", "sign-ins", "--limit", "1", "--page", told["nextPageToken"], "--lang", lang)
+    assert (words[1] in paged.out, "--page" in paged.err) == (True, True)
+    nothing = run(one.name, "session", "sign-ins", "--account", "system", "--lang", lang)
+    assert nothing.code == 1
 
 
 def test_the_provider_in_the_browser(desk: Desk, run: Run, browser: Browser, tmp_path: Path) -> None:

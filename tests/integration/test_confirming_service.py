@@ -100,6 +100,14 @@ def test_rights_are_confirmed_by_somebody_else_and_recorded(port: Staffed) -> No
     overdue = account_pb2.RIGHTS_REVIEW_STATE_OVERDUE
     assert {item.state for item in reviews.values()} == {overdue}
     assert not any(item.reading_only for item in reviews.values())
+    text = one.name[1:-1].upper()
+    (found,) = port.call(f"{ACCOUNT}ListRightsReviews", mine["wang"], text=text).reviews
+    assert found.account == one.name
+    # A page belongs to what was looked for.
+    port.fails(
+        f"{ACCOUNT}ListRightsReviews", INVALID, mine["wang"], page_size=2, page_token=first.next_page_token, text=text
+    )
+    port.fails(f"{ACCOUNT}ListRightsReviews", INVALID, mine["wang"], text="a\nb")
     port.fails(f"{ACCOUNT}ListRightsReviews", INVALID, mine["wang"], page_size=1001)
     port.fails(f"{ACCOUNT}ListRightsReviews", INVALID, mine["wang"], page_token="x")  # noqa: S106 - no secret
     leave = account_pb2.Account(name=two.name)

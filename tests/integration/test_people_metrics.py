@@ -14,9 +14,10 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from pdp.v1 import account_service_pb2, account_service_pb2_grpc
+from pdp.control.callers.tokens import make_token, token_hash
+from pdp.v1 import account_service_pb2, account_service_pb2_grpc, decision_service_pb2_grpc
 from tests.integration.accounts_steps import PASSWORD
-from tests.integration.operated import PATIENCE, Operated, wait_for
+from tests.integration.operated import PATIENCE, Operated, request, wait_for
 from tests.integration.running import write_policies
 
 CONFIG = """\
@@ -28,6 +29,7 @@ accounts:
   address_failures: 2
   review_days: 7
 """
+TOKEN = make_token()
 ALERTS = Path(__file__).parents[2] / "deploy" / "prometheus" / "alerts.yaml"
 
 
@@ -38,12 +40,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(folder: Path) -> Iterator[Operated]:
-    """A service with one account, whose rights are due, and a caller whose token ends soon."""
+    """A service with one account, whose rights are due, and a caller whose tokens end soon."""
     write_policies(folder)
     ends = datetime.now(UTC) + timedelta(days=3, hours=1)
     (folder / "callers.yaml").write_text(
         "kind: Callers\ncallers:\n  - name: counter\n    applications: ['*']\n    subjects: ['*']\n    tokens:\n"
         f"      - {{id: a, sha256: '{'0' * 64}', expires_at: '{ends:%Y-%m-%dT%H:%M:%SZ}'}}\n"
+        f"      - {{id: b, sha256: '{token_hash(TOKEN)}', expires_at: '{ends:%Y-%m-%dT%H:%M:%SZ}'}}\n"
     )
     made = Operated(folder, CONFIG)
     with grpc.insecure_channel(f"unix:{folder / 'data' / 'staff.sock'}") as channel:
@@ -83,6 +86,21 @@ def test_what_waits_for_people_is_told_soon(service: Operated) -> None:
     told = service.command("--interval", "0").stdout
     assert "1 rights due for one" in told
     assert "counter: its last token ends in 3 d" in told
+
+
+def test_which_token_a_system_still_shows_is_told(service: Operated) -> None:
+    def unused(token: str) -> float:
+        return service.metric("pdp_caller_token_unused_seconds", caller="counter", token=token)
+
+    # Neither was shown since the start.
+    assert 0 < unused("a") <= unused("b")
+    before = unused("b")
+    shown = [("authorization", f"Bearer {TOKEN}")]
+    with grpc.insecure_channel(service.address) as channel:
+        stub = decision_service_pb2_grpc.DecisionServiceStub(channel)
+        stub.Decide(request(), timeout=PATIENCE, metadata=shown)
+        wait_for(lambda: unused("b") < before)
+    assert unused("b") < unused("a")
 
 
 def test_alerts_speak_of_what_a_service_tells(service: Operated) -> None:

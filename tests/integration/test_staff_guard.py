@@ -43,7 +43,7 @@ WHO = {
     SESSION: {
         "CreateFirstAccount": "*", "SignIn": "*", "BeginOidc": "*", "FinishOidc": "*", "SignOut": "AMUR",
         "GetSession": "AMUR", "ChangePassword": "AMUR", "BeginTotp": "AMUR", "ConfirmTotp": "AMUR",
-        "ListSessions": "AMUR", "RevokeSession": "AMUR",
+        "ListSessions": "AMUR", "RevokeSession": "AMUR", "ListSignIns": "AMUR",
     },
     ACCOUNT: {
         "ListAccounts": "AM", "GetAccount": "AM", "AskForRights": "AMU", "ReviewRequest": "AM", "ApproveRequest": "A",

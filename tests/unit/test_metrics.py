@@ -292,6 +292,7 @@ def text() -> bytes:
             loads={"policies": {"accepted": 2, "refused": 1}}, shipper=shipper(), control=CONTROL,
             grants=GRANTS, people={"anomalies": {"new_device": 4}, "throttled": 6, "waiting": waiting()},
             access_ends=ENDING,
+            token_uses=[{"caller": "counter", "token": "old", "unused": 7.5}],
             reports={"fallbacks": {"fields": 8, "nothing": 0}},
         ),
     )  # fmt: skip
@@ -357,6 +358,7 @@ def test_the_text_says_what_was_counted(text: bytes) -> None:
         ("pdp_rights_reviews", (("state", "overdue"),)): 1,
         ("pdp_caller_access_ends", (("state", "soon"),)): 2,
         ("pdp_caller_access_ends", (("state", "over"),)): 1,
+        ("pdp_caller_token_unused_seconds", (("caller", "counter"), ("token", "old"))): 7.5,
     }
     assert {key: told[key] for key in expected} == expected
 

@@ -8,6 +8,7 @@ import pytest
 
 from pdp.cli.status import _access, _people
 from pdp.lang.loader.callers import CallerSpec, TokenSpec
+from pdp.server.token_uses import MOST, TokenUses
 from pdp.server.waiting import access_ends
 
 DAY = 86_400 * 10**9
@@ -55,6 +56,33 @@ def test_a_token_that_is_turned_off_gives_no_access() -> None:
     off = TokenSpec("off", "0" * 64, None, disabled=True)
     spec = CallerSpec("a", (), (off, TokenSpec("t", "1" * 64, NOW + DAY)), ("*",), ("*",))
     assert [item["seconds"] for item in access_ends([spec], NOW)] == [86_400]
+
+
+def test_which_tokens_of_a_rotation_are_still_used() -> None:
+    uses, hour = TokenUses(NOW), 3600 * 10**9
+    later = NOW + hour
+    off = TokenSpec("off", "0" * 64, None, disabled=True)
+    callers = [
+        caller("alone", None), caller("rotating", 300, 30), caller("over", 300, -1),
+        caller("stopped", None, None, disabled=True), CallerSpec("b", (), (off, off), ("*",), ("*",)),
+    ]  # fmt: skip
+    uses.note("rotating", "t1", NOW + hour // 2)
+    uses.note("alone", "t0", later)
+
+    def told(now: int) -> list[tuple[str, str, float]]:
+        return [(use["caller"], use["token"], use["unused"]) for use in uses.rotating(callers, now)]
+
+    # The one that was never shown was not for as long as anybody has looked.
+    assert told(later) == [("rotating", "t0", 3600), ("rotating", "t1", 1800)]
+    # A clock that was set back makes no time negative.
+    assert told(NOW - 1) == [("rotating", "t0", 0), ("rotating", "t1", 0)]
+    callers = [caller("rotating", 300)]
+    assert told(later) == []
+    # One that comes anew under the same name is another token.
+    callers = [caller("rotating", 300, 30)]
+    assert told(later) == [("rotating", "t0", 3600), ("rotating", "t1", 3600)]
+    callers = [caller(f"c{number}", None, None) for number in range(MOST)]
+    assert len(told(later)) == MOST
 
 
 def people(anomalies: dict[str, Any], throttled: int = 0, **reviews: int) -> dict[str, Any]:

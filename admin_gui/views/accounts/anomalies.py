@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QSplitter
+from PySide6.QtWidgets import QCheckBox
 
 from admin_gui.domain import accounts as words
 from admin_gui.domain.facts import Line, Section
@@ -71,12 +70,7 @@ class AnomaliesTab(Tab):
         self.facts = Facts(self.context, _DETAIL)
         self.fine = button(self.context, _FINE, lambda: self._judge(_FINE, _FINE_ABOUT, legitimate=True))
         self.bad = button(self.context, _BAD, lambda: self._judge(_BAD, _BAD_ABOUT, legitimate=False))
-        split = QSplitter(Qt.Orientation.Horizontal)
-        split.setChildrenCollapsible(False)
-        split.addWidget(self.list)
-        split.addWidget(self.facts)
-        split.setSizes([690, 440])
-        self.column.addWidget(split, 1)
+        self.column.addWidget(self.split("anomalies", {self.list: 690, self.facts: 440}), 1)
         self.offer_below(self.fine, self.bad)
         self._choose(None)
 

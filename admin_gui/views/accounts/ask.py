@@ -6,27 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import (
-    QComboBox,
-    QDialog,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPlainTextEdit,
-    QSpinBox,
-    QTreeWidget,
-    QTreeWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QComboBox, QSpinBox, QTreeWidget, QTreeWidgetItem, QWidget
 
 from admin_gui.domain import accounts as words
 from admin_gui.domain.say import Say
-from admin_gui.widgets.ask import CANCEL
-from admin_gui.widgets.banner import Banner
+from admin_gui.views.accounts.form import Form, columns, names
 from admin_gui.widgets.context import Context
 from admin_gui.widgets.fields import field
-from admin_gui.widgets.labels import button, heading, quiet
 from jingxi_client._gen.pdp.v1 import account_pb2
 
 _TITLES: Final = {
@@ -66,9 +52,7 @@ _IDENTITY: Final = Say("身份提供方的用户标识（单点登录）", "Subj
 _AUTHORITY: Final = Say("授权层级", "Level of authority")
 _RISK: Final = Say("风险", "Risk")
 _WHY_RISK: Final = Say("风险说明", "Why that risk")
-_REASON: Final = Say("原因", "Reason")
 _ASK: Final = Say("提交申请", "Ask")
-_FILL: Final = Say("请填写“{what}”。", "Enter “{what}”.")
 _PERMISSION: Final = Qt.ItemDataRole.UserRole
 
 
@@ -82,50 +66,29 @@ class Asked:
     reason: str
 
 
-class AskForAccount(QDialog):
+class AskForAccount(Form):
     """A form for a request; a reset and an end need only risk and reason."""
 
     asked = Signal(object)
-    """An `Asked`."""
+    """An `Asked`; whoever asks lets the form `follow` the call."""
 
     def __init__(
         self, context: Context, parent: QWidget, kind: account_pb2.RequestKind, account: account_pb2.Account
     ) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setMinimumWidth(560)
-        self._context, self._kind, self._account = context, kind, account
-        said = _TITLES[kind].filled(name=account.name)
-        context.language.bind(self, self.setWindowTitle, said)
-        self.banner = Banner(context)
-        self._column = column = QVBoxLayout(self)
-        column.setContentsMargins(22, 18, 22, 18)
-        column.setSpacing(6)
-        column.addWidget(heading(context, said))
-        column.addWidget(quiet(context, _ABOUT[kind]))
-        column.addWidget(self.banner)
+        super().__init__(context, parent, _TITLES[kind].filled(name=account.name), _ABOUT[kind], _ASK)
+        self._kind, self._account = kind, account
         self._form = kind in (account_pb2.REQUEST_KIND_CREATE, account_pb2.REQUEST_KIND_CHANGE)
         self.level, self.risk = QComboBox(), QComboBox()
         self.tree = QTreeWidget()
         self.authority = QSpinBox(maximum=1_000_000)
         if self._form:
             self._add_account()
-        self._named(column, _RISK, self.risk)
+        left, right = columns(self, 1, 3)
+        self.named(left, _RISK, self.risk)
         for value, say in words.RISKS:
             self.risk.addItem(context.language(say), value)
-        self.why = field(context, column, _WHY_RISK)
-        self.reason = QPlainTextEdit(tabChangesFocus=True)
-        self.reason.setFixedHeight(60)
-        self._named(column, _REASON, self.reason)
-        row = QHBoxLayout()
-        row.addStretch(1)
-        cancel = button(context, CANCEL, self.reject)
-        cancel.setAutoDefault(False)
-        row.addWidget(cancel)
-        self.go = button(context, _ASK, self._ask, primary=True)
-        row.addWidget(self.go)
-        column.addSpacing(6)
-        column.addLayout(row)
+        self.why_risk = field(context, right, _WHY_RISK)
+        self.finish()
 
     def grant(self, permission: account_pb2.Permission, applications: str = "", branches: str = "") -> None:
         """Tick a right, as tests do."""
@@ -136,20 +99,16 @@ class AskForAccount(QDialog):
                 item.setText(2, branches)
 
     def _add_account(self) -> None:
-        context, account = self._context, self._account
-        across = QHBoxLayout()
-        left, right = QVBoxLayout(), QVBoxLayout()
-        across.addLayout(left)
-        across.addLayout(right)
-        self._column.addLayout(across)
+        context, account = self.context, self._account
+        left, right = columns(self, 1, 1)
         self.name = field(context, left, _NAME, hint=_NAME_HINT)
         self.owner = field(context, right, _OWNER)
         self.branch = field(context, left, _BRANCH)
-        self._named(right, _LEVEL, self.level)
+        self.named(right, _LEVEL, self.level)
         for value, say in words.LEVELS.items():
             self.level.addItem(context.language(say), value)
         self.level.setCurrentIndex(self.level.findData(account.level or account_pb2.ACCOUNT_LEVEL_RESTRICTED))
-        self._named(self._column, _RIGHTS, self.tree)
+        self.named(self.column, _RIGHTS, self.tree)
         self.tree.setRootIsDecorated(False)
         self.tree.setFixedHeight(212)
         self.tree.setHeaderLabels([context.language(say) for say in _HEADS])
@@ -158,14 +117,10 @@ class AskForAccount(QDialog):
         self.tree.setEditTriggers(QTreeWidget.EditTrigger.DoubleClicked | QTreeWidget.EditTrigger.EditKeyPressed)
         self.level.currentIndexChanged.connect(lambda _: self._fill(self._kept()))
         self._fill({right.permission: right for right in account.rights})
-        self.networks = field(context, self._column, _NETWORKS)
-        below = QHBoxLayout()
-        one, two = QVBoxLayout(), QVBoxLayout()
-        below.addLayout(one, 2)
-        below.addLayout(two, 1)
-        self._column.addLayout(below)
+        self.networks = field(context, self.column, _NETWORKS)
+        one, two = columns(self, 2, 1)
         self.subject = field(context, one, _IDENTITY)
-        self._named(two, _AUTHORITY, self.authority)
+        self.named(two, _AUTHORITY, self.authority)
         for line, text in (
             (self.name, account.name), (self.owner, account.owner), (self.branch, account.branch),
             (self.networks, ", ".join(account.networks)), (self.subject, account.oidc.subject),
@@ -174,16 +129,8 @@ class AskForAccount(QDialog):
         self.name.setReadOnly(self._kind == account_pb2.REQUEST_KIND_CHANGE)
         self.authority.setValue(account.authority_level)
 
-    def _named(self, column: QVBoxLayout, say: Say, widget: QWidget) -> None:
-        label = QLabel()
-        self._context.language.bind(label, label.setText, say)
-        label.setBuddy(widget)
-        self._context.language.bind(widget, widget.setAccessibleName, say)
-        column.addWidget(label)
-        column.addWidget(widget)
-
     def _fill(self, given: dict[int, account_pb2.Right]) -> None:
-        level, language = self.level.currentData(), self._context.language
+        level, language = self.level.currentData(), self.context.language
         self.tree.clear()
         for permission in sorted(words.MAY_HAVE[level]):
             said = words.word(words.PERMISSIONS, permission)
@@ -210,27 +157,27 @@ class AskForAccount(QDialog):
         for item in self._items():
             if item.checkState(0) == Qt.CheckState.Checked and item.flags() & Qt.ItemFlag.ItemIsEnabled:
                 permission = item.data(0, _PERMISSION)
-                scope = account_pb2.Scope(applications=_names(item.text(1)), branches=_names(item.text(2)))
+                scope = account_pb2.Scope(applications=names(item.text(1)), branches=names(item.text(2)))
                 right = account_pb2.Right(permission=permission)
                 if scope.ByteSize():
                     right.scope.CopyFrom(scope)
                 found[permission] = right
         return found
 
-    def _ask(self) -> None:
-        needed: list[tuple[QLineEdit | QPlainTextEdit, Say]] = [(self.why, _WHY_RISK), (self.reason, _REASON)]
+    def enter(self) -> None:
+        """Look at what was entered, and ask."""
+        needed = [(self.why_risk, _WHY_RISK)]
         if self._form:
             needed = [(self.name, _NAME), (self.owner, _OWNER), *needed]
-        for widget, say in needed:
-            text = widget.text() if isinstance(widget, QLineEdit) else widget.toPlainText()
-            if not text.strip():
-                self.banner.say(_FILL.filled(what=say), "warning")
-                widget.setFocus()
+        for line, say in needed:
+            if not line.text().strip():
+                self.missing(line, say)
                 return
+        if not (reason := self.why):
+            return
         wanted = self._wanted() if self._form else account_pb2.Account(name=self._account.name)
-        risk = f"{self.risk.currentData()}: {self.why.text().strip()}"
-        self.accept()
-        self.asked.emit(Asked(self._kind, wanted, risk, self.reason.toPlainText().strip()))
+        risk = f"{self.risk.currentData()}: {self.why_risk.text().strip()}"
+        self.asked.emit(Asked(self._kind, wanted, risk, reason))
 
     def _wanted(self) -> account_pb2.Account:
         wanted = account_pb2.Account()
@@ -241,13 +188,9 @@ class AskForAccount(QDialog):
         for part in ("rights", "networks"):
             wanted.ClearField(part)
         wanted.rights.extend(self._kept().values())
-        wanted.networks.extend(_names(self.networks.text()))
+        wanted.networks.extend(names(self.networks.text()))
         if self.subject.text().strip() != wanted.oidc.subject or not wanted.oidc.subject:
             wanted.ClearField("oidc")
             if self.subject.text().strip():
                 wanted.oidc.subject = self.subject.text().strip()
         return wanted
-
-
-def _names(text: str) -> list[str]:
-    return [name for name in text.replace("，", ",").replace("、", ",").replace(" ", ",").split(",") if name]

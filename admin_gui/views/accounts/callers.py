@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QSplitter
 
-from admin_gui.domain.accounts import word
+from admin_gui.domain.accounts import joined, word
 from admin_gui.domain.caller_story import (
     CHANGE_KINDS,
     CHANGE_STATES,
+    WIDENS,
     asker_of,
     caller_sections,
     caller_state,
     change_sections,
     token_say,
 )
-from admin_gui.domain.say import Say
+from admin_gui.domain.say import Say, plain
 from admin_gui.domain.times import clock
 from admin_gui.models.records import Column
 from admin_gui.services.callers import Callers
+from admin_gui.views.accounts.caller_form import CallerForm, Wanted
 from admin_gui.views.accounts.listing import Listing
 from admin_gui.views.accounts.part import Once, Tab
 from admin_gui.views.screen import Desk
-from admin_gui.widgets.ask import Choice, Line, Part, Tick
+from admin_gui.widgets.ask import Choice, Line
 from admin_gui.widgets.facts import Facts
 from admin_gui.widgets.labels import button
 from jingxi_client._gen.pdp.v1 import caller_pb2, caller_service_pb2
@@ -50,9 +52,12 @@ _CHANGE_COLUMNS: Final = (
     Column[Change](Say("现状", "State"), lambda one: word(CHANGE_STATES, one.state), width=80),
     Column[Change](Say("申请人", "Asked by"), asker_of, width=110),
     Column[Change](Say("时间", "When"), lambda one: clock(one.steps[0].time_nanos if one.steps else 0), width=120),
-    Column[Change](Say("放宽", "Widens"), lambda one: ", ".join(one.widens), width=160),
+    Column[Change](
+        Say("放宽", "Widens"), lambda one: joined(WIDENS.get(part, plain(part)) for part in one.widens), width=160
+    ),
 )
 _NEW: Final = Say("新建调用方…", "New caller…")
+_CHANGE: Final = Say("变更…", "Change…")
 _TOKEN: Final = Say("增发令牌…", "Add a token…")
 _REVOKE: Final = Say("吊销令牌…", "Revoke a token…")
 _DISABLE: Final = Say("停用…", "Disable…")
@@ -61,26 +66,12 @@ _DELETE: Final = Say("删除…", "Delete…")
 _APPROVE: Final = Say("批准变更…", "Approve the change…")
 _REFUSE: Final = Say("拒绝变更…", "Refuse the change…")
 _WITHDRAW: Final = Say("撤回变更…", "Take the change back…")
-_NEW_ABOUT: Final = Say(
-    "须由第二人批准后生效（无人登录的本机服务除外）。多个值以逗号分隔，* 表示全部。",
-    "It counts once a second person has approved it, where people sign in. Several values with commas; * is all.",
-)
 _TOKEN_ABOUT: Final = Say(
     "令牌只显示一次；旧令牌仍然有效，换用后请吊销。", "It is shown once; old ones hold until they are revoked."
 )
 _AT_ONCE: Final = Say("立即生效，不需批准。", "It holds at once, without an approval.")
 _SECOND: Final = Say("须由第二人批准后生效。", "It holds once a second person has approved it.")
 _DELETE_ABOUT: Final = Say("立即生效，令牌全部失效。", "It holds at once; all its tokens are void.")
-_NAME: Final = Say("名称", "Name")
-_OWNER: Final = Say("责任人", "The person who answers for it")
-_WHAT: Final = Say("说明", "What it is")
-_APPLICATIONS: Final = Say("可问的应用", "Applications")
-_SUBJECTS: Final = Say("可代表的主体（如 T*）", "Subjects that it may assert (such as T*)")
-_CERTIFICATES: Final = Say(
-    "证书中的名称（如 dns:host，可不填）", "Names in its certificate (such as dns:host; optional)"
-)
-_EXPLAIN: Final = Say("可调用 Explain", "It may call Explain")
-_WITH_TOKEN: Final = Say("发给令牌（90 天）", "With a token (90 days)")
 _DAYS: Final = Say("有效天数（0 为永久）", "For how many days (0 for ever)")
 _WRONG_DAYS: Final = Say("应为 0 至 3650 的整数。", "Must be a whole number from 0 to 3650.")
 _ONCE: Final = Say("令牌", "Token")
@@ -116,6 +107,7 @@ class CallersTab(Tab):
         self.facts = Facts(context, _DETAIL)
         self.new = button(context, _NEW, self._create, primary=True)
         self.list.head.addWidget(self.new)
+        self.edit = button(context, _CHANGE, self._edit)
         self.token = button(context, _TOKEN, self._add_token)
         self.revoke = button(context, _REVOKE, self._revoke)
         self.disable = button(context, _DISABLE, self._disable)
@@ -124,19 +116,10 @@ class CallersTab(Tab):
         self.approve = button(context, _APPROVE, self._approve, primary=True)
         self.refuse = button(context, _REFUSE, lambda: self._refuse(_REFUSE))
         self.withdraw = button(context, _WITHDRAW, lambda: self._refuse(_WITHDRAW))
-        lists = QSplitter(Qt.Orientation.Vertical)
-        lists.addWidget(self.list)
-        lists.addWidget(self.changes)
-        lists.setSizes([380, 200])
-        split = QSplitter(Qt.Orientation.Horizontal)
-        split.addWidget(lists)
-        split.addWidget(self.facts)
-        split.setSizes([720, 410])
-        for one in (lists, split):
-            one.setChildrenCollapsible(False)
-        self.column.addWidget(split, 1)
-        self.offer_below(self.token, self.revoke, self.disable, self.enable, self.delete, self.approve, self.refuse,
-                     self.withdraw)  # fmt: skip
+        lists = self.split("callers/lists", {self.list: 380, self.changes: 200}, Qt.Orientation.Vertical)
+        self.column.addWidget(self.split("callers", {lists: 700, self.facts: 430}), 1)
+        self.offer_below(self.edit, self.token, self.revoke, self.disable, self.enable, self.delete, self.approve,
+                         self.refuse, self.withdraw)  # fmt: skip
         self._choose(None)
         self._choose_change(None)
 
@@ -157,13 +140,14 @@ class CallersTab(Tab):
 
     def _choose(self, caller: Caller | None) -> None:
         there = caller is not None
+        self.edit.setVisible(there)
         self.token.setVisible(there)
         self.revoke.setVisible(caller is not None and bool(caller.tokens))
         self.disable.setVisible(caller is not None and not caller.disabled)
         self.enable.setVisible(caller is not None and caller.disabled)
         self.delete.setVisible(there)
         if caller is not None or self.changes.current() is None:
-            self.facts.show_sections(caller_sections(caller) if caller is not None else ())
+            self.facts.show_sections(caller_sections(caller, time.time_ns()) if caller is not None else ())
 
     def _choose_change(self, change: Change | None) -> None:
         own = change is not None and asker_of(change) == self.rights.account
@@ -171,25 +155,25 @@ class CallersTab(Tab):
         self.refuse.setVisible(change is not None and not own)
         self.withdraw.setVisible(change is not None and own)
         if change is not None:
-            self.facts.show_sections(change_sections(change))
+            current = next((one for one in self._found if one.name == change.wanted.name), None)
+            self.facts.show_sections(change_sections(change, current, time.time_ns()))
 
     def _create(self) -> None:
-        parts: list[Part] = [
-            Line("name", _NAME), Line("owner", _OWNER), Line("what", _WHAT, required=False),
-            Line("applications", _APPLICATIONS), Line("subjects", _SUBJECTS, "*"),
-            Line("certificates", _CERTIFICATES, required=False), Tick("explain", _EXPLAIN),
-            Tick("token", _WITH_TOKEN, ticked=True),
-        ]  # fmt: skip
-        self.ask(_NEW, _NEW_ABOUT, _NEW, self._make, parts)
+        form = CallerForm(self.context, self)
+        form.wanted.connect(lambda wanted: self._make(form, wanted))
+        form.open()
 
-    def _make(self, told: dict[str, Any]) -> None:
-        caller = Caller(
-            name=told["name"], owner=told["owner"], description=told["what"], applications=_list(told["applications"]),
-            subjects=_list(told["subjects"]), certificates=_list(told["certificates"]),
-            calls=["decide", *(["explain"] if told["explain"] else [])],
-        )  # fmt: skip
-        days = _USUAL_DAYS if told["token"] else None
-        self._change(self._callers.create(caller, days, told["reason"]), caller.name)
+    def _make(self, form: CallerForm, wanted: Wanted) -> None:
+        call = self._callers.create(wanted.caller, wanted.token_days, wanted.reason)
+        self._change(call, wanted.caller.name, form)
+
+    def _edit(self) -> None:
+        if (caller := self.list.current()) is not None:
+            form = CallerForm(self.context, self, caller)
+            form.wanted.connect(
+                lambda wanted: self._change(self._callers.update(wanted.caller, wanted.reason), caller.name, form)
+            )
+            form.open()
 
     def _add_token(self) -> None:
         if (caller := self.list.current()) is not None:
@@ -199,7 +183,7 @@ class CallersTab(Tab):
 
     def _revoke(self) -> None:
         if (caller := self.list.current()) is not None:
-            options = [(one.id, token_say(one)) for one in caller.tokens]
+            options = [(one.id, token_say(one, time.time_ns())) for one in caller.tokens]
             self.ask(_REVOKE, _AT_ONCE, _REVOKE, lambda told: self.do(
                 self._callers.revoke_token(caller.name, told["token"], told["reason"]), lambda _: None, _DONE),
                 [Choice("token", _ONCE, options)], danger=True)  # fmt: skip
@@ -230,7 +214,7 @@ class CallersTab(Tab):
             self.ask(say, _AT_ONCE, say, lambda told: self.do(
                 self._callers.refuse(change.id, told["reason"]), lambda _: None, _DONE), danger=True)  # fmt: skip
 
-    def _change(self, call: Any, name: str) -> None:
+    def _change(self, call: Any, name: str, form: CallerForm | None = None) -> None:
         """Do what may wait for a second person, and show a token that came with it."""
 
         def done(answer: Any) -> None:
@@ -238,11 +222,7 @@ class CallersTab(Tab):
             if getattr(answer, "token", ""):
                 Once(self, _ONCE, _ONCE_ABOUT.filled(name=name), answer.token).open()
 
-        self.do(call, done)
-
-
-def _list(text: str) -> list[str]:
-    return [one for one in text.replace("，", ",").replace("、", ",").replace(" ", ",").split(",") if one]
+        self.do(call, done, form=form)
 
 
 def _wrong_days(text: str) -> Say | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QStackedWidget, QTableView, QVBoxLayout, QWidget
 
 from admin_gui.domain.say import Say
@@ -17,6 +17,7 @@ from admin_gui.widgets.labels import button
 R = TypeVar("R")
 _FILTER: Final = Say("筛选", "Filter")
 _MORE: Final = Say("载入更多", "Load more")
+_TYPING_MILLISECONDS: Final = 250
 _NONE_FIT: Final = Say("没有符合筛选的条目", "Nothing fits the filter")
 
 
@@ -24,6 +25,8 @@ class _Signals(QWidget):
     chosen = Signal(object)
     """The record that is chosen; None for none."""
     more_wanted = Signal()
+    searched = Signal(str)
+    """What is to be asked for from the service, a moment after it was typed."""
 
 
 class Listing(_Signals, Generic[R]):
@@ -37,16 +40,24 @@ class Listing(_Signals, Generic[R]):
         key: Callable[[R], object],
         setting: str,
         empty: Say,
-        drawing: str = "accounts",
+        *,
+        filtered: bool = True,
+        search: Say | None = None,
     ) -> None:
+        """`filtered`: whether there is a line to filter by; it looks at what came. With `search`, which says what the
+        service looks at, it asks there instead.
+        """
         super().__init__()
         self._context, self._columns, self._key, self._setting, self._none = context, columns, key, setting, empty
         self._records: Sequence[R] = ()
         self.model = RecordModel[R](context, columns, key, self)
         self.filter = QLineEdit(str(context.settings.value(f"{setting}/filter", "")), clearButtonEnabled=True)
-        context.language.bind(self.filter, self.filter.setPlaceholderText, _FILTER)
-        context.language.bind(self.filter, self.filter.setAccessibleName, _FILTER)
-        self.filter.textChanged.connect(self._filtered)
+        self._search = search
+        context.language.bind(self.filter, self.filter.setPlaceholderText, search or _FILTER)
+        context.language.bind(self.filter, self.filter.setAccessibleName, search or _FILTER)
+        self._typed = QTimer(self, interval=_TYPING_MILLISECONDS, singleShot=True)
+        self._typed.timeout.connect(lambda: self.searched.emit(self.text))
+        self.filter.textChanged.connect(self._changed)
         self.table = table = QTableView(showGrid=False, wordWrap=False)
         table.setModel(self.model)
         table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
@@ -64,14 +75,15 @@ class Listing(_Signals, Generic[R]):
         header.sectionResized.connect(lambda *_: context.settings.setValue(f"{setting}/header", header.saveState()))
         table.selectionModel().currentRowChanged.connect(lambda *_: self.chosen.emit(self.current()))
         self.model.modelReset.connect(lambda: self.chosen.emit(self.current()))
-        self.empty = Empty(context, drawing, empty)
+        self.empty = Empty(context, "accounts", empty)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.empty)
         self._stack.addWidget(table)
         self.more = button(context, _MORE, self.more_wanted.emit)
         self.more.hide()
         self.head = QHBoxLayout()
-        self.head.addWidget(self.filter, 1)
+        if filtered:
+            self.head.addWidget(self.filter, 1)
         column_of = QVBoxLayout(self)
         column_of.setContentsMargins(0, 0, 0, 0)
         column_of.addLayout(self.head)
@@ -82,6 +94,11 @@ class Listing(_Signals, Generic[R]):
     def records(self) -> Sequence[R]:
         """All that came, whatever the filter."""
         return self._records
+
+    @property
+    def text(self) -> str:
+        """What is looked for."""
+        return self.filter.text().strip()
 
     def show_records(self, records: Sequence[R], *, more: bool = False) -> None:
         """Show these; `more` come after them. What is chosen stays so."""
@@ -101,9 +118,15 @@ class Listing(_Signals, Generic[R]):
                 self.table.setCurrentIndex(self.model.index(row, 0))
                 return
 
-    def _filtered(self) -> None:
-        words = self.filter.text().casefold().split()
+    def _changed(self) -> None:
         self._context.settings.setValue(f"{self._setting}/filter", self.filter.text())
+        if self._search is None:
+            self._filtered()
+        else:
+            self._typed.start()
+
+    def _filtered(self) -> None:
+        words = self.filter.text().casefold().split() if self._search is None else []
         shown = (
             [one for one in self._records if all(word in self._words(one) for word in words)]
             if words
@@ -113,7 +136,8 @@ class Listing(_Signals, Generic[R]):
         self.model.show(shown)
         if chosen is not None:
             self.choose(self._key(chosen))
-        self.empty.say(_NONE_FIT if self._records else self._none)
+        sought = bool(self._records) or (self._search is not None and bool(self.text))
+        self.empty.say(_NONE_FIT if sought else self._none)
         self._stack.setCurrentIndex(1 if shown else 0)
         self.chosen.emit(self.current())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QSplitter, QStackedWidget, QVBoxLayout
+from PySide6.QtWidgets import QDialog, QStackedWidget, QVBoxLayout
 
 from admin_gui.domain import accounts as words
 from admin_gui.domain.account_story import account_sections
@@ -15,6 +15,7 @@ from admin_gui.models.records import Column
 from admin_gui.services.session import Sessions
 from admin_gui.views.accounts.listing import Listing
 from admin_gui.views.accounts.part import Tab
+from admin_gui.views.accounts.sign_ins import SignIns
 from admin_gui.views.screen import Desk
 from admin_gui.views.sign_in.password import PasswordPage
 from admin_gui.views.sign_in.totp import RecoveryPage, TotpPage
@@ -62,18 +63,21 @@ class OwnTab(Tab):
         self.facts = Facts(self.context, _DETAIL)
         self.password = button(self.context, _PASSWORD, self._change_password)
         self.totp = button(self.context, _TOTP, self._set_up)
-        split = QSplitter(Qt.Orientation.Horizontal)
-        split.setChildrenCollapsible(False)
-        split.addWidget(self.facts)
-        split.addWidget(self.list)
-        split.setSizes([440, 690])
-        self.column.addWidget(split, 1)
+        self.sign_ins = SignIns(desk, "accounts/own/sign-ins")
+        right = self.split("own/lists", {self.list: 240, self.sign_ins: 350}, Qt.Orientation.Vertical)
+        self.column.addWidget(self.split("own", {self.facts: 440, right: 690}), 1)
         self.offer_below(self.password, self.totp, self.end)
 
     def load(self) -> None:
         """Ask who one is, and for one's sessions."""
         self.read("session", self._sessions.current(), self._told)
         self.read("list", self._sessions.list(), lambda answer: self.list.show_records(list(answer.sessions)))
+        self.sign_ins.show_account(self.rights.account)
+
+    def leave(self) -> None:
+        """Ask for nothing any more."""
+        super().leave()
+        self.sign_ins.leave()
 
     def _told(self, answer: account_service_pb2.GetSessionResponse) -> None:
         self._current = answer

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
 
 from admin_gui.domain.failure import Failure
 from admin_gui.domain.say import Say
 from admin_gui.services.calls import Call
 from admin_gui.theme.style import code_font
+from admin_gui.views.accounts.form import Form
 from admin_gui.views.screen import Desk
 from admin_gui.widgets.ask import Ask, Part, reason
 from admin_gui.widgets.banner import Banner
@@ -53,8 +64,12 @@ class Tab(QWidget):
         call.answered.connect(answered)
         call.failed.connect(lambda failure: self.banner.tell(failure, self.load))
 
-    def do(self, call: Call, done: Callable[[Any], object], said: Say | None = None) -> None:
-        """Wait for something that is being done, say that it is, and show what is so now."""
+    def do(
+        self, call: Call, done: Callable[[Any], object], said: Say | None = None, *, form: Form | None = None
+    ) -> None:
+        """Wait for something that is being done, say that it is, and show what is so now; a `form` stays open for it,
+        and says what is refused.
+        """
         self._does = call
         self.banner.clear()
 
@@ -65,7 +80,10 @@ class Tab(QWidget):
             self.load()
 
         call.answered.connect(answered)
-        call.failed.connect(self._not_done)
+        if form is None:
+            call.failed.connect(self._not_done)
+        else:
+            form.follow(call)
 
     def ask(
         self,
@@ -85,6 +103,20 @@ class Tab(QWidget):
         made.open()
         return made
 
+    def split(
+        self, name: str, sizes: Mapping[QWidget, int], orientation: Qt.Orientation = Qt.Orientation.Horizontal
+    ) -> QSplitter:
+        """Return widgets beside or above each other, with their sizes until somebody moves them; that is remembered."""
+        made, settings, key = QSplitter(orientation), self.context.settings, f"accounts/{name}/split"
+        made.setChildrenCollapsible(False)
+        for widget in sizes:
+            made.addWidget(widget)
+        made.setSizes(list(sizes.values()))
+        if (state := settings.value(key)) is not None:
+            made.restoreState(state)
+        made.splitterMoved.connect(lambda *_: settings.setValue(key, made.saveState()))
+        return made
+
     def offer_below(self, *buttons: QPushButton) -> None:
         """Add a row of buttons at the bottom."""
         row = QHBoxLayout()
@@ -94,7 +126,7 @@ class Tab(QWidget):
         self.column.addLayout(row)
 
     def _not_done(self, failure: Failure) -> None:
-        self.banner.tell(failure)
+        self.banner.tell(replace(failure, reason="NOT_DONE") if failure.code == "UNAUTHENTICATED" else failure)
         # What is shown may be what somebody else has changed.
         if failure.code in ("ABORTED", "FAILED_PRECONDITION", "NOT_FOUND"):
             self.load()

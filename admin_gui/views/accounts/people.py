@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from admin_gui.domain import accounts as words
 from admin_gui.domain.account_story import account_sections, session_line
@@ -15,9 +14,10 @@ from admin_gui.domain.times import clock
 from admin_gui.models.records import Column
 from admin_gui.services.accounts import Accounts
 from admin_gui.services.session import Sessions
-from admin_gui.views.accounts.ask import AskForAccount
+from admin_gui.views.accounts.ask import Asked, AskForAccount
 from admin_gui.views.accounts.listing import Listing
 from admin_gui.views.accounts.part import Tab
+from admin_gui.views.accounts.sign_ins import SignIns
 from admin_gui.views.screen import Desk
 from admin_gui.widgets.ask import Choice
 from admin_gui.widgets.facts import Facts
@@ -90,16 +90,9 @@ class PeopleTab(Tab):
         self.lock = button(self.context, _LOCK, self._lock)
         self.unlock = button(self.context, _UNLOCK, self._unlock)
         self.end = button(self.context, _END, self._end)
-        split = QSplitter(Qt.Orientation.Horizontal)
-        split.setChildrenCollapsible(False)
-        split.addWidget(self.list)
-        right = QWidget()
-        below = QVBoxLayout(right)
-        below.setContentsMargins(0, 0, 0, 0)
-        below.addWidget(self.facts)
-        split.addWidget(right)
-        split.setSizes([690, 440])
-        self.column.addWidget(split, 1)
+        self.sign_ins = SignIns(desk, "accounts/people/sign-ins")
+        right = self.split("people/account", {self.facts: 380, self.sign_ins: 210}, Qt.Orientation.Vertical)
+        self.column.addWidget(self.split("people", {self.list: 640, right: 490}), 1)
         self.offer_below(self.change, self.reset, self.close_account, self.lock, self.unlock, self.end)
         self._offer(None)
 
@@ -107,6 +100,11 @@ class PeopleTab(Tab):
         """Ask for accounts from the first on."""
         self._found = []
         self._ask("")
+
+    def leave(self) -> None:
+        """Ask for nothing any more."""
+        super().leave()
+        self.sign_ins.leave()
 
     def _ask(self, page: str) -> None:
         self.read("list", self._accounts.list(page), self._listed)
@@ -122,9 +120,11 @@ class PeopleTab(Tab):
         self._offer(account)
         if account is None:
             self.facts.show_sections(())
+            self.sign_ins.show_account("")
             return
         self.read("detail", self._accounts.get(account.name), self._told)
         self.read("sessions", self._sessions.list(account.name), self._told_sessions)
+        self.sign_ins.show_account(account.name)
 
     def _told(self, answer: account_service_pb2.GetAccountResponse) -> None:
         self._detail = answer
@@ -164,12 +164,12 @@ class PeopleTab(Tab):
         if kind != account_pb2.REQUEST_KIND_CREATE and chosen is not None:
             wanted.CopyFrom(chosen)
         dialog = AskForAccount(self.context, self, kind, wanted)
-        dialog.asked.connect(self._asked)
+        dialog.asked.connect(lambda asked: self._asked(dialog, asked))
         dialog.open()
 
-    def _asked(self, asked: Any) -> None:
+    def _asked(self, dialog: AskForAccount, asked: Asked) -> None:
         call = self._accounts.ask(asked.kind, asked.wanted, asked.risk, asked.reason)
-        self.do(call, lambda _: None, _ASKED)
+        self.do(call, lambda _: None, _ASKED, form=dialog)
 
     def _lock(self) -> None:
         if (account := self.list.current()) is not None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QSplitter
+from PySide6.QtWidgets import QCheckBox
 
 from admin_gui.domain import accounts as words
 from admin_gui.domain.account_story import request_sections, risk_say
@@ -95,12 +94,7 @@ class RequestsTab(Tab):
         )
         self._buttons = {"review": self.review, "approve": self.approve, "execute": self.execute,
                          "refuse": self.refuse, "withdraw": self.withdraw}  # fmt: skip
-        split = QSplitter(Qt.Orientation.Horizontal)
-        split.setChildrenCollapsible(False)
-        split.addWidget(self.list)
-        split.addWidget(self.facts)
-        split.setSizes([660, 470])
-        self.column.addWidget(split, 1)
+        self.column.addWidget(self.split("requests", {self.list: 660, self.facts: 470}), 1)
         self.offer_below(*self._buttons.values())
         self._choose(None)
 

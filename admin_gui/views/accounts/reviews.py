@@ -35,6 +35,7 @@ _COLUMNS: Final = (
     Column[Review](Say("最近登录", "Last sign-in"), lambda one: clock(one.last_sign_in_nanos), width=120),
     Column[Review](Say("可做的事", "What it may do"), lambda one: words.rights_say(one.rights), width=320),
 )  # fmt: skip
+_SEARCH: Final = Say("账户或责任人", "Account or owner")
 _WHICH: Final = Say("范围", "Which")
 _STATES: Final = (
     (account_pb2.RIGHTS_REVIEW_STATE_UNSPECIFIED, Say("到期与逾期", "due and overdue")),
@@ -67,8 +68,9 @@ class ReviewsTab(Tab):
         self._rule = Say("", "")
         self.list = Listing[Review](
             self.context, _NAME, _COLUMNS, lambda one: one.account, "accounts/reviews",
-            Say("没有到期的权限复核", "No rights are due for a review"),
+            Say("没有到期的权限复核", "No rights are due for a review"), search=_SEARCH,
         )  # fmt: skip
+        self.list.searched.connect(lambda _: self.load())
         self.list.chosen.connect(self._choose)
         self.list.more_wanted.connect(lambda: self._ask(self._next))
         self.which = QComboBox()
@@ -92,7 +94,7 @@ class ReviewsTab(Tab):
         self._ask("")
 
     def _ask(self, page: str) -> None:
-        self.read("list", self._accounts.rights_reviews(self.which.currentData(), page), self._listed)
+        self.read("list", self._accounts.rights_reviews(self.which.currentData(), self.list.text, page), self._listed)
 
     def _listed(self, answer: account_service_pb2.ListRightsReviewsResponse) -> None:
         self._found = [*self._found, *answer.reviews]

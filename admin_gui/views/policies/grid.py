@@ -6,7 +6,7 @@ from typing import Final
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
 
 from admin_gui.domain import exchange
 from admin_gui.domain.policy_text import cells, columns
@@ -16,6 +16,7 @@ from admin_gui.domain.say import Say
 from admin_gui.models.policy_table import Index, PolicyTableModel
 from admin_gui.widgets.cell_editor import CellDelegate, Offer
 from admin_gui.widgets.context import Context
+from admin_gui.widgets.frozen import FrozenTable
 
 _WIDTHS: Final = {
     "id": 170, "title.zh": 210, "title.en": 210, "when": 260, "fields": 230, "except": 130, "verdict": 150,
@@ -26,20 +27,19 @@ _SEVERAL: Final = ("fields", "except", "obligations")
 _TOO_WIDE: Final = Say("粘贴的内容比表格宽", "what is pasted is wider than the table")
 
 
-class Grid(QTableView):
-    """A table of rules. Tab and Return move on, typing edits, Delete empties, the clipboard has tab-separated cells."""
+class Grid(FrozenTable):
+    """A table of rules, whose ids stay in sight. Tab and Return move on, typing edits, Delete empties, the clipboard has tab-separated cells."""
 
     told = Signal(object, str)
     """Something to say, a `Say`, and the kind of it."""
 
     def __init__(self, context: Context, model: PolicyTableModel, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(context, parent)
         self._context, self.policy = context, model
         self.setModel(model)
         self.setWordWrap(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectItems)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         triggers = QAbstractItemView.EditTrigger
         self.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed | triggers.AnyKeyPressed)
         self._delegate = CellDelegate(context, self._offer, lambda text: columns.split(text, ",", "，", "、"), self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -92,6 +92,19 @@ class Lifecycle(QWidget):
     def commands(self) -> Sequence[Command]:
         """What can be done here."""
         return (Command("begin-draft", _NEW, self.session.begin),) if self._may_write else ()
+
+    def leave(self) -> None:
+        """Keep what is unsaved at once."""
+        self.session.leave()
+
+    def save(self) -> bool:
+        """Save the draft; return True, for it is on its way."""
+        self.session.save()
+        return True
+
+    def may_leave(self, then: Callable[[], object]) -> bool:
+        """Whether nothing is unsaved; otherwise it is saved or asked about, and goes on with `then`."""
+        return self.session.may_leave(then)
 
     def show_text(self) -> None:
         """Turn to the page with the text."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from PySide6.QtWidgets import QWidget
@@ -79,8 +80,45 @@ _PROMOTE_OK: Final = Say("全面生效", "Promote")
 _STOP: Final = Say("撤回版本 {number}", "Stop revision {number}")
 _STOP_ABOUT: Final = Say("灰度节点回到现行版本的文本。", "Its nodes decide by the text in force again.")
 _STOP_OK: Final = Say("撤回", "Stop")
+_UNSAVED: Final = Say("有未保存的修改", "There are unsaved changes")
+_UNSAVED_ABOUT: Final = Say("离开之前保存 {files} 吗？", "Save {files} before you leave?")
+_SAVE: Final = Say("保存", "Save")
+_DISCARD: Final = Say("不保存", "Do not save")
+_LOST: Final = Say("草稿未能保存", "The draft could not be saved")
+_LOST_ABOUT: Final = Say(
+    "修改已留在本机，下次打开时可以恢复。现在离开吗？",
+    "The changes are kept on this machine and offered next time. Leave now?",
+)
+_LEAVE: Final = Say("离开", "Leave")
+_OVERTAKEN: Final = Say("磁盘上的文件已被他人修改", "Somebody else has changed the files on the disk")
+_OVERTAKEN_ABOUT: Final = Say(
+    "{files} 在打开之后被他人修改或删除，您的修改尚未保存。",
+    "Since they were opened, {files} were changed or removed. What you wrote is not saved yet.",
+)
+_OVER: Final = Say("用我的覆盖", "Write mine over it")
+_FROM_DISK: Final = Say("读取磁盘上的文件", "Take what is on the disk")
+_COMPARE: Final = Say("比较", "Compare")
+_FILES_NAMED: Final = 5
 _NOTE_PART: Final = reason(_NOTE, required=False)
 _WHY_PART: Final = reason(_WHY)
+
+
+def leave(context: Context, parent: QWidget, files: Sequence[str]) -> Ask:
+    """Ask what becomes of unsaved files: `answered` saves, `chosen` gives them up, `cancelled` stays."""
+    about = _UNSAVED_ABOUT.filled(files=_named(files))
+    return _open(Ask(context, parent, _UNSAVED, about, _SAVE, others={"discard": _DISCARD}))
+
+
+def leave_unsaved(context: Context, parent: QWidget) -> Ask:
+    """Ask whether to leave although a draft could not be saved."""
+    return _open(Ask(context, parent, _LOST, _LOST_ABOUT, _LEAVE, danger=True))
+
+
+def overtaken(context: Context, parent: QWidget, files: Sequence[str]) -> Ask:
+    """Ask whose files are to stay: `answered` writes over them; `theirs` and `compare` are `chosen`."""
+    others = {"theirs": _FROM_DISK, "compare": _COMPARE}
+    about = _OVERTAKEN_ABOUT.filled(files=_named(files))
+    return _open(Ask(context, parent, _OVERTAKEN, about, _OVER, others=others, danger=True))
 
 
 def new_draft(context: Context, parent: QWidget, what: Say, suggestion: str) -> Ask:
@@ -164,6 +202,10 @@ def stop(context: Context, parent: QWidget, number: int) -> Ask:
     """Ask why."""
     say = _STOP.filled(number=number)
     return _open(Ask(context, parent, say, _STOP_ABOUT, _STOP_OK, (_WHY_PART,), danger=True))
+
+
+def _named(files: Sequence[str]) -> str:
+    return ", ".join(files[:_FILES_NAMED]) + (" …" if len(files) > _FILES_NAMED else "")
 
 
 def _labels_wrong(text: str) -> Say | None:

@@ -6,61 +6,35 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from admin_gui.domain import drafts
 from admin_gui.domain.failure import Failure
 from admin_gui.domain.recovery import Origin, Unsaved
 from admin_gui.domain.say import Say
-from admin_gui.domain.times import clock
 from admin_gui.domain.workspace import Workspace, of_texts
 from admin_gui.services.policies import Policies
 from admin_gui.views.policies import questions
-from admin_gui.views.policies.autosave import Autosave, State
+from admin_gui.views.policies.autosave import Autosave
 from admin_gui.views.policies.conflict import Conflict
 from admin_gui.views.policies.keeping import Keeper, offer
 from admin_gui.views.policies.latest import Latest
+from admin_gui.views.policies.session_line import SessionLine, Standing
 from admin_gui.views.policies.workbench import Workbench
 from admin_gui.views.screen import Desk
 from admin_gui.widgets.ask import Ask
 from admin_gui.widgets.banner import Banner
-from admin_gui.widgets.labels import button
 from jingxi_client._gen.pdp.v1 import control_pb2, policy_service_pb2
 
-_HEAD: Final = Say("现行版本 {number} · 只读", "Revision {number}, in force · read-only")
-_OLD: Final = Say("版本 {number} · 只读", "Revision {number} · read-only")
-_LOADING: Final = Say("正在读取…", "reading…")
-_DRAFT: Final = Say("草稿 {name} · 基于版本 {base} · {state}", "Draft {name} · from revision {base} · {state}")
-_READ_ONLY: Final = Say("草稿 {name} · {state} · 只读", "Draft {name} · {state} · read-only")
-_STATES: Final[Mapping[State, Say]] = {
-    "saved": Say("已自动保存 {when}", "saved {when}"),
-    "changed": Say("有未保存的修改", "changes not saved yet"),
-    "saving": Say("正在保存…", "saving…"),
-    "away": Say(
-        "连不上服务，修改已留在本机，稍后自动重试", "the service is away; changes are kept here and saved later"
-    ),
-    "failed": Say("未能保存", "could not be saved"),
-    "conflict": Say("与他人的修改冲突，已停止自动保存", "somebody else was first; nothing is saved any more"),
-}
-_NEW: Final = Say("建立草稿…", "Begin a draft…")
-_COMPARE: Final = Say("与基准比较", "Compare with its base")
-_SUBMIT: Final = Say("提交…", "Hand in…")
-_CLOSE: Final = Say("关闭草稿", "Close the draft")
 _HEAD_WORD: Final = Say("现行版本 {number} ", "revision {number}, which is in force")
 _OLD_WORD: Final = Say("版本 {number} ", "revision {number}")
 _FOLDER_WORD: Final = Say("目录 {name} ", "folder {name}")
 _BEGUN: Final = Say("草稿 {name} 已建立，修改会自动保存。", "Draft {name} is begun; changes are saved by themselves.")
 _RESTORED: Final = Say("已恢复草稿 {name} 中未保存的修改。", "The unsaved changes of draft {name} are here again.")
-_CLOSING: Final = Say("草稿未能保存", "The draft could not be saved")
-_CLOSING_ABOUT: Final = Say(
-    "修改已留在本机，下次打开时可以恢复。现在关闭吗？",
-    "The changes are kept on this machine and offered next time. Close now?",
-)
-_CLOSE_NOW: Final = Say("关闭", "Close")
 
 
 class Session(QWidget):
-    """A line above the workbench that says what is on it, and the commands for it."""
+    """Puts texts on the workbench, and keeps the one that is a draft."""
 
     shown = Signal()
     """Another text is on the workbench."""
@@ -83,7 +57,8 @@ class Session(QWidget):
         self._read_only: control_pb2.Draft | None = None
         self._theirs: policy_service_pb2.GetDraftResponse | None = None
         self._then: Callable[[], object] | None = None
-        self._leaving = False
+        self._go_on: Callable[[], object] | None = None
+        self._leaving = self._is_asked = False
         self.ask: Ask | None = None
         """The last question, for tests."""
         self.autosave = Autosave(self._policies, self)
@@ -97,20 +72,12 @@ class Session(QWidget):
         self.conflict.theirs_wanted.connect(self._ask_theirs)
         self.conflict.save_as_wanted.connect(self._ask_save_as)
         workbench.edited.connect(self._edited)
-        self._said = QLabel()
-        self._said.setObjectName("heading")
-        context.language.bind(self._said, self._said.setText, self._words)
-        self.new = button(context, _NEW, self.begin, primary=True)
-        self.compare = button(context, _COMPARE, self._compare)
-        self.submit = button(context, _SUBMIT, self._submit, primary=True)
-        self.close_draft = button(context, _CLOSE, self.show_head)
-        row = QHBoxLayout()
-        row.addWidget(self._said, 1)
-        for widget in (self.close_draft, self.compare, self.submit, self.new):
-            row.addWidget(widget)
+        self.line = SessionLine(
+            context, desk.rights, begin=self.begin, compare=self._compare, submit=self._submit, close=self.show_head
+        )
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 6, 6, 4)
-        column.addLayout(row)
+        column.addWidget(self.line)
         column.addWidget(self.conflict)
         self._write()
 
@@ -122,7 +89,7 @@ class Session(QWidget):
     @property
     def shows_head(self) -> bool:
         """Whether what is in force is on the workbench, or nothing is."""
-        return not self.name and self._read_only is None and self._number == self._head
+        return self._standing.is_head
 
     @property
     def where(self) -> str:
@@ -204,8 +171,13 @@ class Session(QWidget):
         """Save the draft now."""
         self.autosave.save()
 
-    def may_leave(self) -> bool:
-        """Whether the program may end now; a draft is saved first, and the window closes by itself then."""
+    def leave(self) -> None:
+        """Keep what is unsaved at once: the connection may end while it is not shown."""
+        self.keeper.write()
+        self.autosave.save()
+
+    def may_leave(self, then: Callable[[], object]) -> bool:
+        """Whether the draft is saved, or whoever wrote it leaves without. Otherwise it is saved, and then `then`."""
         workspace = self.autosave.workspace
         if workspace is None or not workspace.changed:
             self.keeper.drop()
@@ -213,10 +185,11 @@ class Session(QWidget):
         self.keeper.write()
         if self._leaving:
             return True
+        self._go_on = then
         if self.autosave.state in ("conflict", "failed", "away"):
-            self._ask_to_close()
+            self._ask_to_leave(then)
         else:
-            self._then = self._close_window
+            self._then = then
             self.autosave.save()
         return False
 
@@ -294,6 +267,7 @@ class Session(QWidget):
 
     def _edited(self) -> None:
         if self.name:
+            self._leaving = False
             self.autosave.touch()
             self.keeper.touch()
 
@@ -313,8 +287,8 @@ class Session(QWidget):
         self._write()
         if self.autosave.state in ("away", "failed", "conflict") and self._then is not None:
             then, self._then = self._then, None
-            if then == self._close_window:
-                self._ask_to_close()
+            if then is self._go_on:
+                self._ask_to_leave(then)
 
     def _not_saved(self, failure: Failure) -> None:
         self._banner.tell(failure, self.save)
@@ -324,18 +298,21 @@ class Session(QWidget):
         self.conflict.tell(failure, theirs)
         self._write()
 
-    def _close_window(self) -> None:
-        self.window().close()
+    def _ask_to_leave(self, then: Callable[[], object]) -> None:
+        if self._is_asked:
+            return
+        self._is_asked = True
+        self.ask = ask = questions.leave_unsaved(self._context, self.window())
 
-    def _ask_to_close(self) -> None:
-        self.ask = ask = Ask(self._context, self, _CLOSING, _CLOSING_ABOUT, _CLOSE_NOW, danger=True)
+        def leave(_: object) -> None:
+            self._is_asked, self._leaving = False, True
+            then()
 
-        def close(_: object) -> None:
-            self._leaving = True
-            self._close_window()
+        def stay() -> None:
+            self._is_asked = False
 
-        ask.answered.connect(close)
-        ask.open()
+        ask.answered.connect(leave)
+        ask.cancelled.connect(stay)
 
     def _ask_theirs(self) -> None:
         name = self.name
@@ -388,23 +365,11 @@ class Session(QWidget):
         draft = self.autosave.draft
         return (0, 0) if draft is None else (draft.version, draft.base)
 
-    def _write(self) -> None:
-        self._said.setText(self._context.language(self._words()))
-        may, own = self._desk.rights.may("policy_write"), bool(self.name)
-        self.new.setVisible(may and not own and self._number > 0)
-        self.submit.setVisible(own and self.autosave.state != "conflict")
-        self.close_draft.setVisible(own or self._read_only is not None or self._number not in (-1, self._head))
-        self.compare.setVisible(own or self._read_only is not None or self._number not in (-1, 0, self._head))
+    @property
+    def _standing(self) -> Standing:
+        if self.autosave.draft is not None:
+            return Standing(self._number, self._head, self.autosave.draft, self.autosave.state)
+        return Standing(self._number, self._head, self._read_only)
 
-    def _words(self) -> Say:
-        draft = self.autosave.draft
-        if draft is not None:
-            last = draft.steps[-1].time_nanos if draft.steps else 0
-            state = _STATES[self.autosave.state].filled(when=clock(last))
-            return _DRAFT.filled(name=draft.name, base=draft.base or "–", state=state)
-        if self._read_only is not None:
-            state = drafts.state(self._read_only, self._desk.rights)
-            return _READ_ONLY.filled(name=self._read_only.name, state=state)
-        if self._number <= 0:
-            return _LOADING
-        return (_HEAD if self._number == self._head else _OLD).filled(number=self._number)
+    def _write(self) -> None:
+        self.line.show_standing(self._standing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -47,20 +48,27 @@ class Page(QWidget):
         self.column.addWidget(self._bar)
         self.column.addLayout(row)
 
-    def follow(self, call: Call, answered: Callable[..., object], told: Callable[[Failure], Failure]) -> None:
-        """Wait for an answer; `told` says a failure in the words of this page."""
+    def follow(
+        self,
+        call: Call,
+        answered: Callable[..., object],
+        told: Callable[[Failure], Failure],
+        retry: Callable[[], object] | None = None,
+    ) -> None:
+        """Wait for an answer; `told` says a failure in the words of this page, and `retry` asks again."""
         self.cancel()
         self._call = call
         self._wait(waiting=True)
         self.banner.clear()
         call.answered.connect(answered)
         call.ended.connect(lambda: self._wait(waiting=False))
-        call.failed.connect(lambda failure: self.fail(told(failure)))
+        call.failed.connect(lambda failure: self.fail(told(failure), retry))
 
-    def fail(self, failure: Failure) -> None:
-        """Say what went wrong."""
+    def fail(self, failure: Failure, retry: Callable[[], object] | None = None) -> None:
+        """Say what went wrong; `retry` tries it again."""
         self._wait(waiting=False)
-        self.banner.tell(failure)
+        # Nothing here is tried again by itself: it would show a password or a code once more.
+        self.banner.tell(replace(failure, reason="NOT_REACHED") if failure.is_away else failure, retry)
 
     def cancel(self) -> None:
         """Wait no more."""

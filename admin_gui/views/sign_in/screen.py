@@ -159,7 +159,7 @@ class SignInScreen(QWidget):
     def _look(self) -> None:
         """Ask what the session is good for, and lead on to what the account still owes."""
         page = self.pages.current
-        page.follow(self.sessions.current(), self._looked, lambda failure: failure)
+        page.follow(self.sessions.current(), self._looked, lambda failure: failure, self._look)
 
     def _looked(self, answer: account_service_pb2.GetSessionResponse) -> None:
         session, account = answer.session, answer.account

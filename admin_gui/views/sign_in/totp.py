@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
@@ -10,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog, QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit
 
+from admin_gui.domain import totp
 from admin_gui.domain.failure import Failure
 from admin_gui.domain.say import Say
 from admin_gui.services.session import Sessions
@@ -120,7 +123,7 @@ class TotpPage(Page):
     def _begun(self, answer: account_service_pb2.BeginTotpResponse) -> None:
         self._uri = answer.uri
         self.password.clear()
-        secret = parse_qs(urlsplit(answer.uri).query).get("secret", [""])[0]
+        secret = _secret_of(answer.uri)
         self.secret.setText(" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)))
         self.qr.show_text(answer.uri)
         self._arrange()
@@ -129,7 +132,12 @@ class TotpPage(Page):
     def _told(self, failure: Failure) -> Failure:
         self.code.setFocus()
         self.code.selectAll()
-        return failure
+        if failure.code == "FAILED_PRECONDITION":
+            # It was done before: the answer with the recovery codes did not arrive.
+            return replace(failure, reason="TOTP_SET")
+        if failure.code != "INVALID_ARGUMENT":
+            return failure
+        return totp.why(failure, _secret_of(self._uri), "".join(self.code.text().split()), time.time())
 
     def _done(self, answer: account_service_pb2.ConfirmTotpResponse) -> None:
         self._uri = ""
@@ -203,6 +211,10 @@ class RecoveryPage(Page):
     def _go(self) -> None:
         self.codes.clear()
         self.kept.emit()
+
+
+def _secret_of(uri: str) -> str:
+    return parse_qs(urlsplit(uri).query).get("secret", [""])[0]
 
 
 def _name_of(line: QLineEdit, page: Page) -> QLabel:

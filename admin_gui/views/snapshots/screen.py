@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -131,8 +131,9 @@ class SnapshotsScreen(ScreenWidget):
         settings.setValue(_SIZES_KEY, self._splitter.saveState())
         self.table.remember()
 
-    def may_leave(self) -> bool:
+    def may_leave(self, then: Callable[[], object]) -> bool:
         """Remember what was asked; an export that is under way ends."""
+        del then
         self.leave()
         self.exports.cancel()
         return True

@@ -166,6 +166,10 @@ func ParseNumber(text string) (string, bool) {
 	if !ok {
 		return "", false
 	}
+	// Zero has no sign.
+	if found.negative == (text[0] == '-') && !strings.Contains(text, ",") {
+		return text, true
+	}
 	sign := ""
 	if found.negative {
 		sign = "-"

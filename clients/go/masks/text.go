@@ -66,11 +66,22 @@ func (h hiding) span(text []rune, start, end int) string {
 	if start >= end {
 		return h.stretch(len(text))
 	}
-	hidden := make([]bool, len(text))
-	for i := start; i < end; i++ {
-		hidden[i] = true
+	count := end - start
+	if h.length > 0 {
+		count = h.length
 	}
-	return h.places(text, hidden)
+	var usual [96]byte
+	out := usual[:0]
+	for _, ch := range text[:start] {
+		out = utf8.AppendRune(out, ch)
+	}
+	for range count {
+		out = utf8.AppendRune(out, h.char)
+	}
+	for _, ch := range text[end:] {
+		out = utf8.AppendRune(out, ch)
+	}
+	return string(out)
 }
 
 // letters returns the places of the characters that count.

@@ -24,6 +24,8 @@ from jingxi_client.errors import (
 )
 from jingxi_client.message_map import Caller, MessageMap, Plan
 
+MAX_REQUEST_ID = 128
+"""Bytes; a longer one is refused."""
 MAX_BATCH_ITEMS = 1_000
 MAX_BATCH_BYTES = 192 * 1024
 """Below the 256 KB that the service accepts, for all that a batch holds besides its items."""
@@ -86,6 +88,28 @@ class Answer:
     policy_hash: str
     decision: Decision | None
     error: str = ""
+
+
+def request_ids(request_id: str, count: int) -> list[str]:
+    """Return the request ids of so many calls for one message, made from the message's."""
+    return [request_id if number == 1 else f"{request_id[:100]}-{number}" for number in range(1, count + 1)]
+
+
+def further(request_id: str, grant_ids: Sequence[str], min_revision: int, min_grant_revision: int) -> bytes:
+    """Return what a serialized DecideRequest may hold besides, nothing in most. Raises AttributeValueError.
+
+    The request id is in it only when it is so long that it must be refused.
+    """
+    if not (grant_ids or min_revision or min_grant_revision or len(request_id) > MAX_REQUEST_ID // 4):
+        return b""
+    checked = [values.text_of("grant_ids", grant_id) for grant_id in grant_ids]
+    request = api.DecideRequest(
+        request_id=request_id if len(request_id.encode()) > MAX_REQUEST_ID else "",
+        grant_ids=checked,
+        min_revision=min_revision,
+        min_grant_revision=min_grant_revision,
+    )
+    return request.SerializeToString()
 
 
 def decide_request(
@@ -156,7 +180,7 @@ def fetch_map(asking: Asking, maps: Maps) -> Flow[MessageMap]:
 
 def _ask(plan: Plan, asking: Asking) -> Flow[list[Answer]]:
     """Return an answer for each question of a plan."""
-    items = [question.item(plan.message_map) for question in plan.questions]
+    items = [question.item() for question in plan.questions]
     if len(items) == 1 and not plan.questions[0].place:
         request = api.DecideRequest(
             request_id=asking.next_id(),

@@ -67,7 +67,7 @@ class Core:
         self.alarms = Alarms(alarm)
         self.breaker = Breaker(self._breaker_told)
         self.reporter: Reporter | None = None
-        self._keys = keys
+        self._maskers = masking.Maskers(keys)
         self._token = None if token_file is None else TokenFile(token_file)
         self.state = None if state is None else StateFolder(state)
         self.maps = Maps(self.state, lambda text: self.alarms.tell(AlarmKind.STATE_DAMAGED, text))
@@ -81,7 +81,7 @@ class Core:
             raise ConfigurationError(f"state folder `{state.path}` cannot be used: {error.strerror}") from error
         for damage in spool.damage:
             self.alarms.tell(AlarmKind.STATE_DAMAGED, f"the log of messages without a verdict: {damage}")
-        return Failures(spool, self.alarms, FallbackRate(), time.time_ns, self._keys)
+        return Failures(spool, self.alarms, FallbackRate(), time.time_ns, self._maskers)
 
     def start_reporting(self, send: Callable[[fallback_service_pb2.ReportFallbacksRequest, float], Any]) -> None:
         """Report events by this function, which raises JingxiError, from now on."""
@@ -167,7 +167,7 @@ class Core:
 
     def masked(self, message: Any, plan: Plan, answers: list[Answer], asking: Asking) -> Masked:
         """Return the message as the answers say."""
-        copy, dropped = masking.masked_copy(message, plan, [a.decision for a in answers], self._keys)
+        copy, dropped = masking.masked_copy(message, plan, [a.decision for a in answers], self._maskers)
         parts = tuple(
             PartDecision(question.part.name, show(question.place), answer.decision, answer.error)
             for question, answer in zip(plan.questions, answers, strict=True)

@@ -17,10 +17,11 @@ from jingxi_client import _replies, errors, message_map
 from jingxi_client._gen.pdp.v1 import bundle_pb2, types_pb2
 from jingxi_client._gen.pdp.v1 import decision_service_pb2 as api
 from jingxi_client.decisions import Decision, Mask
-from jingxi_client.message_map import FULL, MessageMap
+from jingxi_client.message_map import FULL, MessageMap, Plan, Question
 from pdp.control import signatures
 from pdp.engine.grants import GrantSource
-from pdp.engine.program import Program
+from pdp.engine.request import MAX_ATTRIBUTES, MAX_FIELDS, MAX_ID, MAX_ROLES
+from pdp.engine.typed import TypedProgram
 from pdp.errors import (
     BundleError as EngineBundleError,
 )
@@ -34,12 +35,17 @@ from pdp.v1 import bundle_pb2 as engine_bundle_pb2
 
 MAX_BYTES = 64 * 1024 * 1024
 MOST_UNDERSTOOD = 4_096
+MAX_SURE = MAX_ATTRIBUTES
+"""A request of at most so many bytes holds no attributes of more, and `values` lets no list through that is too long."""
+SHORT_ID = MAX_ID // 4
+"""At most 4 bytes a code point: a text of at most this length is not too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """An answer as a decision without ids, and whether it unmasks a field above C1."""
+    """An answer without ids: serialized, as a decision, and whether it unmasks a field above C1."""
 
+    answer: bytes
     decision: Decision
     shows: bool
 
@@ -55,7 +61,7 @@ class _NoIds:
 class Engine:
     """A bundle in use. Immutable; safe to share between threads."""
 
-    def __init__(self, signed: bundle_pb2.SignedBundle, program: Program) -> None:
+    def __init__(self, signed: bundle_pb2.SignedBundle, program: TypedProgram) -> None:
         self.signed = signed
         self.revision = program.revision
         self.policy_hash = program.hash
@@ -92,22 +98,49 @@ class Engine:
         except RequestError as error:
             raise _error_of(error) from error
 
+    def decide_question(self, plan: Plan, question: Question, payload: bytes, now: int) -> Understood:
+        """Return the answer to a question of a plan, whose `payload` is as of `Plan.request`.
+
+        Raises RequestRejectedError.
+        """
+        if not _within_bounds(plan, question, payload):
+            return self.understand(self.decide(payload, now))  # which refuses what is out of bounds
+        try:
+            outcome, noteworthy = self._program.decide_typed(
+                plan.who, plan.doing, question.about, plan.around, now, question.part.names
+            )
+        except RequestError as error:
+            raise _error_of(error) from error
+        body = outcome.body if noteworthy is None else outcome.body + noteworthy.serialized()
+        return self._understood.get(body) or self._read(body, self._program.trailer + body)
+
     def understand(self, answer: bytes) -> Understood:
         """Return what a serialized DecideResponse says; equal answers are read once."""
-        known = self._understood.get(answer)
-        if known is None:
-            reply = api.DecideResponse.FromString(answer)
-            shows = any(
-                v.effect == types_pb2.EFFECT_UNMASK and self.levels.get(v.field) != "C1" for v in reply.verdicts
-            )
-            known = Understood(_replies.decision_of(reply, ""), shows)
-            if len(self._understood) >= MOST_UNDERSTOOD:
-                self._understood.clear()
-            self._understood[answer] = known
-        return known
+        return self._understood.get(answer) or self._read(answer, answer)
+
+    def _read(self, key: bytes, answer: bytes) -> Understood:
+        reply = api.DecideResponse.FromString(answer)
+        shows = any(v.effect == types_pb2.EFFECT_UNMASK and self.levels.get(v.field) != "C1" for v in reply.verdicts)
+        found = Understood(answer, _replies.decision_of(reply, ""), shows)
+        if len(self._understood) >= MOST_UNDERSTOOD:
+            self._understood.clear()
+        self._understood[key] = found
+        return found
 
 
-def opened(program: Program) -> Engine:
+def _within_bounds(plan: Plan, question: Question, payload: bytes) -> bool:
+    """Whether a request is surely within the bounds of the service, by what is quick to see."""
+    about, who = question.about, plan.who
+    return (
+        len(payload) <= MAX_SURE
+        and 0 < len(who.id) <= SHORT_ID
+        and len(about.id) <= SHORT_ID
+        and len(who.roles) <= MAX_ROLES
+        and 0 < len(question.part.names) <= MAX_FIELDS
+    )
+
+
+def opened(program: TypedProgram) -> Engine:
     """Return a program as an engine, for tests: nothing of its bundle is verified."""
     return Engine(bundle_pb2.SignedBundle(bundle=program.bundle.SerializeToString()), program)
 
@@ -138,7 +171,7 @@ def load(data: bytes, trust: TrustedKeys, in_use: Engine | None, grants: GrantSo
         )
     table = GrantTable()
     try:
-        program = Program(signed, table, _NoIds())  # type: ignore[arg-type]
+        program = TypedProgram(signed, table, _NoIds())  # type: ignore[arg-type]
         golden.verify(program, table)
     except EngineBundleError as error:
         raise errors.BundleError("wrong_format", str(error)) from error

@@ -14,7 +14,6 @@ from jingxi_client._spool import Spool
 from jingxi_client.alarms import AlarmKind, Alarms, FallbackRate
 from jingxi_client.decisions import Fallback, Masked, PartDecision
 from jingxi_client.errors import DecisionUnavailableError, JingxiError, ProtocolError
-from jingxi_client.keys import KeyProvider
 from jingxi_client.message_map import FULL, MessageMap, Plan, Question
 from jingxi_client.paths import show
 
@@ -58,7 +57,7 @@ class Failures:
     alarms: Alarms
     rate: FallbackRate
     clock: Callable[[], int]
-    keys: KeyProvider
+    maskers: masking.Maskers
 
     def mask(self, message: Any, known: MessageMap, asking: Asking, error: JingxiError) -> Masked:
         """Return the message as the failure rule shows it. Raises MessageMismatchError, AttributeValueError."""
@@ -70,7 +69,7 @@ class Failures:
         if not recorded:
             passing = frozenset()
         masks = {name: rule.masks.get(name, FULL) for part in known.parts for name, _ in part.fields}
-        copy, dropped = masking.masked_by(message, plan, masks, passing, self.keys)
+        copy, dropped = masking.masked_by(message, plan, masks, passing, self.maskers)
         passed = tuple(
             show(place) for q in plan.questions for name, places in q.fields if name in passing for place in places
         )

@@ -6,33 +6,27 @@ question.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass, field
+from typing import Any, NamedTuple
 
 from jingxi_client import paths, values
 from jingxi_client._gen.pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
+from jingxi_client._reading import Reading, Troubles, compiled
+from jingxi_client._wire import Coder, TypedAction, TypedResource, TypedSubject, decide_request, message_ref
 from jingxi_client.decisions import Action, Mask, Resource, Subject
 from jingxi_client.errors import AttributeValueError, MessageMismatchError
 
-# What a request holds outside its attributes; a message may not speak about who asks and what for.
-_BUILT_IN = frozenset({"subject.id", "subject.roles", "action.name", "resource.type", "resource.id"})
-_NAMESPACES = frozenset({"subject", "action", "context", "resource"})
-
 FULL = Mask("full")
 """What holds where no verdict says otherwise."""
-
-
-Members = tuple[tuple[int, str, paths.Place], ...]
-"""Fields that stand in one object: the field's position, its key there, and its place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """The fields and attributes of the message itself (`name` empty) or of each item of one of its lists.
 
-    `groups` are fields by the object that holds them, so that it is looked up once for all of them, and `single` the
-    positions of those that may stand at several places.
+    `names` are those of the fields, and `reading` is how they are found, compiled by `types`, the declared types of
+    attributes.
     """
 
     name: str
@@ -41,8 +35,14 @@ class Part:
     resource_id: paths.Path | None
     fields: tuple[tuple[str, tuple[paths.Path, ...]], ...]
     attributes: tuple[tuple[str, paths.Path], ...]
-    groups: tuple[tuple[paths.Path, Members], ...]
-    single: tuple[int, ...]
+    types: InitVar[Mapping[str, int]]
+    names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    reading: Reading = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self, types: Mapping[str, int]) -> None:
+        reading = compiled(self.fields, self.attributes, self.resource_id, types)
+        object.__setattr__(self, "reading", reading)
+        object.__setattr__(self, "names", tuple(name for name, _ in self.fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,16 @@ class MessageMap:
     policy_hash: str
     revision: int = 0
     failure_rule: FailureRule = FailureRule()
+    coder: Coder = field(init=False, repr=False, compare=False)
+    converters: Mapping[str, Mapping[str, Any]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        converters: dict[str, dict[str, Any]] = {root: {} for root in ("subject", "action", "resource", "context")}
+        for name, kind in self.types.items():
+            root, _, key = name.partition(".")
+            converters.setdefault(root, {})[key] = values.converter(kind)
+        object.__setattr__(self, "converters", converters)
+        object.__setattr__(self, "coder", Coder(self.types))
 
     def agrees_with(self, other: MessageMap) -> bool:
         """Whether both ask and mask alike, whatever policy set they come from."""
@@ -87,39 +97,85 @@ class Caller:
     context: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One resource of the message: its part, its place, what to ask about it, and where each of its fields is."""
+class Question(NamedTuple):
+    """One resource of the message: its part, its place, and what to ask about it."""
 
+    message_map: MessageMap
+    message: Any
     part: Part
     place: paths.Place
-    resource: types_pb2.Resource
-    fields: tuple[tuple[str, tuple[paths.Place, ...]], ...]
+    about: TypedResource
 
-    def item(self, message_map: MessageMap) -> decision_service_pb2.BatchItem:
-        """Return the question as an item of a batch."""
-        reference = types_pb2.MessageRef(
-            application=message_map.application, name=message_map.name, part=self.part.name
+    @property
+    def fields(self) -> tuple[tuple[str, tuple[paths.Place, ...]], ...]:
+        """The part's fields, each with where it is."""
+        message, place = self.message, self.place
+        return tuple(
+            (name, tuple(hit for path in own for hit, _ in paths.find(message, path, place)))
+            for name, own in self.part.fields
         )
+
+    @property
+    def encoded(self) -> bytes:
+        """The resource, serialized."""
+        return self.message_map.coder.resource(self.about)
+
+    @property
+    def resource(self) -> types_pb2.Resource:
+        """The resource as a message."""
+        return types_pb2.Resource.FromString(self.encoded)
+
+    def item(self) -> decision_service_pb2.BatchItem:
+        """Return the question as an item of a batch."""
+        known = self.message_map
+        reference = types_pb2.MessageRef(application=known.application, name=known.name, part=self.part.name)
         return decision_service_pb2.BatchItem(resource=self.resource, message=reference)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """All questions about a message and what they share. `problems` are as in `Masked`."""
 
     message_map: MessageMap
-    subject: types_pb2.Subject
-    action: types_pb2.Action
-    context: Mapping[str, types_pb2.Value]
+    who: TypedSubject
+    doing: TypedAction
+    around: dict[str, Any]
     questions: tuple[Question, ...]
     problems: tuple[str, ...]
+
+    @property
+    def subject(self) -> types_pb2.Subject:
+        """Who asks, as a message."""
+        return types_pb2.Subject.FromString(self.message_map.coder.subject(self.who))
+
+    @property
+    def action(self) -> types_pb2.Action:
+        """What is about to be done, as a message."""
+        return types_pb2.Action.FromString(self.message_map.coder.action(self.doing))
+
+    @property
+    def context(self) -> Mapping[str, types_pb2.Value]:
+        """Under what circumstances, as a request has them."""
+        encoded = self.message_map.coder.attributes("context", self.around)
+        return decision_service_pb2.DecideRequest.FromString(encoded).context
+
+    def request(self, question: Question) -> bytes:
+        """Return what `Decide` is asked about a question, serialized, without ids and revisions."""
+        known = self.message_map
+        coder = known.coder
+        return decide_request(
+            coder.subject(self.who),
+            coder.action(self.doing),
+            coder.resource(question.about),
+            coder.attributes("context", self.around),
+            message_ref(known.application, known.name, question.part.name),
+        )
 
 
 def from_response(response: decision_service_pb2.GetMessageMapResponse) -> MessageMap:
     """Return the map that the service sent. Raises PathError."""
     source = response.message_map
-    parts = tuple(map(_part, source.parts))
+    types = dict(response.attribute_types)
+    parts = tuple(_part(part, types) for part in source.parts)
     rule = FailureRule(
         {f.field: mask_of(f.mask) for f in response.fallbacks if f.HasField("mask")},
         frozenset(f.field for f in response.fallbacks if getattr(f, "pass")),  # a word of Python
@@ -127,36 +183,19 @@ def from_response(response: decision_service_pb2.GetMessageMapResponse) -> Messa
         response.alarm_events,
         response.alarm_seconds,
     )
-    types = dict(response.attribute_types)
     return MessageMap(source.application, source.name, parts, types, response.policy_hash, response.revision, rule)
 
 
-def _part(source: bundle_pb2.MessagePart) -> Part:
-    fields = tuple((f.field, tuple(paths.parse(text) for text in f.paths)) for f in source.fields)
+def _part(source: bundle_pb2.MessagePart, types: Mapping[str, int]) -> Part:
     return Part(
         source.name,
         paths.parse(source.path or "$"),
         source.resource_type,
         paths.parse(source.resource_id) if source.resource_id else None,
-        fields,
+        tuple((f.field, tuple(paths.parse(text) for text in f.paths)) for f in source.fields),
         tuple((a.attribute, paths.parse(a.path)) for a in source.attributes),
-        *_groups(fields),
+        types,
     )
-
-
-def _groups(
-    fields: tuple[tuple[str, tuple[paths.Path, ...]], ...],
-) -> tuple[tuple[tuple[paths.Path, Members], ...], tuple[int, ...]]:
-    groups: dict[tuple[str, ...], list[tuple[int, str, paths.Place]]] = {}
-    single: list[int] = []
-    for position, (_, own) in enumerate(fields):
-        if len(own) != 1 or not own[0].steps or paths.EVERY in own[0].steps:
-            single.append(position)
-            continue
-        names = own[0].names
-        groups.setdefault(names[:-1], []).append((position, names[-1], names))
-    found = ((paths.Path(paths.show(names), names), tuple(members)) for names, members in groups.items())
-    return tuple(found), tuple(single)
 
 
 def mask_of(source: types_pb2.Mask) -> Mask:
@@ -187,154 +226,112 @@ def plan(message_map: MessageMap, message: Any, caller: Caller) -> Plan:
 
     Raises MessageMismatchError, and AttributeValueError for ids and names that are no text.
     """
-    return _Planner(message_map, message, caller).plan()
-
-
-class _Planner:
-    """Builds a Plan. What the caller gives wins over what the message holds."""
-
-    def __init__(self, message_map: MessageMap, message: Any, caller: Caller) -> None:
-        self._map = message_map
-        self._message = message
-        self._caller = caller
-        self._problems: list[str] = []
-        action, resource = caller.action or Action(), caller.resource or Resource()
-        self._shared = {
-            "subject": self._declared("subject", caller.subject.attributes),
-            "action": self._declared("action", action.attributes),
-            "context": self._declared("context", caller.context),
-        }
-        self._given = resource
-        self._given_attributes = self._declared("resource", resource.attributes)
-
-    def plan(self) -> Plan:
-        questions = list(self._questions())
-        # The map names the application anyway, and most scopes ask for it.
-        if "context.application" in self._map.types and "application" not in self._shared["context"]:
-            self._shared["context"]["application"] = types_pb2.Value(string_value=self._map.application)
-        subject, action = self._caller.subject, self._caller.action or Action()
-        return Plan(
-            self._map,
-            subject_of(subject, self._shared["subject"]),
-            action_of(action, self._shared["action"]),
-            self._shared["context"],
-            tuple(questions),
-            tuple(dict.fromkeys(self._problems)),
-        )
-
-    def _questions(self) -> Iterator[Question]:
-        given = resource_of(self._given, self._given_attributes)
-        own = [part for part in self._map.parts if not part.name]
-        inherited = given
-        for part in own:
-            inherited = self._resource(part, (), types_pb2.Resource())
-            for name, value in self._attributes(part, ()):
-                namespace, _, rest = name.partition(".")
-                target = inherited.attributes if namespace == "resource" else self._shared[namespace]
-                if rest not in target:
-                    _put(target, rest, value)
-            inherited.MergeFrom(given)  # attributes by name; type and id unless empty
+    problems: list[str] = []
+    subject, action, resource = caller.subject, caller.action or _NO_ACTION, caller.resource or _NO_RESOURCE
+    who = _declared(message_map, "subject", subject.attributes, problems)
+    doing = _declared(message_map, "action", action.attributes, problems)
+    around = _declared(message_map, "context", caller.context, problems)
+    about = _declared(message_map, "resource", resource.attributes, problems)
+    kind, number = values.text_of("resource.type", resource.type), values.text_of("resource.id", resource.id)
+    inherited = given = TypedResource(kind, number, about)
+    shared = {"subject": who, "action": doing, "context": around}
+    questions: list[Question] = []
+    for part in message_map.parts:
+        if not part.name:
+            inherited = _own(part, message, given, shared, problems)
             if part.fields:
-                yield self._question(part, (), inherited)
-        for part in self._map.parts:
-            if part.name and part.fields:
-                yield from self._items(part, inherited)
+                questions.append(Question(message_map, message, part, (), inherited))
+    for part in message_map.parts:
+        if part.name and part.fields:
+            _items(message_map, part, message, inherited, questions, problems)
+    # The map names the application anyway, and most scopes ask for it.
+    if "application" not in around and "application" in message_map.converters["context"]:
+        around["application"] = message_map.application
+    return Plan(
+        message_map,
+        TypedSubject(
+            values.text_of("subject.id", subject.id),
+            tuple([values.text_of("subject.roles", role) for role in subject.roles]),
+            who,
+        ),
+        TypedAction(values.text_of("action.name", action.name), doing),
+        around,
+        tuple(questions),
+        tuple(dict.fromkeys(problems)) if problems else (),
+    )
 
-    def _items(self, part: Part, inherited: types_pb2.Resource) -> Iterator[Question]:
-        for place, items in paths.find(self._message, part.path):
-            if items is None:
+
+_NO_ACTION, _NO_RESOURCE = Action(), Resource()
+
+
+def _own(
+    part: Part, message: Any, given: TypedResource, shared: Mapping[str, dict[str, Any]], problems: list[str]
+) -> TypedResource:
+    """Return the message's own resource. What the caller gives wins over what the message holds."""
+    attributes: dict[str, Any] = {}
+    troubles: Troubles = []
+    number, others = part.reading.read(message, message, (), attributes, troubles)
+    for attribute, value in others:
+        shared[attribute.root].setdefault(attribute.key, value)
+    _note(troubles, problems)
+    attributes.update(given.attributes)
+    return TypedResource(given.type or part.resource_type, given.id or number, attributes)
+
+
+def _items(
+    message_map: MessageMap,
+    part: Part,
+    message: Any,
+    inherited: TypedResource,
+    questions: list[Question],
+    problems: list[str],
+) -> None:
+    """Add a question for each item of a list."""
+    reading = part.reading
+    # An account without a balance must not be judged by its customer's.
+    passed = {name: value for name, value in inherited.attributes.items() if name not in reading.names}
+    kind = part.resource_type or inherited.type
+    for place, items in paths.find(message, part.path):
+        if items is None:
+            continue
+        if not isinstance(items, list | tuple):
+            raise MessageMismatchError(f"path `{part.path}` expects a list at `{paths.show(place)}`")
+        for index, item in enumerate(items):
+            if item is None:
                 continue
-            if not isinstance(items, list | tuple):
-                raise MessageMismatchError(f"path `{part.path}` expects a list at `{paths.show(place)}`")
-            for index, item in enumerate(items):
-                if item is None:
-                    continue
-                here = (*place, index)
-                resource = self._resource(part, here, inherited)
-                for name, _ in part.attributes:
-                    # An account without a balance must not be judged by its customer's.
-                    resource.attributes.pop(name.removeprefix("resource."), None)
-                for name, value in self._attributes(part, here):
-                    namespace, _, rest = name.partition(".")
-                    if namespace == "resource":
-                        _put(resource.attributes, rest, value)
-                    else:
-                        self._problems.append(f"attribute `{name}` of list `{part.name}` is not of the resource")
-                yield self._question(part, here, resource)
-
-    def _question(self, part: Part, place: paths.Place, resource: types_pb2.Resource) -> Question:
-        # Found before anything is asked, so that a message that does not fit is refused before anything is decided.
-        return Question(part, place, resource, self._places(part, place))
-
-    def _places(self, part: Part, place: paths.Place) -> tuple[tuple[str, tuple[paths.Place, ...]], ...]:
-        found: list[tuple[paths.Place, ...]] = [()] * len(part.fields)
-        for position in part.single:
-            own = part.fields[position][1]
-            found[position] = tuple(hit for path in own for hit, _ in paths.find(self._message, path, place))
-        for path, members in part.groups:
-            for there, holder in paths.find(self._message, path, place):
-                if isinstance(holder, dict):
-                    for position, key, names in members:
-                        if key in holder:
-                            found[position] = (place + names if place else names,)
-                elif holder is not None:
-                    first = part.fields[members[0][0]][1][0]
-                    raise MessageMismatchError(f"path `{first}` expects an object at `{paths.show(there)}`")
-        return tuple((name, places) for (name, _), places in zip(part.fields, found, strict=True))
-
-    def _resource(self, part: Part, place: paths.Place, inherited: types_pb2.Resource) -> types_pb2.Resource:
-        """Return a part's resource: its type and id where the map has them, else the inherited ones."""
-        resource = types_pb2.Resource()
-        resource.CopyFrom(inherited)
-        resource.type = part.resource_type or inherited.type
-        if part.resource_id is not None:
-            value = self._read("resource.id", part.resource_id, place, values.Type.ATTRIBUTE_TYPE_STRING)
+            here = (*place, index)
+            attributes = passed.copy()
+            troubles: Troubles = []
+            number, others = reading.read(message, item, here, attributes, troubles)
+            for attribute, _ in others:
+                says = f"attribute `{attribute.name}` of list `{part.name}` is not of the resource"
+                troubles.append((attribute.position, says))
+            _note(troubles, problems)
             # Without an id of its own an item must not pass for the message's resource.
-            resource.id = value.string_value if value is not None else ""
-        return resource
-
-    def _attributes(self, part: Part, place: paths.Place) -> Iterator[tuple[str, types_pb2.Value]]:
-        for name, path in part.attributes:
-            kind = self._map.types.get(name)
-            if name in _BUILT_IN or kind is None or name.partition(".")[0] not in _NAMESPACES:
-                self._problems.append(f"attribute `{name}` cannot be taken from a message")
-                continue
-            value = self._read(name, path, place, kind)
-            if value is not None:
-                yield name, value
-
-    def _read(self, name: str, path: paths.Path, place: paths.Place, kind: int) -> types_pb2.Value | None:
-        found = [value for _, value in paths.find(self._message, path, place) if value is not None]
-        if not found:
-            return None
-        many = paths.EVERY in path.steps
-        if not many or values.is_list_type(kind):
-            try:
-                return values.typed_value(found if many else found[0], kind)
-            except AttributeValueError as error:
-                self._problems.append(f"attribute `{name}` at `{path}`: {error}")
-                return None
-        self._problems.append(f"attribute `{name}` at `{path}` has many values and is no list")
-        return None
-
-    def _declared(self, namespace: str, attributes: Mapping[str, Any]) -> dict[str, types_pb2.Value]:
-        """Return the caller's attributes as the policy set declares them; undeclared ones as Python has them."""
-        found = {}
-        for name, value in attributes.items():
-            if value is None:
-                continue
-            dotted = f"{namespace}.{values.text_of('the name of an attribute', name)}"
-            kind = self._map.types.get(dotted)
-            try:
-                found[name] = values.to_value(value) if kind is None else values.typed_value(value, kind)
-            except AttributeValueError as error:
-                self._problems.append(f"attribute `{dotted}`: {error}")
-        return found
+            number = inherited.id if part.resource_id is None else number
+            questions.append(Question(message_map, message, part, here, TypedResource(kind, number, attributes)))
 
 
-def _put(target: Any, name: str, value: types_pb2.Value) -> None:
-    """Set an entry of a plain dict or of a protobuf map, which has no item assignment for messages."""
-    if isinstance(target, dict):
-        target[name] = value
-    else:
-        target[name].CopyFrom(value)
+def _note(troubles: Troubles, problems: list[str]) -> None:
+    """Add what was in the way to the problems, in the order of the map."""
+    if troubles:
+        troubles.sort(key=lambda trouble: trouble[0])
+        problems += [says for _, says in troubles]
+
+
+def _declared(
+    message_map: MessageMap, root: str, attributes: Mapping[str, Any], problems: list[str]
+) -> dict[str, Any]:
+    """Return the caller's attributes as the policy set declares them; undeclared ones as Python has them."""
+    converters = message_map.converters[root]
+    found: dict[str, Any] = {}
+    for name, value in attributes.items():
+        if value is None:
+            continue
+        key = values.text_of("the name of an attribute", name)
+        convert = converters.get(key)
+        try:
+            found[key] = values.to_value(value) if convert is None else convert(value)
+        except AttributeValueError as error:
+            problems.append(f"attribute `{root}.{key}`: {error}")
+    return found

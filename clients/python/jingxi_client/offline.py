@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import grpc
 
-from jingxi_client import _asking, errors, masking, message_map
+from jingxi_client import _asking, errors, masking, message_map, values
 from jingxi_client._channel import is_local, open_channel
 from jingxi_client._decisions import DecisionLog
 from jingxi_client._gen.pdp.v1 import decision_service_pb2 as api
@@ -24,6 +24,7 @@ from jingxi_client._holder import Holder
 from jingxi_client._sources import FileSource, WatchSource
 from jingxi_client._state import StateFolder
 from jingxi_client._token import TokenFile
+from jingxi_client._wire import text
 from jingxi_client.alarms import AlarmCallback, Alarms, no_alarm
 from jingxi_client.decisions import Action, Decision, Fallback, Masked, PartDecision, Resource, Subject
 from jingxi_client.keys import KeyProvider, no_keys
@@ -32,7 +33,7 @@ from jingxi_client.metrics import Metrics, NoMetrics
 from jingxi_client.paths import show
 
 if TYPE_CHECKING:
-    from jingxi_client._engine import Engine
+    from jingxi_client._engine import Engine, Understood
 
 log = logging.getLogger(__name__)
 
@@ -101,13 +102,12 @@ class OfflineClient:
                 f"deciding offline needs the engine; install `jingxi-client[offline]` ({error})"
             ) from error
         trusted = _engine.trusted(trust)
-        self._keys = keys
+        self._maskers = masking.Maskers(keys, lasting=True)
         self._metrics = metrics or NoMetrics()
         self._alarms = Alarms(alarm)
         self._record = record
         self._max_age = max_age
         self._closed = False
-        self._lasting: masking.Lasting = {}
         self._clock = time.time_ns
         token = None if token_file is None else TokenFile(token_file)
         channel = open_channel(target, credentials, options, insecure=insecure) if target else None
@@ -181,8 +181,13 @@ class OfflineClient:
         request = _asking.decide_request(
             fields, subject, action, resource, context, grant_ids, request_id, min_revision, min_grant_revision
         )
-        engine = self._in_use()
-        (found,), error = self._decided(engine, [request])
+        engine, now, request_id = self._in_use(), self._clock(), request.request_id
+        if len(request_id.encode()) <= _asking.MAX_REQUEST_ID:
+            # Without its id a question has the answer of all that are alike, which is read but once.
+            request.request_id = ""
+        payload = request.SerializeToString()
+        understood = engine.understand(engine.decide(payload, now))
+        (found,), error = self._recorded(engine, now, [request_id], [payload], [understood])
         if error is not None:
             raise errors.DecisionUnavailableError(f"the decision cannot be recorded: {error}") from error
         return found
@@ -210,79 +215,86 @@ class OfflineClient:
         """
         began, outcome = time.monotonic(), "refused"
         try:
-            engine = self._in_use()
-            caller = Caller(subject, action, resource, context or {})
-            asking = _asking.Asking.about(
-                application, name, caller, grant_ids, request_id, min_revision, min_grant_revision
-            )
-            plan = message_map.plan(engine.map_of(application, name), message, caller)
-            requests = [_request_of(plan, question, asking) for question in plan.questions]
-            decisions, error = self._decided(engine, requests)
+            engine, now = self._in_use(), self._clock()
+            request_id = values.text_of("request_id", request_id) or os.urandom(16).hex()
+            known = engine.map_of(application, name)
+            plan = message_map.plan(known, message, Caller(subject, action, resource, context or {}))
+            payloads = [plan.request(question) for question in plan.questions]
+            further = _asking.further(request_id, grant_ids, min_revision, min_grant_revision)
+            if not further:
+                understood = [
+                    engine.decide_question(plan, question, payload, now)
+                    for question, payload in zip(plan.questions, payloads, strict=True)
+                ]
+            else:
+                payloads = [payload + further for payload in payloads]
+                understood = [engine.understand(engine.decide(payload, now)) for payload in payloads]
+            ids = _asking.request_ids(request_id, len(payloads))
+            decisions, error = self._recorded(engine, now, ids, payloads, understood)
             outcome = "decided" if error is None else "fallback"
-            return self._masked(message, plan, decisions, asking, engine, error)
+            if error is not None:
+                return self._unrecorded(message, plan, request_id, engine, error)
+            return self._masked(message, plan, decisions, request_id, name)
         finally:
             self._metrics.message(outcome, time.monotonic() - began)
 
-    def _decided(self, engine: Engine, requests: Sequence[api.DecideRequest]) -> tuple[list[Decision], OSError | None]:
-        """Decide and record; the error says that nothing is recorded."""
-        now = self._clock()
+    def _recorded(
+        self,
+        engine: Engine,
+        now: int,
+        ids: Sequence[str],
+        payloads: Sequence[bytes],
+        understood: Sequence[Understood],
+    ) -> tuple[list[Decision], OSError | None]:
+        """Write what was asked, with these ids, and answered into the log; the error says that it is not there."""
         tail = self._stale()
-        payloads, answers, heads = [], [], []
-        for request in requests:
-            request_id = request.request_id
-            in_request, in_answer = _request_id(1, request_id), _request_id(2, request_id)
-            if in_request:
-                # Without its id a question has the answer of all that are alike, which is read but once.
-                request.request_id = ""
-            heads.append((request_id, in_request, in_answer))
-            payloads.append(request.SerializeToString())
-            answers.append(engine.decide(payloads[-1], now) + tail)
-        understood = [engine.understand(answer) for answer in answers]
+        if tail:
+            understood = [engine.understand(u.answer + tail) for u in understood]
         durable = self._record == "sync" or (self._record == "async" and any(u.shows for u in understood))
-        error: OSError | None = None
-        first = 0
-        recorded = [
-            (in_request + payload, in_answer + answer)
-            for (_, in_request, in_answer), payload, answer in zip(heads, payloads, answers, strict=True)
+        entries = [
+            (text(b"\x0a", request_id) + payload, text(b"\x12", request_id) + u.answer)
+            for request_id, payload, u in zip(ids, payloads, understood, strict=True)
         ]
+        first, error = 0, None
         try:
-            first = self._log.append(now, recorded, durable=durable)
+            first = self._log.append(now, entries, durable=durable)
         except OSError as caught:
             error = caught
-        decisions = [
-            Decision(
-                "" if error else f"{self._state.client_id}-{first + place}", heads[place][0], u.decision.revision,
-                u.decision.policy_hash, u.decision.verdicts, u.decision.obligations, u.decision.diagnostics,
-            )
-            for place, u in enumerate(understood)
-        ]  # fmt: skip
+        client_id = self._state.client_id
+        decisions = []
+        for place, (request_id, u) in enumerate(zip(ids, understood, strict=True)):
+            said = u.decision
+            decisions.append(
+                Decision(
+                    "" if error else f"{client_id}-{first + place}", request_id, said.revision, said.policy_hash,
+                    said.verdicts, said.obligations, said.diagnostics,
+                )
+            )  # fmt: skip
         return decisions, error
 
     def _masked(
-        self,
-        message: Any,
-        plan: Plan,
-        decisions: Sequence[Decision],
-        asking: _asking.Asking,
-        engine: Engine,
-        error: OSError | None,
+        self, message: Any, plan: Plan, decisions: Sequence[Decision], request_id: str, name: str
     ) -> Masked:
-        if error is None:
-            copy, dropped = masking.masked_copy(message, plan, decisions, self._keys, lasting=self._lasting)
-            parts = tuple(
+        copy, dropped = masking.masked_copy(message, plan, decisions, self._maskers)
+        parts = tuple(
+            [
                 PartDecision(question.part.name, show(question.place), decision)
                 for question, decision in zip(plan.questions, decisions, strict=True)
-            )
-            problems = (*plan.problems, *dropped)
-            for problem in problems:
-                log.warning("request %s, message %s: %s", asking.request_id, asking.name, problem)
-            return Masked(copy, parts, asking.request_id, engine.policy_hash, problems)
+            ]
+        )
+        problems = (*plan.problems, *dropped)
+        for problem in problems:
+            log.warning("request %s, message %s: %s", request_id, name, problem)
+        return Masked(copy, parts, request_id, plan.message_map.policy_hash, problems)
+
+    def _unrecorded(self, message: Any, plan: Plan, request_id: str, engine: Engine, error: OSError) -> Masked:
+        """Return the message masked by the default masks."""
         detail = f"the decision cannot be recorded: {error.strerror or error}"
-        masks = {name: engine.default_masks.get(name, FULL) for q in plan.questions for name, _ in q.fields}
-        copy, dropped = masking.masked_by(message, plan, masks, frozenset(), self._keys)
+        masks = {name: engine.default_masks.get(name, FULL) for q in plan.questions for name in q.part.names}
+        copy, dropped = masking.masked_by(message, plan, masks, frozenset(), self._maskers)
         parts = tuple(PartDecision(q.part.name, show(q.place), None, detail) for q in plan.questions)
         fallback = Fallback("not_recorded", detail, (), recorded=False)
-        return Masked(copy, parts, asking.request_id, engine.policy_hash, (*plan.problems, *dropped), fallback)
+        return Masked(copy, parts, request_id, engine.policy_hash, (*plan.problems, *dropped), fallback)
 
     def _in_use(self) -> Engine:
         if self._closed:
@@ -302,24 +314,3 @@ class OfflineClient:
             code=types_pb2.DIAGNOSTIC_CODE_STALE_POLICIES, message=f"the bundle was last heard to be in force {said}"
         )
         return reply.SerializeToString()
-
-
-def _request_of(plan: Plan, question: message_map.Question, asking: _asking.Asking) -> api.DecideRequest:
-    item = question.item(plan.message_map)
-    return api.DecideRequest(
-        request_id=asking.next_id(),
-        subject=plan.subject,
-        action=plan.action,
-        resource=item.resource,
-        context=plan.context,
-        message=item.message,
-        grant_ids=asking.grant_ids,
-        min_revision=asking.min_revision,
-        min_grant_revision=asking.min_grant_revision,
-    )
-
-
-def _request_id(field: int, request_id: str) -> bytes:
-    """Return a request id as it stands in a serialized message, empty for one whose length takes two bytes."""
-    data = request_id.encode()
-    return bytes([field << 3 | 2, len(data)]) + data if 0 < len(data) < 128 else b""

@@ -77,18 +77,11 @@ def find(document: Any, path: Path, start: Place = ()) -> list[tuple[Place, Any]
 
     A place that holds null is found; nothing is found below it. Raises MessageMismatchError.
     """
-    if EVERY not in path.steps:
-        return _find_one(document, path, start)
-    found = [(start, get(document, start))]
-    for step in path.steps:
-        found = [hit for place, value in found for hit in _follow(path, place, value, step)]
-    return found
-
-
-def _find_one(document: Any, path: Path, start: Place) -> list[tuple[Place, Any]]:
-    """Do as `find` for a path that leads to one place at most."""
     value = get(document, start) if start else document
-    for count, step in enumerate(path.steps):
+    count = 0
+    for step in path.steps:
+        if step is EVERY:
+            break
         if value is None:
             return []
         if not isinstance(value, dict):
@@ -96,7 +89,11 @@ def _find_one(document: Any, path: Path, start: Place) -> list[tuple[Place, Any]
         if step not in value:
             return []
         value = value[step]
-    return [(start + path.names, value)]
+        count += 1
+    found = [((*start, *path.names[:count]), value)]
+    for step in path.steps[count:]:
+        found = [hit for place, value in found for hit in _follow(path, place, value, step)]
+    return found
 
 
 def get(document: Any, place: Place) -> Any:
@@ -114,7 +111,17 @@ def get(document: Any, place: Place) -> Any:
 
 def copied(document: Any) -> Any:
     """Return a deep copy whose objects are dicts and whose lists are lists, so that every place can be written."""
-    if type(document) in _IMMUTABLE:
+    kind = type(document)
+    if kind is dict:
+        made = document.copy()
+        # Most members are texts and numbers, which need nothing more.
+        for key, value in document.items():
+            if type(value) not in _IMMUTABLE:
+                made[key] = copied(value)
+        return made
+    if kind is list:
+        return [item if type(item) in _IMMUTABLE else copied(item) for item in document]
+    if kind in _IMMUTABLE:
         return document
     if isinstance(document, dict):
         return {key: copied(value) for key, value in document.items()}

@@ -19,7 +19,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -40,44 +40,61 @@ _DURATION_PART = re.compile(r"([0-9]+)(?:\.([0-9]+))?(ns|us|ms|s|m|h)")
 _NANOS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3_600 * 10**9}
 
 
-def to_value(value: Any) -> Value:
-    """Return a Python value as its own type says. Raises AttributeValueError."""
+def kind_of(value: Any) -> int:
+    """Return the type that a Python value goes as by itself. Raises AttributeValueError."""
     match value:
         case bool():
-            return typed_value(value, Type.ATTRIBUTE_TYPE_BOOL)
+            return Type.ATTRIBUTE_TYPE_BOOL
         case str():
-            return typed_value(value, Type.ATTRIBUTE_TYPE_STRING)
+            return Type.ATTRIBUTE_TYPE_STRING
         case int():
-            return typed_value(value, Type.ATTRIBUTE_TYPE_INT)
+            return Type.ATTRIBUTE_TYPE_INT
         case float() | Decimal():
-            return typed_value(value, Type.ATTRIBUTE_TYPE_DOUBLE)
+            return Type.ATTRIBUTE_TYPE_DOUBLE
         case datetime.datetime():
-            return typed_value(value, Type.ATTRIBUTE_TYPE_TIMESTAMP)
+            return Type.ATTRIBUTE_TYPE_TIMESTAMP
         case datetime.timedelta():
-            return typed_value(value, Type.ATTRIBUTE_TYPE_DURATION)
+            return Type.ATTRIBUTE_TYPE_DURATION
         case Mapping():
-            return typed_value(value, Type.ATTRIBUTE_TYPE_STRING_MAP)
+            return Type.ATTRIBUTE_TYPE_STRING_MAP
         case list() | tuple() if any(isinstance(item, float | Decimal) for item in value):
-            return typed_value(value, Type.ATTRIBUTE_TYPE_DOUBLE_LIST)
+            return Type.ATTRIBUTE_TYPE_DOUBLE_LIST
         case list() | tuple() if any(isinstance(item, int) for item in value):
-            return typed_value(value, Type.ATTRIBUTE_TYPE_INT_LIST)
+            return Type.ATTRIBUTE_TYPE_INT_LIST
         case list() | tuple():
-            return typed_value(value, Type.ATTRIBUTE_TYPE_STRING_LIST)
+            return Type.ATTRIBUTE_TYPE_STRING_LIST
     raise AttributeValueError(f"a value of Python type `{type(value).__name__}` cannot be sent")
+
+
+def converter(kind: int) -> Callable[[Any], Any]:
+    """Return the function from a Python or JSON value to what a declared type holds of it.
+
+    That is a str, int, float or bool, nanoseconds since 1970 for a timestamp, nanoseconds for a duration, a tuple for a
+    list and a dict for a map: what the engine of the service computes with. The function raises AttributeValueError,
+    which never quotes the value.
+    """
+    return _CONVERTERS.get(kind, _unknown_type)
+
+
+def message_of(held: Any, kind: int) -> Value:
+    """Return the message that carries what a type holds."""
+    return _MESSAGES[kind](held)
+
+
+def to_value(value: Any) -> Value:
+    """Return a Python value as its own type says. Raises AttributeValueError."""
+    return typed_value(value, kind_of(value))
 
 
 def typed_value(value: Any, kind: int) -> Value:
     """Return a Python or JSON value as a declared type. Raises AttributeValueError, which never quotes the value."""
-    make = _MAKERS.get(kind)
-    if make is None:
-        raise AttributeValueError("its declared type is not known to this client; update the client")
-    return make(value)
+    return message_of(converter(kind)(value), kind)
 
 
 def text_of(name: str, value: Any) -> str:
     """Return a text that is no attribute, such as the subject's id. Raises AttributeValueError."""
     if isinstance(value, str) and not has_lone_surrogate(value):
-        return value
+        return str.__str__(value)
     raise AttributeValueError(f"`{name}` is a value of type `{type(value).__name__}` and not a text without surrogates")
 
 
@@ -103,11 +120,16 @@ def plain(value: Value) -> Any:
     return None
 
 
+def _unknown_type(value: Any) -> NoReturn:
+    raise AttributeValueError("its declared type is not known to this client; update the client")
+
+
 def _string(value: Any) -> str:
     if isinstance(value, str):
         if has_lone_surrogate(value):
             raise AttributeValueError("the text holds a lone surrogate")
-        return value
+        # Not `str(value)`: of a kind of text, such as a member of an Enum, the text itself counts.
+        return value if type(value) is str else str.__str__(value)
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         text = number_text(value)
         if text is not None:
@@ -145,7 +167,7 @@ def _bool(value: Any) -> bool:
     raise _unfit(value, "true or false")
 
 
-def _timestamp(value: Any) -> Timestamp:
+def _timestamp(value: Any) -> int:
     found = Timestamp()
     try:
         if isinstance(value, datetime.datetime) and value.tzinfo is not None:
@@ -157,7 +179,7 @@ def _timestamp(value: Any) -> Timestamp:
     except (ValueError, OverflowError):
         # The cause would quote the value.
         raise _unfit(value, "a date-time with a time zone") from None
-    return found
+    return found.seconds * 10**9 + found.nanos
 
 
 def _duration(value: Any) -> int:
@@ -186,34 +208,49 @@ def _unfit(value: Any, expected: str) -> AttributeValueError:
     return AttributeValueError(f"a value of type `{type(value).__name__}` is not {expected}")
 
 
-def _duration_value(value: Any) -> Value:
-    found = Value()
-    found.duration_value.FromNanoseconds(_duration(value))
-    return found
-
-
-def _map_value(value: Any) -> Value:
+def _map(value: Any) -> dict[str, str]:
     if isinstance(value, Mapping) and len(value) <= MAX_LIST:
-        entries = {_string(key): _string(item) for key, item in value.items()}
-        return Value(string_map=types_pb2.StringMap(entries=entries))
+        return {_string(key): _string(item) for key, item in value.items()}
     raise _unfit(value, "an object of texts")
 
 
-_MAKERS: Mapping[int, Callable[[Any], Value]] = {
-    int(Type.ATTRIBUTE_TYPE_STRING): lambda value: Value(string_value=_string(value)),
-    int(Type.ATTRIBUTE_TYPE_INT): lambda value: Value(int_value=_int(value)),
-    int(Type.ATTRIBUTE_TYPE_DOUBLE): lambda value: Value(double_value=_double(value)),
-    int(Type.ATTRIBUTE_TYPE_BOOL): lambda value: Value(bool_value=_bool(value)),
-    int(Type.ATTRIBUTE_TYPE_TIMESTAMP): lambda value: Value(timestamp_value=_timestamp(value)),
-    int(Type.ATTRIBUTE_TYPE_DURATION): _duration_value,
-    int(Type.ATTRIBUTE_TYPE_STRING_LIST): lambda value: Value(
-        string_list=types_pb2.StringList(values=[_string(item) for item in _list(value)])
-    ),
-    int(Type.ATTRIBUTE_TYPE_INT_LIST): lambda value: Value(
-        int_list=types_pb2.IntList(values=[_int(item) for item in _list(value)])
-    ),
-    int(Type.ATTRIBUTE_TYPE_DOUBLE_LIST): lambda value: Value(
-        double_list=types_pb2.DoubleList(values=[_double(item) for item in _list(value)])
-    ),
-    int(Type.ATTRIBUTE_TYPE_STRING_MAP): _map_value,
+_CONVERTERS: Mapping[int, Callable[[Any], Any]] = {
+    int(Type.ATTRIBUTE_TYPE_STRING): _string,
+    int(Type.ATTRIBUTE_TYPE_INT): _int,
+    int(Type.ATTRIBUTE_TYPE_DOUBLE): _double,
+    int(Type.ATTRIBUTE_TYPE_BOOL): _bool,
+    int(Type.ATTRIBUTE_TYPE_TIMESTAMP): _timestamp,
+    int(Type.ATTRIBUTE_TYPE_DURATION): _duration,
+    int(Type.ATTRIBUTE_TYPE_STRING_LIST): lambda value: tuple([_string(item) for item in _list(value)]),
+    int(Type.ATTRIBUTE_TYPE_INT_LIST): lambda value: tuple([_int(item) for item in _list(value)]),
+    int(Type.ATTRIBUTE_TYPE_DOUBLE_LIST): lambda value: tuple([_double(item) for item in _list(value)]),
+    int(Type.ATTRIBUTE_TYPE_STRING_MAP): _map,
+}
+
+
+def _timestamp_message(nanos: int) -> Value:
+    found = Value()
+    found.timestamp_value.seconds, found.timestamp_value.nanos = divmod(nanos, 10**9)
+    found.timestamp_value.SetInParent()
+    return found
+
+
+def _duration_message(nanos: int) -> Value:
+    found = Value()
+    found.duration_value.FromNanoseconds(nanos)
+    found.duration_value.SetInParent()
+    return found
+
+
+_MESSAGES: Mapping[int, Callable[[Any], Value]] = {
+    int(Type.ATTRIBUTE_TYPE_STRING): lambda held: Value(string_value=held),
+    int(Type.ATTRIBUTE_TYPE_INT): lambda held: Value(int_value=held),
+    int(Type.ATTRIBUTE_TYPE_DOUBLE): lambda held: Value(double_value=held),
+    int(Type.ATTRIBUTE_TYPE_BOOL): lambda held: Value(bool_value=held),
+    int(Type.ATTRIBUTE_TYPE_TIMESTAMP): _timestamp_message,
+    int(Type.ATTRIBUTE_TYPE_DURATION): _duration_message,
+    int(Type.ATTRIBUTE_TYPE_STRING_LIST): lambda held: Value(string_list=types_pb2.StringList(values=held)),
+    int(Type.ATTRIBUTE_TYPE_INT_LIST): lambda held: Value(int_list=types_pb2.IntList(values=held)),
+    int(Type.ATTRIBUTE_TYPE_DOUBLE_LIST): lambda held: Value(double_list=types_pb2.DoubleList(values=held)),
+    int(Type.ATTRIBUTE_TYPE_STRING_MAP): lambda held: Value(string_map=types_pb2.StringMap(entries=held)),
 }

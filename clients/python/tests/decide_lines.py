@@ -17,7 +17,7 @@ from typing import Any
 
 from jingxi_client import JingxiError, _engine
 from pdp.engine.bundle import read
-from pdp.engine.program import Program
+from pdp.engine.typed import TypedProgram
 from pdp.v1 import bundle_pb2
 
 
@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, required=True)
     grants = Grants()
-    engine = _engine.opened(Program.from_bundle(read(parser.parse_args().bundle), grants=grants))
+    engine = _engine.opened(TypedProgram.from_bundle(read(parser.parse_args().bundle), grants=grants))
     for line in sys.stdin:
         asked = json.loads(line)
         found = [bundle_pb2.Grant.FromString(base64.b64decode(text)) for text in asked.get("grants", ())]

@@ -15,7 +15,6 @@ from jingxi_client import Action, JingxiError, MessageMismatchError, PathError, 
 from jingxi_client._gen.pdp.v1 import bundle_pb2, types_pb2
 from jingxi_client._gen.pdp.v1 import decision_service_pb2 as api
 from jingxi_client._replies import decision_of
-from jingxi_client.keys import no_keys
 from jingxi_client.paths import show
 
 TABLE = load("message_maps.json")
@@ -59,7 +58,7 @@ def test_vector(case: dict[str, Any]) -> None:
         shared = {"subject": as_json(plan.subject), "action": as_json(plan.action), "context": context}
         assert shared == case["shared"]
     decisions = [None if q["verdicts"] is None else decision_of(reply_of(q["verdicts"]), "") for q in case["questions"]]
-    masked, dropped = masking.masked_copy(case["message"], plan, decisions, no_keys)
+    masked, dropped = masking.masked_copy(case["message"], plan, decisions, masking.Maskers())
     assert masked == case["expected"]
     assert len(plan.problems) + len(dropped) == case.get("problems", 0)
     assert case["message"] == before
@@ -104,18 +103,16 @@ def test_masks_serve_further_messages_but_for_those_that_count_to_the_day() -> N
     for key in place[:-1]:
         holder = holder[key]
     holder[place[-1]] = "1990-06-15"
-    lasting: masking.Lasting = {}
+    maskers = masking.Maskers(lasting=True)
     shown = []
     for unit in ("month", "age"):
         verdict = {"algorithm": "date_trunc", "parameters": {"unit": unit, "band": 10}}
         decisions = [decision_of(reply_of({name: verdict for name, _ in q.fields}), "r") for q in plan.questions]
         for year in (2026, 2046):
-            copied, problems = masking.masked_copy(
-                message, plan, decisions, no_keys, today=datetime.date(year, 7, 1), lasting=lasting
-            )
+            maskers.today = datetime.date(year, 7, 1)
+            copied, problems = masking.masked_copy(message, plan, decisions, maskers)
             assert problems == []
             for key in place:
                 copied = copied[key]
             shown.append(copied)
     assert shown == ["1990-06", "1990-06", "30–39", "50–59"]
-    assert {mask.parameters["unit"] for mask, _ in lasting.values()} == {"month"}

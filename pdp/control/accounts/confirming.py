@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from pdp.control.accounts import due
 from pdp.control.accounts.book import copied, put_account
 from pdp.control.accounts.due import State
+from pdp.control.accounts.names import check_text
 from pdp.control.accounts.requests import Requests
 from pdp.control.steps import Who, check_reason
 from pdp.errors import AccessDeniedError, RequestError, Violation, WrongStateError
@@ -45,10 +46,16 @@ class Confirmations(Requests):
     """Listing and confirming."""
 
     async def list_rights_reviews(
-        self, *, after: str = "", limit: int = 100, state: State = RIGHTS_REVIEW_STATE_UNSPECIFIED
+        self, *, after: str = "", limit: int = 100, state: State = RIGHTS_REVIEW_STATE_UNSPECIFIED, text: str = ""
     ) -> ReviewPage:
-        """Return the accounts in a state, or those that are due or overdue; the one that is due first stands first."""
-        reviews = {_place(review): review for review in await self._reviews()}
+        """Return the accounts in a state, or those that are due or overdue; the one that is due first stands first.
+
+        With `text` only those whose name or owner holds it. Raises RequestError for one that is too long.
+        """
+        check_text(text, "text")
+        part = text.casefold()
+        fitting = (review for review in await self._reviews() if part in f"{review.account}\n{review.owner}".casefold())
+        reviews = {_place(review): review for review in fitting}
         wanted = _WAITING if state == RIGHTS_REVIEW_STATE_UNSPECIFIED else (state,)
         places = [place for place in sorted(reviews) if place > after and reviews[place].state in wanted]
         more = places[limit - 1] if len(places) > limit else ""

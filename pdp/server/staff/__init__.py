@@ -20,6 +20,7 @@ from pdp.server.staff.control_host import CallerHost, ControlHost
 from pdp.server.staff.guard import Guard
 from pdp.server.staff.impact import ImpactAnalysis
 from pdp.server.staff.server import Service, StaffServer
+from pdp.server.staff.sign_in_log import SignInLog
 from pdp.server.tls import TlsFiles
 from pdp.snapshot.query import Asking, Tokens
 from pdp.snapshot.store.base import Reader
@@ -85,7 +86,7 @@ def make_staff_server(
         if control.callers is not None:
             services.append(_caller_service(calls, control, control.callers, tokens))
     if people is not None:
-        services += _account_services(calls, people, tokens)
+        services += _account_services(calls, people, records, tokens)
         guard = Guard(calls, people.accounts, people.run, Recorder(calls, people).refused)
     return StaffServer(address, services, calls, tls=tls, insecure=insecure, reflection=reflection, guard=guard)
 
@@ -127,8 +128,10 @@ def _caller_service(calls: Calls, control: ControlHost, host: CallerHost, tokens
     return Service(callers.SERVICE, lambda server: add(servicer, server))  # type: ignore[no-untyped-call]
 
 
-def _account_services(calls: Calls, host: AccountHost, tokens: Tokens) -> list[Service]:
-    of_sessions = sessions.SessionServicer(calls, host)
+def _account_services(calls: Calls, host: AccountHost, records: SnapshotHost | None, tokens: Tokens) -> list[Service]:
+    places = host.accounts.rules.anomalies.places
+    log = None if records is None else SignInLog(records.reader, records.asking, places)
+    of_sessions = sessions.SessionServicer(calls, host, log)
     of_accounts = accounts.AccountServicer(calls, host, tokens)
     of_security = security.SecurityServicer(calls, host, tokens)
     add_sessions = account_service_pb2_grpc.add_SessionServiceServicer_to_server

@@ -144,12 +144,16 @@ class AccountServicer(account_service_pb2_grpc.AccountServiceServicer):
         self, request: account_service_pb2.ListRightsReviewsRequest, context: grpc.ServicerContext
     ) -> account_service_pb2.ListRightsReviewsResponse:
         def act() -> account_service_pb2.ListRightsReviewsResponse:
+            purpose = f"rights\0{request.state}\0{request.text}"
             page = self._run(
                 self._accounts.list_rights_reviews(
-                    after=self._after("rights", request.page_token), limit=_size(request.page_size), state=request.state
+                    after=self._after(purpose, request.page_token),
+                    limit=_size(request.page_size),
+                    state=request.state,
+                    text=request.text,
                 )
             )
-            token = self._tokens.write("rights", {"after": page.next}) if page.next else ""
+            token = self._tokens.write(purpose, {"after": page.next}) if page.next else ""
             days = self._accounts.rules.review.days
             return account_service_pb2.ListRightsReviewsResponse(
                 reviews=page.reviews, next_page_token=token, review_days=days

@@ -66,6 +66,7 @@ NEEDS: Final[Mapping[str, Need]] = {
     f"{_SESSION}ConfirmTotp": Access.LIMITED,
     f"{_SESSION}ListSessions": Access.SIGNED_IN,
     f"{_SESSION}RevokeSession": Access.SIGNED_IN,
+    f"{_SESSION}ListSignIns": Access.SIGNED_IN,
     f"{_ACCOUNT}ListAccounts": names.PERMISSION_ACCOUNT_READ,
     f"{_ACCOUNT}GetAccount": names.PERMISSION_ACCOUNT_READ,
     f"{_ACCOUNT}AskForRights": names.PERMISSION_ACCOUNT_ASK,

@@ -17,26 +17,28 @@ from pdp.control.accounts.oidc import flow
 from pdp.control.accounts.permissions import allows, level_word, rights_of
 from pdp.control.accounts.telling import without_device, without_secrets
 from pdp.control.steps import Who, check_reason
-from pdp.errors import AccessDeniedError, ProviderError, SignInError
+from pdp.errors import AccessDeniedError, ProviderError, SignInError, WrongStateError
 from pdp.server.staff.account_host import AccountHost, Recorder, own
 from pdp.server.staff.calls import Calls
 from pdp.server.staff.guard import told_anomaly
 from pdp.server.staff.provider_watch import ProviderWatch
+from pdp.server.staff.sign_in_log import SignInLog
 from pdp.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 
 SERVICE: str = account_service_pb2.DESCRIPTOR.services_by_name["SessionService"].full_name
 
 
 class SessionServicer(account_service_pb2_grpc.SessionServiceServicer):
-    """Answers out of the control store."""
+    """Answers out of the control store, and of sign-ins out of the store of records, where there is one."""
 
-    def __init__(self, calls: Calls, host: AccountHost) -> None:
+    def __init__(self, calls: Calls, host: AccountHost, log: SignInLog | None) -> None:
         self._calls = calls
         self._host = host
         self._accounts = host.accounts
         self._run = host.run
         self._recorder = Recorder(calls, host)
         self._provider = ProviderWatch()
+        self._log = log
 
     def CreateFirstAccount(
         self, request: account_service_pb2.CreateFirstAccountRequest, context: grpc.ServicerContext
@@ -207,11 +209,7 @@ class SessionServicer(account_service_pb2_grpc.SessionServiceServicer):
         self, request: account_service_pb2.ListSessionsRequest, context: grpc.ServicerContext
     ) -> account_service_pb2.ListSessionsResponse:
         def act() -> account_service_pb2.ListSessionsResponse:
-            account = own(self._calls, context).account
-            of = request.account or account.name
-            others = request.all or of != account.name
-            if others and not allows(account, account_pb2.PERMISSION_ACCOUNT_READ):
-                raise AccessDeniedError(f"`{account.name}` may see only their own sessions")
+            of = self._whose(context, request.account, "sessions", everybody=request.all)
             found = self._run(self._accounts.list_sessions(None if request.all else of))
             return account_service_pb2.ListSessionsResponse(sessions=map(without_device, found))
 
@@ -229,6 +227,27 @@ class SessionServicer(account_service_pb2_grpc.SessionServiceServicer):
 
         about = {"reason": request.reason} if request.reason else {}
         return self._recorder.change(context, "RevokeSession", "session.revoke", about, act)
+
+    def ListSignIns(
+        self, request: account_service_pb2.ListSignInsRequest, context: grpc.ServicerContext
+    ) -> account_service_pb2.ListSignInsResponse:
+        def act() -> account_service_pb2.ListSignInsResponse:
+            of = self._whose(context, request.account, "sign-ins")
+            if self._log is None:
+                raise WrongStateError("this node has no store of records, in which sign-ins would stand; ask another")
+            return self._log.page(of, request.page_size, request.page_token)
+
+        reader = None if self._log is None else self._log.reader
+        return self._calls.answer(context, "ListSignIns", reader, act)
+
+    def _whose(self, context: grpc.ServicerContext, asked: str, what: str, *, everybody: bool = False) -> str:
+        """Return whose it is that is asked for. Raises AccessDeniedError for what only others may see."""
+        account = own(self._calls, context).account
+        of = asked or account.name
+        others = everybody or of != account.name
+        if others and not allows(account, account_pb2.PERMISSION_ACCOUNT_READ):
+            raise AccessDeniedError(f"`{account.name}` may see only their own {what}")
+        return of
 
 
 def _certificate(auth: Mapping[str, object]) -> str:

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from pdp.engine.assemble import Schema, assemble, assemble_rule
+from pdp.engine.assemble import Schema
 from pdp.engine.bundle import parse
-from pdp.engine.grants import NO_GRANT, GrantFacts
+from pdp.engine.grants import GrantFacts
 from pdp.engine.outcome import Hit, Outcomes
 from pdp.engine.request import TYPES, python_value
 from pdp.engine.rules import CompiledRule, read_rules
 from pdp.engine.runtime import FUNCTIONS
-from pdp.engine.view import Parties, RequestView
-from pdp.snapshot.replay.doubt import REFUTED, AttributeNames, Doubt, is_compound
+from pdp.engine.view import Parties
 from pdp.snapshot.replay.doubt import Outcomes as Possible
+from pdp.snapshot.replay.doubt import all_of
 from pdp.snapshot.replay.evidence import NO_EVIDENCE, Evidence, Prints
+from pdp.snapshot.replay.facts import FactsReader, Values
 from pdp.snapshot.replay.known import Known
 from pdp.snapshot.replay.origin import Mask, mask_of
+from pdp.snapshot.replay.sieve import Doubts, Plan, Rules, Sieve, Sifted, members
 from pdp.snapshot.replay.uses import readings_of, uses_of
 from pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
 from pdp.values import NANOS
 
-ROLES: Final = "subject.roles"
 _MOST_KEPT: Final = 100_000
+_NOTHING: Final[frozenset[str]] = frozenset()
 COVERAGE: Final = "grant.covers"
 """What a record lacks of a grant that counted: which fields it was for."""
 
@@ -43,8 +45,12 @@ class May(NamedTuple):
     lacks: frozenset[str]
 
 
-Sifted = tuple[tuple[int, ...], tuple[tuple[int, frozenset[str]], ...]]
-"""The rules that apply, by index (`~index`: masks because it is undecided), and those that may with what would tell."""
+class Settled(NamedTuple):
+    """The rules that apply, those that may, and the attributes of which some would tell."""
+
+    hits: Rules
+    may: Rules
+    unknown: frozenset[str]
 
 
 class After(NamedTuple):
@@ -55,7 +61,7 @@ class After(NamedTuple):
 
 
 class Candidate:
-    """A compiled bundle that sifts records. One thread at a time may use it. Raises BundleError."""
+    """A bundle that sifts records. One thread at a time may use it. Raises BundleError."""
 
     def __init__(self, signed: bundle_pb2.SignedBundle) -> None:
         bundle = parse(signed)
@@ -66,164 +72,121 @@ class Candidate:
             for a in bundle.attributes
             if a.HasField("default_value")
         }
-        self._schema = Schema(self.types, defaults)
         self._rules: list[CompiledRule] = read_rules(bundle)
-        self._compiled = assemble(self._rules, self._schema, f"candidate {signed.hash[:12]}")
+        self._sieve = Sieve(self._rules, Schema(self.types, defaults))
         self._outcomes = Outcomes(bundle, self._rules)
-        self._conjuncts: dict[int, Callable[..., list[int] | None]] = {}
-        self._after: dict[Hashable, After] = {}
         self._prints = Prints(bundle)
-        self._compound = [any(is_compound(c.expr, rule.variables) for c in rule.conditions) for rule in self._rules]
-        self._names = AttributeNames()
         self._needs = [frozenset(a for c in rule.conditions for a in c.attributes) for rule in self._rules]
-        self._of_roles = frozenset(rule.index for rule in self._rules if ROLES in self._needs[rule.index])
+        self._granted: Rules = 0
+        self._about: dict[str, Rules] = {}
+        for rule in self._rules:
+            self._granted |= rule.needs_grant << rule.index
+            for field in rule.fields:
+                self._about[field] = self._about.get(field, 0) | 1 << rule.index
+        self._known_after: dict[Hashable, After | frozenset[str]] = {}
+        self._resolved: dict[Hashable, After] = {}
         self.uses = uses_of(self._rules)
-        self.knows_time = "now" in self.uses
+        self.reader = FactsReader(self._sieve.attributes)
+        self._now = self.reader.slots.get("now", 0)
+        self._grant = self.reader.slots.get("grant", 0)
         self._readings = readings_of(self._rules)
         self._second: int | None = None
-        self._clock: tuple[int, ...] | None = ()
+        self._clock: tuple[int, ...] = ()
 
-    def clock(self, now: int) -> tuple[int, ...] | None:
-        """Return what all conditions may see of the time; None when they look closer than at clocks and days."""
+    def about(self, fields: Iterable[str]) -> Rules:
+        """Return the rules about some fields."""
+        found = 0
+        for field in fields:
+            found |= self._about.get(field, 0)
+        return found
+
+    def plan(self, known: Known, parties: Parties) -> Plan:
+        """Return how to sift records of which the same is known; `parties` are those of one of them."""
+        return self._sieve.plan(known, self.reader.slots, parties)
+
+    def _time(self, now: int) -> Hashable:
+        """Return what stands for the time: equal where all conditions see the same of it."""
+        if self._readings is None:
+            return now
         second = now // NANOS
         if second != self._second:
             self._second = second
-            readings = self._readings
-            self._clock = None if readings is None else tuple(FUNCTIONS[name](now, zone) for name, zone in readings)
+            self._clock = tuple(FUNCTIONS[name](now, zone) for name, zone in self._readings)
         return self._clock
 
-    def sift(self, request: Any, now: int, fields: frozenset[str], known: Known, evidence: Evidence) -> Sifted:
-        """Return the rules about some fields that apply to a request without grants, and those that may."""
-        hits: list[int] = []
-        slow: list[int] = []
-        subject, action, resource, context = request.subject, request.action, request.resource, request.context
-        self._compiled.plain(subject, action, resource, context, now, NO_GRANT, hits, slow)
-        if self._compiled.ungranted is not None:
-            self._compiled.ungranted(subject, action, resource, context, now, NO_GRANT, hits, slow)
-        may: list[tuple[int, frozenset[str]]] = []
-        if slow or known.lacks_roles:
-            parties = Parties(subject, action, resource, context, now)
-            self._settle(parties, fields, known, evidence, range(len(self._rules)), hits, slow, may)
-        if len(hits) > 1:
-            hits.sort(key=_canonical)
-        return (*hits,), (*may,)
+    def sift(self, plan: Plan, about: Rules, values: Values, now: int, parties: Callable[[], Parties]) -> Sifted:
+        """Return which of some rules may apply to a request without grants; equal for records that are alike.
+
+        `values` are those of its facts; `parties` are asked for where the record is unlike those before.
+        """
+        if self._now:
+            values[self._now] = self._time(now)
+        return self._sieve.sift(plan, about, values, parties)
+
+    def settle(self, sifted: Sifted, known: Known, evidence: Evidence) -> Settled:
+        """Return which of the rules that may apply do, and which may, with what the verdicts tell."""
+        hits, may = sifted.rules, 0
+        for index, outcomes in _open(sifted.rules, sifted.doubts, evidence, self._prints, self._rules):
+            rule = self._rules[index]
+            if len(outcomes) > 1:
+                outcomes = evidence.narrow(self._prints.rule(rule), outcomes)  # noqa: PLW2901 - narrowed
+            # An undecided rule does not unmask, but it masks.
+            speaks = {outcome if rule.unmasks or outcome is not None else True for outcome in outcomes}
+            if speaks != {True}:
+                hits &= ~(1 << index)
+                may |= (True in speaks) << index
+        return Settled(hits, may, known.unknown if may else _NOTHING)
 
     def sift_granted(
-        self, parties: Parties, fields: frozenset[str], known: Known, grants: Sequence[Held]
+        self,
+        plan: Plan,
+        about: Rules,
+        values: Values,
+        now: int,
+        parties: Callable[[GrantFacts], Parties],
+        grants: Sequence[Held],
     ) -> tuple[list[Hit], list[May]]:
         """Return the hits of a request with grants in canonical order, and the rules that may apply."""
         found: list[tuple[int, int, Hit]] = []
         may: list[May] = []
-        plain = [rule.index for rule in self._rules if not rule.needs_grant]
-        granted = [rule.index for rule in self._rules if rule.needs_grant]
-        self._under(self._compiled.plain, parties, fields, known, plain, None, 0, found, may)
-        if self._compiled.granted is not None:
-            for order, grant in enumerate(grants):
-                self._under(self._compiled.granted, parties, fields, known, granted, grant, order, found, may)
+        if self._now:
+            values[self._now] = self._time(now)
+        turns = [(0, None, about & ~self._granted), *((n, held, about & self._granted) for n, held in enumerate(grants))]
+        for order, grant, rules in turns:
+            facts = GrantFacts() if grant is None else grant.facts
+            if self._grant:
+                values[self._grant] = None if grant is None else facts
+            sifted = self._sieve.sift(plan, rules, values, lambda facts=facts: parties(facts))
+            settled = self.settle(sifted, plan.known, NO_EVIDENCE)
+            grant_id = "" if grant is None else grant.id
+            for index in members(settled.hits):
+                rule = self._rules[index]
+                covers = None
+                if grant is not None and rule.unmasks:
+                    covers = grant.covers.__contains__
+                    may.append(May(Hit(rule, grant_id), frozenset({COVERAGE})))
+                found.append((index, order, Hit(rule, grant_id, covers=covers)))
+            for index in members(settled.may):
+                rule = self._rules[index]
+                uncovered = frozenset({COVERAGE}) if grant is not None and rule.unmasks else _NOTHING
+                may.append(May(Hit(rule, grant_id), (self._needs[index] & plan.known.unknown) | uncovered))
         found.sort(key=lambda entry: entry[:2])
         return [hit for _, _, hit in found], may
 
-    def _under(
-        self,
-        function: Callable[..., None],
-        parties: Parties,
-        fields: frozenset[str],
-        known: Known,
-        mine: Iterable[int],
-        grant: Held | None,
-        order: int,
-        found: list[tuple[int, int, Hit]],
-        may: list[May],
-    ) -> None:
-        hits: list[int] = []
-        slow: list[int] = []
-        doubtful: list[tuple[int, frozenset[str]]] = []
-        under = parties if grant is None else parties._replace(grant=grant.facts)
-        function(*under, hits, slow)
-        self._settle(under, fields, known, NO_EVIDENCE, mine, hits, slow, doubtful)
-        grant_id = "" if grant is None else grant.id
-        for hit in hits:
-            rule = self._rules[_canonical(hit)]
-            covers = None
-            if grant is not None and rule.unmasks:
-                covers = grant.covers.__contains__
-                may.append(May(Hit(rule, grant_id), frozenset({COVERAGE})))
-            found.append((rule.index, order, Hit(rule, grant_id, hit < 0, covers)))
-        for index, lacks in doubtful:
-            rule = self._rules[index]
-            uncovered = frozenset({COVERAGE}) if grant is not None and rule.unmasks else frozenset()
-            may.append(May(Hit(rule, grant_id), lacks | uncovered))
-
-    def _settle(
-        self,
-        parties: Parties,
-        fields: frozenset[str],
-        known: Known,
-        evidence: Evidence,
-        mine: Iterable[int],
-        hits: list[int],
-        slow: Sequence[int],
-        may: list[tuple[int, frozenset[str]]],
-    ) -> None:
-        """Decide, as far as can be, the rules that compiled code left open and those that it could not see rightly."""
-        unknown = known.unknown
-        left = dict.fromkeys(slow)
-        if known.lacks_roles:
-            # A list cannot be missing in a request, so compiled code took it for empty.
-            hits[:] = [hit for hit in hits if _canonical(hit) not in self._of_roles]
-            left.update(dict.fromkeys(index for index in mine if index in self._of_roles))
-        for index in left:
-            rule = self._rules[index]
-            if rule.fields.isdisjoint(fields):
-                continue
-            outcomes = self._possible(index, parties, known, evidence)
-            speaks = {outcome if rule.unmasks or outcome is not None else True for outcome in outcomes}
-            if True not in speaks:
-                continue
-            if speaks == {True}:
-                hits.append(index if outcomes == {True} else ~index)
-            else:
-                may.append((index, self._needs[index] & unknown))
-
-    def _possible(self, index: int, parties: Parties, known: Known, evidence: Evidence) -> Possible:
-        """Return the outcomes that a rule may have which compiled code has left open."""
-        rule = self._rules[index]
-        places: tuple[int, ...] | None = None
-        if not known.lacks_roles:
-            # Compiled code takes what is unknown for missing: what it comes to without is certain.
-            found = self._doubtful(index, parties)
-            if found is None:
-                return REFUTED
-            places = (*found,)
-        # Without `&&` and the like, a condition is open because of what is missing or unknown, whatever else there is.
-        case: Hashable = (index, places, known)
-        if places is None or self._compound[index] or evidence is NO_EVIDENCE:
-            case = None
-        outcomes = None if case is None else evidence.settled.get(case)
-        if outcomes is None:
-            view = RequestView(self._schema, parties)
-            prints = self._prints.conditions(rule)
-            outcomes = Doubt(view.get, rule, known.unknown, known.intervals, self._names).outcomes(
-                places, prints, evidence
-            )
-            if len(outcomes) > 1:
-                outcomes = evidence.narrow(self._prints.rule(rule), outcomes)
-            if case is not None:
-                evidence.settled[case] = outcomes
-        return outcomes
-
-    def _doubtful(self, index: int, parties: Parties) -> Sequence[int] | None:
-        """Return the places of the conditions that compiled code leaves open; None when one does not hold."""
-        conjuncts = self._conjuncts.get(index)
-        if conjuncts is None:
-            conjuncts = self._conjuncts[index] = assemble_rule(self._rules[index], self._schema)
-        return conjuncts(*parties)
-
-    def hits(self, sifted: Sifted) -> tuple[list[Hit], list[May]]:
-        """Return what was sifted as hits."""
-        hits, may = sifted
-        certain = [Hit(self._rules[_canonical(hit)], undecided=hit < 0) for hit in hits]
-        return certain, [May(Hit(self._rules[index]), lacks) for index, lacks in may]
+    def after(self, field: str, settled: Settled) -> After | frozenset[str]:
+        """Return what a field comes to without grants, or the attributes that would tell."""
+        about = self._about.get(field, 0)
+        hits, may = settled.hits & about, settled.may & about
+        key = (field, hits, may, settled.unknown) if may else (field, hits)
+        found = self._known_after.get(key)
+        if found is None:
+            applying = [Hit(self._rules[index]) for index in members(hits)]
+            possible = [May(Hit(self._rules[index]), self._needs[index] & settled.unknown) for index in members(may)]
+            found = self.field(field, applying, possible)
+            if len(self._known_after) >= _MOST_KEPT:
+                self._known_after.clear()
+            self._known_after[key] = found
+        return found
 
     def field(self, field: str, hits: Sequence[Hit], may: Sequence[May]) -> After | frozenset[str]:
         """Return what a field comes to, or the attributes that would tell.
@@ -245,7 +208,7 @@ class Candidate:
     def _resolve(self, field: str, hits: Sequence[Hit]) -> After:
         # Under a grant it also matters what that covers.
         key = None if any(hit.covers for hit in hits) else (field, *(hit.rule.index for hit in hits))
-        found = None if key is None else self._after.get(key)
+        found = None if key is None else self._resolved.get(key)
         if found is None:
             response = decision_service_pb2.DecideResponse()
             self._outcomes.respond((field,), hits, response)
@@ -254,11 +217,25 @@ class Candidate:
             rule = response.reasons[verdict.reason].rule
             found = After(None if shown else mask_of(response.masks[verdict.mask]), rule)
             if key is not None:
-                if len(self._after) >= _MOST_KEPT:
-                    self._after.clear()
-                self._after[key] = found
+                if len(self._resolved) >= _MOST_KEPT:
+                    self._resolved.clear()
+                self._resolved[key] = found
         return found
 
 
-def _canonical(hit: int) -> int:
-    return hit if hit >= 0 else ~hit
+def _open(
+    rules: Rules, doubts: Iterable[Doubts], evidence: Evidence, prints: Prints, compiled: Sequence[CompiledRule]
+) -> Iterable[tuple[int, Possible]]:
+    """Yield the rules out of some that are not certain to apply, with the outcomes that each may have."""
+    clauses: dict[int, list[Possible]] = {}
+    for doubt in doubts:
+        for atom, outcomes in doubt.about:
+            concerned = atom.rules & rules
+            if not concerned:
+                continue
+            index, place = atom.at
+            if len(outcomes) > 1 and evidence.holds(prints.conditions(compiled[index])[place]):
+                continue
+            for member in members(concerned):
+                clauses.setdefault(member, []).append(outcomes)
+    return ((index, all_of(found)) for index, found in clauses.items())

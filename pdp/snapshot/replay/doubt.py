@@ -6,22 +6,19 @@ would give. It may be too large, as for `a < 5 || a >= 5`, never too small.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from pdp.engine.exact import Evaluator
-from pdp.engine.rules import CompiledRule
-from pdp.lang.expr import And, Call, Comprehension, Conditional, Expr, Or, VariableRef, attributes_of, children
-from pdp.snapshot.replay.evidence import Evidence, Print
+from pdp.lang.expr import And, Call, Conditional, Expr, Or, VariableRef, attributes_of
 from pdp.snapshot.replay.known import Interval
 from pdp.snapshot.replay.uses import comparison
 
 Outcomes = frozenset[bool | None]
 ANYTHING: Final[Outcomes] = frozenset({True, False, None})
 _EITHER: Final[Outcomes] = frozenset({True, False})
-_TRUE: Final[Outcomes] = frozenset({True})
+SURE: Final[Outcomes] = frozenset({True})
 REFUTED: Final[Outcomes] = frozenset({False})
-_FALSE: Final = REFUTED
 
 Attributes = Callable[[Expr, Mapping[str, Expr]], frozenset[str]]
 
@@ -42,39 +39,29 @@ class AttributeNames:
 
 
 class Doubt:
-    """Evaluates the clauses of one rule for one record. `attribute` is asked only for what is not unknown."""
+    """Evaluates conditions of one policy for one record. `attribute` gives MISSING for what is unknown."""
 
     def __init__(
         self,
         attribute: Callable[[str], Any],
-        rule: CompiledRule,
+        variables: Mapping[str, Expr],
         unknown: frozenset[str],
         intervals: Mapping[str, Interval],
         attributes: Attributes,
     ) -> None:
-        self._rule = rule
         self._unknown = unknown
         self._intervals = intervals
         self._attributes = attributes
-        self._variables = rule.variables
-        self._evaluator = Evaluator(attribute, rule.variables)
+        self._variables = variables
+        self._evaluator = Evaluator(attribute, variables)
 
-    def outcomes(self, places: Iterable[int] | None, prints: Sequence[Print], evidence: Evidence) -> Outcomes:
-        """Return the outcomes that the rule may have.
-
-        The conditions that are not at these `places` (None: all are) are known to hold, and those of which the evidence
-        says so by their `prints`.
-        """
-        clauses = []
-        conditions = self._rule.conditions
-        for place in range(len(conditions)) if places is None else places:
-            found = self._clause(conditions[place].expr)
-            if len(found) > 1 and evidence.holds(prints[place]):
-                found = _TRUE
-            elif found == _FALSE:
-                return found
-            clauses.append(found)
-        return _all(clauses)
+    def condition(self, expr: Expr) -> Outcomes:
+        """Return the outcomes that a condition may have."""
+        found = self._evaluator.clause(expr)
+        if found is not None:
+            # What it comes to without the unknown it comes to with it.
+            return SURE if found else REFUTED
+        return self._clause(expr)
 
     def _clause(self, expr: Expr) -> Outcomes:
         if self._unknown.isdisjoint(self._attributes(expr, self._variables)):
@@ -83,9 +70,9 @@ class Doubt:
             case VariableRef(name=name):
                 return self._clause(self._variables[name])
             case And(operands=operands):
-                return _all(map(self._clause, operands))
+                return all_of(map(self._clause, operands))
             case Or(operands=operands):
-                return _opposite(_all(_opposite(self._clause(operand)) for operand in operands))
+                return _opposite(all_of(_opposite(self._clause(operand)) for operand in operands))
             case Call(function="not", args=(operand,)):
                 return _opposite(self._clause(operand))
             case Conditional(condition=condition, then=then, otherwise=otherwise):
@@ -120,30 +107,21 @@ class Doubt:
         may_equal = any(_lies_in(constant, above, below) for constant in constants)
         if may_equal:
             return _EITHER
-        return _TRUE if function == "not_equals" else _FALSE
-
-
-def is_compound(expr: Expr, variables: Mapping[str, Expr]) -> bool:
-    """Whether an expression may have a value although a part of it is undecided."""
-    if isinstance(expr, VariableRef):
-        return is_compound(variables[expr.name], variables)
-    if isinstance(expr, And | Or | Conditional | Comprehension):
-        return True
-    return any(is_compound(child, variables) for child in children(expr))
+        return SURE if function == "not_equals" else REFUTED
 
 
 def _against(constant: Any, above: Any, below: Any) -> Outcomes:
     """Return whether a value strictly between two edges is less than a constant, which it is not equal to then."""
     if below is not None and below <= constant:
-        return _TRUE
-    return _FALSE if above is not None and above >= constant else _EITHER
+        return SURE
+    return REFUTED if above is not None and above >= constant else _EITHER
 
 
 def _lies_in(constant: Any, above: Any, below: Any) -> bool:
     return (above is None or above < constant) and (below is None or constant < below)
 
 
-def _all(operands: Iterable[Outcomes]) -> Outcomes:
+def all_of(operands: Iterable[Outcomes]) -> Outcomes:
     """Return what `&&` may come to: false if any is, else undecided if any is, else true."""
     found: set[bool | None] = set()
     can_be_true = can_be_unrefuted = True
@@ -152,7 +130,7 @@ def _all(operands: Iterable[Outcomes]) -> Outcomes:
         if False in operand:
             found.add(False)
         can_be_true = can_be_true and True in operand
-        can_be_unrefuted = can_be_unrefuted and operand != _FALSE
+        can_be_unrefuted = can_be_unrefuted and operand != REFUTED
         can_be_undecided = can_be_undecided or None in operand
     if can_be_true:
         found.add(True)

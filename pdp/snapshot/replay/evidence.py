@@ -87,13 +87,7 @@ def _shape(expr: Expr, variables: Mapping[str, Expr]) -> Hashable:
 
 
 class Evidence:
-    """What the verdicts of a record tell, by print. This one tells nothing.
-
-    `settled` is for whoever asks, to remember what was made of it.
-    """
-
-    def __init__(self) -> None:
-        self.settled: dict[Hashable, _Outcomes] = {}
+    """What the verdicts of a record tell, by print. This one tells nothing."""
 
     def holds(self, condition: Print) -> bool:
         """Whether a condition is known to have held."""
@@ -117,6 +111,21 @@ class Witness:
         self.prints = Prints(bundle)
         self._outcomes = Outcomes(bundle, [*self.rules.values()])
         self._wins: dict[tuple[str, str, int], bool] = {}
+        self._numbers: dict[Print, int] = {}
+        self._held: dict[str, frozenset[int]] = {}
+
+    def number(self, condition: Print) -> int:
+        """Return a number of its own for each print: prints are long."""
+        return self._numbers.setdefault(condition, len(self._numbers))
+
+    def conditions(self, rule: str) -> frozenset[int]:
+        """Return the numbers of a rule's conditions."""
+        held = self._held.get(rule)
+        if held is None:
+            found = self.rules.get(rule)
+            prints = () if found is None else self.prints.conditions(found)
+            held = self._held[rule] = frozenset(map(self.number, prints))
+        return held
 
     @cached_property
     def by_print(self) -> Mapping[Print, Sequence[CompiledRule]]:
@@ -144,20 +153,18 @@ class Testimony(Evidence):
     """What the verdicts of requests without grants tell; worked out for what is asked, which mostly is nothing."""
 
     def __init__(self, witness: Witness, verdicts: Sequence[snapshot_pb2.RecordedVerdict]) -> None:
-        super().__init__()
         self._witness = witness
         self._verdicts = verdicts
         self._rules: dict[Print, _Outcomes | None] = {}
 
     @cached_property
-    def _held(self) -> frozenset[Print]:
+    def _held(self) -> frozenset[int]:
         names = {verdict.rule for verdict in self._verdicts if not verdict.undecided}
-        rules = (self._witness.rules[name] for name in names if name in self._witness.rules)
-        return frozenset(part for rule in rules for part in self._witness.prints.conditions(rule))
+        return frozenset().union(*map(self._witness.conditions, names))
 
     def holds(self, condition: Print) -> bool:
         """See `Evidence`."""
-        return condition in self._held
+        return self._witness.number(condition) in self._held
 
     def narrow(self, rule: Print, outcomes: _Outcomes) -> _Outcomes:
         """See `Evidence`."""

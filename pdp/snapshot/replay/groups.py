@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from pdp.snapshot.query import entry
+from pdp.snapshot.replay.facts import Place
 from pdp.snapshot.replay.recorded import SHOWN, Result
-from pdp.snapshot.replay.replayer import Place
 from pdp.snapshot.store.base import StoredRecord
 from pdp.v1 import policy_service_pb2
 

@@ -7,7 +7,7 @@ inside are alike to the candidate. What else was there and was not kept is unkno
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,13 +38,14 @@ class Known:
 
     `piece` is a serialized part of a DecideRequest that completes them: values that stand in for buckets, and one of a
     wrong type for each attribute that counts as missing. `unknown` may have had any value or none, but for those with
-    an interval, whose value lay in it.
+    an interval, whose value lay in it. `fixed` are all attributes that this tells instead of the facts, with what it
+    tells: where that is equal, the attribute is.
     """
 
     piece: bytes
     unknown: frozenset[str]
     intervals: Mapping[str, Interval]
-    lacks_roles: bool
+    fixed: Mapping[str, Hashable]
 
 
 def known_of(
@@ -68,6 +69,7 @@ def known_of(
     request = decision_service_pb2.DecideRequest()
     unknown: set[str] = set()
     intervals: dict[str, Interval] = {}
+    fixed: dict[str, Hashable] = {}
     for name, use in uses.items():
         root = name.partition(".")[0]
         if root not in _ROOTS:
@@ -82,6 +84,7 @@ def known_of(
                 value, interval = _stand_in(held[name], kind, use)
                 if value is not None:
                     _place(request, name).CopyFrom(value)
+                    fixed[name] = value.SerializeToString()
                     continue
                 unknown.add(name)
                 if interval is not None:
@@ -89,11 +92,12 @@ def known_of(
             # Else what was sent is not of the type that the candidate reads, and counts as missing.
         else:
             continue
+        fixed[name] = (name in unknown, intervals.get(name))
         if name not in _OWN:
             # No default stands in for a value of another type.
             wrong = types_pb2.Value(string_value="") if types[name] is AttributeType.BOOL else _TRUE
             _place(request, name).CopyFrom(wrong)
-    return Known(request.SerializeToString(), frozenset(unknown), intervals, "subject.roles" in unknown)
+    return Known(request.SerializeToString(), frozenset(unknown), intervals, fixed)
 
 
 _TRUE: Final = types_pb2.Value(bool_value=True)

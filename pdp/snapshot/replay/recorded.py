@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from pdp.engine.grants import GrantFacts
-from pdp.engine.wire import length_delimited
-from pdp.snapshot.replay.candidate import After, Candidate, Held, Sifted
+from pdp.snapshot.replay.candidate import After, Held
 from pdp.snapshot.replay.evidence import Testimony
 from pdp.snapshot.replay.origin import Mask, Origin
-from pdp.snapshot.replay.wire import GRANTS, VERDICTS
 from pdp.v1 import policy_service_pb2, snapshot_pb2, types_pb2
 
 SHOWN: Final = "masked>clear"
@@ -75,59 +73,108 @@ class Result:
         return bool(self.lacks) and not self.changes
 
 
-class Verdicts:
-    """The recorded verdicts of many records that have the same ones, and the results that were met so far."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """A recorded verdict, and what it was of each of its fields. It is the same one wherever its bytes are."""
 
-    def __init__(self, origin: Origin, verdicts: Sequence[bytes]) -> None:
-        self.before: dict[str, Before] = {}
-        self._shown_under: dict[str, set[str]] = {}
-        said = _read(VERDICTS, verdicts).verdicts
-        self.evidence = Testimony(origin.witness, said)
-        for verdict in said:
+    verdict: snapshot_pb2.RecordedVerdict
+    before: Mapping[str, Before]
+
+
+class Reader:
+    """Reads the verdicts of records by one bundle, equal bytes once."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self._known: dict[bytes, Said] = {}
+
+    def read(self, entry: bytes) -> Said:
+        """Return what an entry of a record's `verdicts` says. Raises DecodeError."""
+        known = self._known.get(entry)
+        if known is None:
+            verdict = snapshot_pb2.RecordedVerdict.FromString(entry)
             shown = verdict.effect == types_pb2.EFFECT_UNMASK
-            for name in verdict.fields:
-                self.before[name] = Before(None if shown else origin.mask(name, verdict), verdict.rule)
-            if shown and verdict.grant_id:
-                self._shown_under.setdefault(verdict.grant_id, set()).update(verdict.fields)
-        self.fields = frozenset(self.before)
-        self.results: dict[Sifted, Result] = {}
+            rule = verdict.rule
+            before = {
+                name: Before(None if shown else self.origin.mask(name, verdict), rule) for name in verdict.fields
+            }
+            if len(self._known) >= _MOST_READ:
+                self._known.clear()
+            known = self._known[entry] = Said(verdict, before)
+        return known
+
+
+_MOST_READ: Final = 50_000
+
+
+class Verdicts:
+    """The recorded verdicts of many records that have the same ones."""
+
+    def __init__(self, reader: Reader, entries: Iterable[bytes]) -> None:
+        self.origin = reader.origin
+        self.said = [reader.read(entry) for entry in entries]
+        self.evidence = Testimony(reader.origin.witness, [said.verdict for said in self.said])
+        fields = {name for said in self.said for name in said.before}
+        if len(fields) < sum(len(said.before) for said in self.said):
+            # Nobody writes a field twice; if somebody did, the last time counts.
+            merged = {name: before for said in self.said for name, before in said.before.items()}
+            self.said = [Said(snapshot_pb2.RecordedVerdict(), merged)]
+        self.results: dict[Hashable, Result] = {}
+        """For whoever compares, to remember what came out."""
 
     def grants(self, grants: Sequence[bytes]) -> list[Held]:
         """Return the grants of a record, with the fields that were shown under each: it covered these."""
+        shown_under: dict[str, set[str]] = {}
+        for said in self.said:
+            verdict = said.verdict
+            if verdict.effect == types_pb2.EFFECT_UNMASK and verdict.grant_id:
+                shown_under.setdefault(verdict.grant_id, set()).update(verdict.fields)
         return [
             Held(
                 grant.id,
                 GrantFacts(True, grant.kind, grant.approver, grant.approver_level, grant.scenario),
-                frozenset(self._shown_under.get(grant.id, ())),
+                frozenset(shown_under.get(grant.id, ())),
             )
-            for grant in _read(GRANTS, grants).grants
+            for grant in map(snapshot_pb2.RecordedGrant.FromString, grants)
         ]
 
-    def result(self, sifted: Sifted, judge: Candidate) -> Result:
-        """Return what becomes of a record without grants, and remember it in `results`."""
-        hits, may = judge.hits(sifted)
-        found = self.results[sifted] = self.compare(lambda name: judge.field(name, hits, may))
-        return found
+    def result(self, part: Callable[[Said], Part]) -> Result:
+        """Return what becomes of a record, given what becomes of the fields of each verdict."""
+        parts = [part(said) for said in self.said]
+        return Result(
+            tuple([name for part in parts for name in part.decided]),
+            tuple([change for part in parts for change in part.changes]),
+            frozenset().union(*[part.lacks for part in parts]),
+        )
 
-    def compare(self, after: Callable[[str], After | frozenset[str]]) -> Result:
-        """Return what becomes of a record, given what its fields come to."""
-        decided: list[str] = []
-        changes: list[Change] = []
-        lacks: set[str] = set()
-        for name, before in self.before.items():
-            now = after(name)
-            if isinstance(now, frozenset):
-                lacks |= now
-                continue
-            changed = _differ(before.mask, now.mask)
-            if changed is None:
-                # The mask has the name that it had; what it did is not known any more.
-                lacks.add(POLICY_HASH)
-                continue
-            decided.append(name)
-            if changed:
-                changes.append(Change(name, before, now))
-        return Result(tuple(decided), tuple(changes), frozenset(lacks))
+
+class Part(NamedTuple):
+    """What becomes of the fields of one verdict: see `Result`."""
+
+    decided: tuple[str, ...]
+    changes: tuple[Change, ...]
+    lacks: frozenset[str]
+
+
+def compare(said: Said, after: Callable[[str], After | frozenset[str]]) -> Part:
+    """Return what becomes of the fields of a verdict, given what they come to or the attributes that would tell."""
+    decided: list[str] = []
+    changes: list[Change] = []
+    lacks: set[str] = set()
+    for name, before in said.before.items():
+        now = after(name)
+        if isinstance(now, frozenset):
+            lacks |= now
+            continue
+        changed = _differ(before.mask, now.mask)
+        if changed is None:
+            # The mask has the name that it had; what it did is not known any more.
+            lacks.add(POLICY_HASH)
+            continue
+        decided.append(name)
+        if changed:
+            changes.append(Change(name, before, now))
+    return Part(tuple(decided), tuple(changes), frozenset(lacks))
 
 
 POLICY_HASH: Final = "policy_hash"
@@ -140,17 +187,3 @@ def _differ(before: Mask | None, after: Mask | None) -> bool | None:
     if before.shown != after.shown:
         return True
     return before.wire != after.wire if before.wire else None
-
-
-def _read(tag: bytes, entries: Sequence[bytes]) -> snapshot_pb2.Snapshot:
-    """Return a record that holds these entries alone."""
-    return snapshot_pb2.Snapshot.FromString(b"".join([length_delimited(tag, entry) for entry in entries]))
-
-
-def counted(results: Iterable[tuple[Result, int]]) -> Mapping[str, int]:
-    """Return by attribute how many decisions lack it."""
-    found: dict[str, int] = {}
-    for result, count in results:
-        for name in result.lacks:
-            found[name] = found.get(name, 0) + count
-    return found

@@ -1,41 +1,35 @@
 """Makes one record's decision again: bytes in, what becomes of it out.
 
-Records that are alike in all that a decision can depend on are decided once; what stays the same over many records (the
-verdicts, what was kept of which attributes) is looked up by its bytes, also where no two records are alike.
+Records that come to the same in every condition that is about their fields are decided once: see `sieve`. The verdicts,
+and what was kept of which attributes, stay the same over many records too, and are looked up by their bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
+from pdp.engine.grants import NO_GRANT, GrantFacts
 from pdp.engine.view import Parties
 from pdp.snapshot.replay.candidate import Candidate
+from pdp.snapshot.replay.facts import Place
 from pdp.snapshot.replay.known import Known, known_of
 from pdp.snapshot.replay.origin import Origin
-from pdp.snapshot.replay.recorded import POLICY_HASH, Result, Verdicts
+from pdp.snapshot.replay.recorded import POLICY_HASH, Part, Reader, Result, Said, Verdicts, compare
+from pdp.snapshot.replay.sieve import Plan, Rules, Sifted
 from pdp.snapshot.replay.wire import RecordPart, name_of
 from pdp.v1 import decision_service_pb2, snapshot_pb2, types_pb2
 
-MAX_KEPT: Final = 50_000
-"""So many records are remembered, and then others: some 50 MB."""
-MAX_SHAPES: Final = 20_000
+MAX_KEPT: Final = 100_000
+"""So many different ends of decisions are remembered, and then others: some 50 MB."""
+MAX_VERDICTS: Final = 20_000
+MAX_PLANS: Final = 10_000
 UNREADABLE: Final = "record"
 """Stands among the attributes that lack for a record whose bytes are damaged."""
 VERDICT: Final = "verdict"
 """Likewise for a record of what a client showed without a verdict."""
-
-
-class Place(NamedTuple):
-    """By what decisions are grouped."""
-
-    roles: tuple[str, ...]
-    branch: str
-    menu: str
-    application: str
-
 
 _NOWHERE: Final = Place((), "", "", "")
 _NO_BUNDLE: Final = Result((), (), frozenset({POLICY_HASH}))
@@ -43,30 +37,18 @@ _DAMAGED: Final = Result((), (), frozenset({UNREADABLE}))
 _NO_VERDICT: Final = Result((), (), frozenset({VERDICT}))
 
 
-class _Shape:
-    """What records share that keep the same of the same attributes and have the same verdicts."""
-
-    __slots__ = ("alike", "known", "verdicts")
-
-    def __init__(self, known: Known, verdicts: Verdicts) -> None:
-        self.known = known
-        self.verdicts = verdicts
-        self.alike: dict[Hashable, tuple[Place, Result]] = {}
-
-
 class Replayer:
-    """Decides records by a candidate. `origin` finds the bundle of a policy hash. One thread at a time may use it.
+    """Decides records by a candidate. `origin` finds the bundle of a policy hash. One thread at a time may use it."""
 
-    `remembers` is for measuring what it costs when no two records are alike.
-    """
-
-    def __init__(self, candidate: Candidate, origin: Callable[[str], Origin | None], *, remembers: bool = True) -> None:
+    def __init__(self, candidate: Candidate, origin: Callable[[str], Origin | None]) -> None:
         self._candidate = candidate
         self._find_origin = origin
-        self._remembers = remembers
-        self._origins: dict[str, Origin | None] = {}
-        self._shapes: dict[Hashable, _Shape] = {}
-        self._known: dict[Hashable, Known] = {}
+        self._origins: dict[bytes, Reader | None] = {}
+        self._verdicts: dict[Hashable, tuple[Verdicts, Rules]] = {}
+        self._plans: dict[Hashable, Plan] = {}
+        self._concerned: dict[Said, Rules] = {}
+        self._parts: dict[Hashable, Part] = {}
+        self._same: dict[Hashable, Result] = {}
         self._remembered = 0
 
     def replay(self, body: bytes) -> tuple[Place, Result]:
@@ -77,84 +59,106 @@ class Replayer:
             return _NOWHERE, _DAMAGED
 
     def _replay(self, part: Any) -> tuple[Place, Result]:
-        facts = b"".join(part.facts)
-        now, hashes = part.time_nanos, part.hashes
+        candidate, facts = self._candidate, part.facts
+        values = candidate.reader.read(facts)
+        policy_hash, said, hashes = part.policy_hash, part.verdicts, part.hashes
+        found = self._verdicts.get((policy_hash, *said)) or self._read(policy_hash, said)
+        if isinstance(found, Result):
+            return candidate.reader.place(values, ()), found
+        verdicts, about = found
         # What follows the name in a hash's entry differs from record to record.
         names = [entry[2 : 2 + entry[1]] for entry in hashes] if hashes else ()
-        key = (
-            part.policy_hash, (*part.verdicts,), (*part.buckets,), (*names,), (*part.withheld,),
-            bool(part.resource_key),
-        )  # fmt: skip
-        shape = self._shapes.get(key)
-        if shape is None:
-            shape = self._shape(key, part)
-            if shape is None:
-                why = _NO_VERDICT if _is_fallback(part) else _NO_BUNDLE
-                return _place(decision_service_pb2.DecideRequest.FromString(facts)), why
-        candidate, known, verdicts = self._candidate, shape.known, shape.verdicts
-        grants = part.grants
-        alike: Hashable = None
-        if self._remembers and not grants:
-            clock = candidate.clock(now)
-            if clock is not None:
-                alike = (facts, clock) if clock else facts
-                found = shape.alike.get(alike)
-                if found is not None:
-                    return found
-        request = decision_service_pb2.DecideRequest.FromString(facts + known.piece)
-        if grants:
-            held = verdicts.grants(grants)
-            parties = Parties(request.subject, request.action, request.resource, request.context, now)
-            hits, may = candidate.sift_granted(parties, verdicts.fields, known, held)
-            result = verdicts.compare(lambda name: candidate.field(name, hits, may))
-        else:
-            sifted = candidate.sift(request, now, verdicts.fields, known, verdicts.evidence)
-            result = verdicts.results.get(sifted) or verdicts.result(sifted, candidate)
-        answer = _place(request), result
-        if alike is not None:
-            self._remembered += 1
-            if self._remembered > MAX_KEPT:
-                for other in self._shapes.values():
-                    other.alike.clear()
-                self._remembered = 0
-            shape.alike[alike] = answer
-        return answer
+        kept = policy_hash, (*part.buckets,), (*names,), (*part.withheld,), not part.resource_key
+        plan = self._plans.get(kept) or self._plan(kept, part, verdicts.origin)
+        known, now = plan.known, part.time_nanos
+        place = candidate.reader.place(values, known.fixed)
 
-    def _shape(self, key: Hashable, part: Any) -> _Shape | None:
-        origin = None if _is_fallback(part) else self._origin(part.policy_hash.decode())
+        def parties(grant: GrantFacts = NO_GRANT) -> Parties:
+            return _parties(facts, known, now, grant)
+
+        if part.grants:
+            hits, may = candidate.sift_granted(plan, about, values, now, parties, verdicts.grants(part.grants))
+            return place, verdicts.result(
+                lambda said: compare(said, lambda name: candidate.field(name, hits, may)),
+            )
+        sifted = candidate.sift(plan, about, values, now, parties)
+        case = (sifted, known.unknown) if sifted.doubts else sifted.rules
+        result = verdicts.results.get(case)
+        if result is None:
+            result = verdicts.results[case] = self._result(verdicts, sifted, known)
+        return place, result
+
+    def _result(self, verdicts: Verdicts, sifted: Sifted, known: Known) -> Result:
+        """Work out a result; the same one wherever it is equal."""
+        self._remembered += 1
+        if self._remembered > MAX_KEPT:
+            for other, _ in self._verdicts.values():
+                other.results.clear()
+            self._parts.clear()
+            self._same.clear()
+            self._remembered = 0
+        candidate = self._candidate
+        settled = candidate.settle(sifted, known, verdicts.evidence)
+
+        def part(said: Said) -> Part:
+            about = self._about(said)
+            place = (said, settled.hits & about, settled.may & about, settled.unknown)
+            found = self._parts.get(place)
+            if found is None:
+                found = self._parts[place] = compare(said, lambda name: candidate.after(name, settled))
+            return found
+
+        result = verdicts.result(part)
+        return self._same.setdefault((result.decided, result.changes, result.lacks), result)
+
+    def _about(self, said: Said) -> Rules:
+        """Return the rules about the fields of a verdict."""
+        found = self._concerned.get(said)
+        if found is None:
+            if len(self._concerned) >= MAX_KEPT:
+                self._concerned.clear()
+            found = self._concerned[said] = self._candidate.about(said.before)
+        return found
+
+    def _read(self, policy_hash: bytes, entries: Any) -> tuple[Verdicts, Rules] | Result:
+        """Read the verdicts of a record, or tell why nothing can be said about it."""
+        if _is_fallback(entries):
+            return _NO_VERDICT
+        origin = self._origin(policy_hash)
         if origin is None:
-            return None
+            return _NO_BUNDLE
+        verdicts = Verdicts(origin, entries)
+        about = 0
+        for said in verdicts.said:
+            about |= self._about(said)
+        if len(self._verdicts) >= MAX_VERDICTS:
+            self._verdicts.clear()
+        made = self._verdicts[policy_hash, *entries] = verdicts, about
+        return made
+
+    def _plan(self, kept: Hashable, part: Any, origin: Origin) -> Plan:
         lost = (*map(name_of, part.hashes), *(name.decode() for name in part.withheld))
         candidate = self._candidate
         has_key = bool(part.resource_key)
-        kept = (part.policy_hash, (*part.buckets,), lost, has_key)
-        known = self._known.get(kept)
-        if known is None:
-            known = known_of(origin, candidate.uses, candidate.types, part.buckets, lost, has_key=has_key)
-            self._known[kept] = known
-        if len(self._shapes) >= MAX_SHAPES:
-            self._shapes.clear()
-            self._known.clear()
-        made = self._shapes[key] = _Shape(known, Verdicts(origin, part.verdicts))
+        known = known_of(origin, candidate.uses, candidate.types, part.buckets, lost, has_key=has_key)
+        if len(self._plans) >= MAX_PLANS:
+            self._plans.clear()
+        made = self._plans[kept] = candidate.plan(known, _parties(part.facts, known, part.time_nanos, NO_GRANT))
         return made
 
-    def _origin(self, policy_hash: str) -> Origin | None:
+    def _origin(self, policy_hash: bytes) -> Reader | None:
         if policy_hash not in self._origins:
-            self._origins[policy_hash] = self._find_origin(policy_hash)
+            origin = self._find_origin(policy_hash.decode())
+            self._origins[policy_hash] = None if origin is None else Reader(origin)
         return self._origins[policy_hash]
 
 
-def _is_fallback(part: Any) -> bool:
+def _parties(facts: Any, known: Known, now: int, grant: GrantFacts) -> Parties:
+    request = decision_service_pb2.DecideRequest.FromString(facts.SerializeToString() + known.piece)
+    return Parties(request.subject, request.action, request.resource, request.context, now, grant)
+
+
+def _is_fallback(verdicts: Any) -> bool:
     """Whether nothing was decided: a client had no verdict and followed the failure rule."""
-    kinds = (snapshot_pb2.RecordedVerdict.FromString(verdict).kind for verdict in part.verdicts[:1])
+    kinds = (snapshot_pb2.RecordedVerdict.FromString(verdict).kind for verdict in verdicts[:1])
     return types_pb2.REASON_KIND_FAILURE_RULE in kinds
-
-
-def _place(request: Any) -> Place:
-    context, subject = request.context, request.subject
-    return Place(
-        (*subject.roles,),
-        subject.attributes["branch"].string_value,
-        context["menu"].string_value,
-        context["application"].string_value,
-    )

@@ -10,52 +10,68 @@ from typing import Any, Final
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from pdp.engine.wire import length_delimited
-from pdp.v1 import snapshot_pb2
+from pdp.v1 import decision_service_pb2, snapshot_pb2, types_pb2
 
 # Tags of snapshot_pb2.Snapshot.
 BUCKETS: Final = b"\x52"
 HASHES: Final = b"\x5a"
 VERDICTS: Final = b"\x6a"
 GRANTS: Final = b"\x8a\x01"
-_BYTES: Final = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
+_ATTRIBUTES: Final = b"\x1a"
+_Field = descriptor_pb2.FieldDescriptorProto
 _FIELDS: Final = {
-    "policy_hash": _BYTES,
-    "time_nanos": descriptor_pb2.FieldDescriptorProto.TYPE_SFIXED64,
+    "policy_hash": _Field.TYPE_BYTES,
+    "time_nanos": _Field.TYPE_SFIXED64,
     # A batch writes what its items share and what is an item's own one after another: together they are one message.
-    "facts": _BYTES,
-    "resource_key": _BYTES,
-    "buckets": _BYTES,
-    "hashes": _BYTES,
-    "withheld": _BYTES,
-    "verdicts": _BYTES,
-    "grants": _BYTES,
+    "facts": _Field.TYPE_MESSAGE,
+    "resource_key": _Field.TYPE_BYTES,
+    "buckets": _Field.TYPE_BYTES,
+    "hashes": _Field.TYPE_BYTES,
+    "withheld": _Field.TYPE_BYTES,
+    "verdicts": _Field.TYPE_BYTES,
+    "grants": _Field.TYPE_BYTES,
 }
-_ONCE: Final = frozenset({"policy_hash", "time_nanos", "resource_key"})
+_ONCE: Final = frozenset({"policy_hash", "time_nanos", "facts", "resource_key"})
+_PACKAGE: Final = "replay"
 
 
 def _message() -> Any:
-    field = descriptor_pb2.FieldDescriptorProto
-    snapshot = descriptor_pb2.DescriptorProto(name="Part")
+    file = descriptor_pb2.FileDescriptorProto(name="replay.proto", package=_PACKAGE, syntax="proto3")
+    snapshot = file.message_type.add(name="Part")
     for name, kind in _FIELDS.items():
         number = snapshot_pb2.Snapshot.DESCRIPTOR.fields_by_name[name].number
-        label = field.LABEL_OPTIONAL if name in _ONCE else field.LABEL_REPEATED
+        label = _Field.LABEL_OPTIONAL if name in _ONCE else _Field.LABEL_REPEATED
         snapshot.field.add(name=name, number=number, type=kind, label=label)
-    record = descriptor_pb2.DescriptorProto(name="RecordPart")
+        if kind == _Field.TYPE_MESSAGE:
+            snapshot.field[-1].type_name = _with_entries(file, decision_service_pb2.DecideRequest.DESCRIPTOR)
+    record = file.message_type.add(name="RecordPart")
     number = snapshot_pb2.Record.DESCRIPTOR.fields_by_name["snapshot"].number
     record.field.add(
-        name="snapshot", number=number, type=field.TYPE_MESSAGE, label=field.LABEL_OPTIONAL, type_name=".replay.Part"
-    )
-    file = descriptor_pb2.FileDescriptorProto(
-        name="replay.proto", package="replay", syntax="proto3", message_type=[snapshot, record]
-    )
+        name="snapshot", number=number, type=_Field.TYPE_MESSAGE, label=_Field.LABEL_OPTIONAL,
+        type_name=f".{_PACKAGE}.Part",
+    )  # fmt: skip
     # A pool of its own: what is declared here is nobody else's.
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("replay.RecordPart"))
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.RecordPart"))
+
+
+def _with_entries(file: descriptor_pb2.FileDescriptorProto, original: Any) -> str:
+    """Declare a message in which the entries of maps are bytes, and all else is as it was; return its type's name."""
+    copy = descriptor_pb2.DescriptorProto(name=original.name)
+    for field in original.fields:
+        place = copy.field.add(name=field.name, number=field.number, type=field.type)
+        place.label = _Field.LABEL_REPEATED if field.is_repeated else _Field.LABEL_OPTIONAL
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            place.type = _Field.TYPE_BYTES
+        elif field.message_type is not None:
+            place.type_name = _with_entries(file, field.message_type)
+    file.message_type.append(copy)
+    return f".{_PACKAGE}.{original.name}"
 
 
 RecordPart: Final = _message()
-"""A Record with a `snapshot` that has `policy_hash`, `time_nanos` and `resource_key`; all else is a list of bytes."""
+"""A Record with a `snapshot`: `facts` are a DecideRequest whose maps are lists of entries; all that repeats is bytes."""
 
 
 def name_of(entry: bytes) -> str:
@@ -69,3 +85,10 @@ def name_of(entry: bytes) -> str:
 def _named(entry: bytes) -> str:
     # A record that holds this entry alone.
     return next(iter(snapshot_pb2.Snapshot.FromString(length_delimited(HASHES, entry)).hashes), "")
+
+
+def attribute_of(entry: bytes) -> tuple[str, types_pb2.Value]:
+    """Return the key and the value of an entry of a request's map. Raises DecodeError."""
+    # A subject that holds this entry alone; the entries of all four maps are alike.
+    subject = types_pb2.Subject.FromString(length_delimited(_ATTRIBUTES, entry))
+    return next(iter(subject.attributes.items()))

@@ -13,10 +13,14 @@ func run(b *testing.B, what func() error, err error) {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
+	before, untold := Processor()
 	for b.Loop() {
 		if err := what(); err != nil {
 			b.Fatal(err)
 		}
+	}
+	if after, err := Processor(); err == nil && untold == nil {
+		b.ReportMetric(float64((after-before).Nanoseconds())/float64(b.N), "cpu-ns/op")
 	}
 }
 

@@ -29,11 +29,21 @@ type hit struct {
 // decision is one request under way.
 type decision struct {
 	activation
+	// What a request says outside its attributes, as values: id, action, resource's type and id; roles.
+	texts [4]struct {
+		value pdpv1.Value
+		kind  pdpv1.Value_StringValue
+	}
+	roles struct {
+		value pdpv1.Value
+		kind  pdpv1.Value_StringList
+		list  pdpv1.StringList
+	}
 	request   *pdpv1.DecideRequest
 	asked     *asked
 	hits      []hit
 	undecided []undecidedRule
-	table     table
+	key       []byte
 	reply     *pdpv1.DecideResponse
 }
 
@@ -107,19 +117,33 @@ func (d *decision) diagnose(code pdpv1.DiagnosticCode, subject, message string, 
 	})
 }
 
-// asked is what a request asks about: names, the dictionary's fields (nil for one that it lacks), and those as a set.
+// asked is what a request asks about: names, the dictionary's fields (nil for one that it lacks), the policies with the
+// rules that speak about them, and the outcomes that are remembered (nil for none).
 type asked struct {
-	names  []string
-	fields []*field
-	known  fieldSet
+	names    []string
+	fields   []*field
+	policies []policy
+	known    *outcomes
 }
 
 func (e *Engine) asked(names []string) *asked {
-	found := &asked{names, make([]*field, len(names)), newFieldSet(len(e.fields))}
+	found := &asked{names: names, fields: make([]*field, len(names))}
+	known := newFieldSet(len(e.fields))
 	for i, name := range names {
 		if own, ok := e.fields[name]; ok {
 			found.fields[i] = own
-			found.known.add(own.place)
+			known.add(own.place)
+		}
+	}
+	for _, own := range e.policies {
+		var rules []*rule
+		for _, rule := range own.rules {
+			if rule.fields.meets(known) {
+				rules = append(rules, rule)
+			}
+		}
+		if rules != nil {
+			found.policies = append(found.policies, policy{own.scope, rules})
 		}
 	}
 	return found
@@ -148,14 +172,11 @@ func (d *decision) reset(now time.Time) {
 	clear(d.hits)
 	clear(d.undecided)
 	d.hits, d.undecided = d.hits[:0], d.undecided[:0]
-	for i := range d.set.attributes {
-		d.values[i] = d.set.attributes[i].byDefault
-	}
+	copy(d.given, d.set.defaults)
+	clear(d.values)
 	clear(d.results)
 	clear(d.variables)
-	if d.set.now >= 0 {
-		d.values[d.set.now] = types.Timestamp{Time: now.UTC()}
-	}
+	d.now = now
 	d.setGrant(nil)
 }
 
@@ -181,43 +202,45 @@ func (d *decision) setGrant(grant *pdpv1.Grant) {
 }
 
 func (d *decision) readFacts() {
-	set, request := d.set, d.request
+	request := d.request
 	var undeclared []string
-	read := func(prefix string, given map[string]*pdpv1.Value) {
-		var buffer [64]byte
-		for name, value := range given {
-			dotted := append(append(buffer[:0], prefix...), name...)
-			slot, ok := set.slots[string(dotted)]
-			if !ok || slot == set.subjectID || slot == set.roles || slot == set.action ||
-				slot == set.resourceType || slot == set.resourceID {
-				undeclared = append(undeclared, string(dotted))
-				continue
-			}
-			if value.GetKind() != nil {
-				d.values[slot] = celValue(value, set.attributes[slot].kind)
-			}
+	undeclared = d.read("subject", request.GetSubject().GetAttributes(), undeclared)
+	undeclared = d.read("action", request.GetAction().GetAttributes(), undeclared)
+	undeclared = d.read("resource", request.GetResource().GetAttributes(), undeclared)
+	undeclared = d.read("context", request.GetContext(), undeclared)
+	resource := request.GetResource()
+	for i, text := range [...]string{request.GetSubject().GetId(), request.GetAction().GetName(), resource.GetType(), resource.GetId()} {
+		if slot := d.set.texts[i]; slot >= 0 && text != "" {
+			d.texts[i].kind.StringValue = text
+			d.given[slot] = &d.texts[i].value
 		}
 	}
-	read("subject.", request.GetSubject().GetAttributes())
-	read("action.", request.GetAction().GetAttributes())
-	read("resource.", request.GetResource().GetAttributes())
-	read("context.", request.GetContext())
-	text := func(slot int, text string, evenEmpty bool) {
-		if slot >= 0 && (text != "" || evenEmpty) {
-			d.values[slot] = types.String(text)
-		}
-	}
-	text(set.subjectID, request.GetSubject().GetId(), true)
-	text(set.action, request.GetAction().GetName(), false)
-	text(set.resourceType, request.GetResource().GetType(), false)
-	text(set.resourceID, request.GetResource().GetId(), false)
-	if set.roles >= 0 {
-		d.values[set.roles] = types.NewStringList(types.DefaultTypeAdapter, request.GetSubject().GetRoles())
+	if d.set.roles >= 0 {
+		d.roles.list.Values = request.GetSubject().GetRoles()
+		d.given[d.set.roles] = &d.roles.value
 	}
 	slices.Sort(undeclared)
 	for _, name := range undeclared {
 		d.diagnose(pdpv1.DiagnosticCode_DIAGNOSTIC_CODE_UNDECLARED_ATTRIBUTE, name, "the policy set does not declare it", nil)
 	}
+}
+
+// read takes the attributes of a namespace and adds those that are not declared to a list.
+func (d *decision) read(namespace string, given map[string]*pdpv1.Value, undeclared []string) []string {
+	slots := d.set.local[namespace]
+	for name, value := range given {
+		slot, ok := slots[name]
+		switch {
+		case !ok:
+			undeclared = append(undeclared, namespace+"."+name)
+		case value.GetKind() == nil:
+		case fits(value, d.set.attributes[slot].kind):
+			d.given[slot] = value
+		default:
+			d.given[slot] = nil
+		}
+	}
+	return undeclared
 }
 
 // countGrants returns the grants that count, in request order and each once.
@@ -247,11 +270,8 @@ func (d *decision) countGrants(grants Grants, now time.Time) []*pdpv1.Grant {
 
 // evaluate finds the rules that apply, in canonical order, those of one rule by grant in request order.
 func (d *decision) evaluate(grants []*pdpv1.Grant) {
-	for i := range d.set.policies {
-		own := &d.set.policies[i]
-		if !own.fields.meets(d.asked.known) {
-			continue
-		}
+	for i := range d.asked.policies {
+		own := &d.asked.policies[i]
 		scope := isTrue
 		var lacking []int
 		for j := range own.scope {
@@ -264,14 +284,14 @@ func (d *decision) evaluate(grants []*pdpv1.Grant) {
 				}
 				lacking = append(lacking, own.scope[j].slot)
 			}
+			if scope == isFalse {
+				break
+			}
 		}
 		if scope == isFalse {
 			continue
 		}
 		for _, rule := range own.rules {
-			if !rule.fields.meets(d.asked.known) {
-				continue
-			}
 			if rule.granted && len(grants) > 0 {
 				d.underGrants(rule, grants, scope, lacking)
 			} else {
@@ -328,7 +348,7 @@ func (d *decision) tryRule(rule *rule, grant *pdpv1.Grant, scope outcome, lackin
 			continue
 		}
 		for _, slot := range d.set.conditions[place].names {
-			if d.values[slot] == nil && d.set.attributes[slot].mayBeLacking {
+			if d.lacks(slot) && d.set.attributes[slot].mayBeLacking {
 				slots = append(slots, slot)
 			}
 		}

@@ -22,6 +22,25 @@ const (
 
 var int64Min, int64Max = big.NewInt(-1 << 63), big.NewInt(1<<63 - 1)
 
+// fits says whether a Value is of a type and within its bounds.
+func fits(value *pdpv1.Value, kind pdpv1.AttributeType) bool {
+	switch value.GetKind().(type) {
+	case *pdpv1.Value_StringValue:
+		return kind == pdpv1.AttributeType_ATTRIBUTE_TYPE_STRING
+	case *pdpv1.Value_IntValue:
+		return kind == pdpv1.AttributeType_ATTRIBUTE_TYPE_INT
+	case *pdpv1.Value_DoubleValue:
+		return kind == pdpv1.AttributeType_ATTRIBUTE_TYPE_DOUBLE
+	case *pdpv1.Value_BoolValue:
+		return kind == pdpv1.AttributeType_ATTRIBUTE_TYPE_BOOL
+	case *pdpv1.Value_StringList:
+		return kind == pdpv1.AttributeType_ATTRIBUTE_TYPE_STRING_LIST
+	case *pdpv1.Value_StringMap:
+		return kind == pdpv1.AttributeType_ATTRIBUTE_TYPE_STRING_MAP
+	}
+	return celValue(value, kind) != nil
+}
+
 // celValue returns what a Value stands for in conditions; nil when it is of another type, or out of its bounds.
 func celValue(value *pdpv1.Value, kind pdpv1.AttributeType) ref.Val {
 	switch held := value.GetKind().(type) {
@@ -88,7 +107,10 @@ func celDuration(seconds, fraction int64) ref.Val {
 // activation is what conditions see of one request. It is not safe for concurrent use.
 type activation struct {
 	set *Engine
-	// values by slot; nil for what is lacking.
+	now time.Time
+	// given has by slot what the request says in the declared type and within its bounds, or the default.
+	given []*pdpv1.Value
+	// values by slot as CEL has them, made of what is given when somebody asks; nil for what is lacking.
 	values []ref.Val
 	// results by condition, and results of variables, of this request; granted ones under the grant at hand.
 	results   []outcome
@@ -100,6 +122,30 @@ type activation struct {
 type variableResult struct {
 	known bool
 	value ref.Val
+}
+
+func (a *activation) lacks(slot int) bool { return a.given[slot] == nil && a.values[slot] == nil }
+
+func (a *activation) value(slot int) ref.Val {
+	if a.values[slot] != nil {
+		return a.values[slot]
+	}
+	switch {
+	case a.given[slot] != nil:
+		a.values[slot] = celValue(a.given[slot], a.set.attributes[slot].kind)
+	case slot == a.set.now:
+		a.values[slot] = types.Timestamp{Time: a.now.UTC()}
+	}
+	return a.values[slot]
+}
+
+func (a *activation) variable(place int) ref.Val {
+	found := &a.variables[place]
+	if !found.known {
+		found.known = true
+		found.value = a.set.variables[place].value(a)
+	}
+	return found.value
 }
 
 // scoped is the activation of the conditions of one policy, of whose variables it knows.
@@ -117,16 +163,13 @@ func (s *scoped) ResolveName(name string) (any, bool) {
 	if !ok {
 		return nil, false
 	}
+	var value ref.Val
 	if place >= 0 {
-		value := s.values[place]
-		return value, value != nil
+		value = s.value(place)
+	} else {
+		value = s.variable(-1 - place)
 	}
-	found := &s.variables[-1-place]
-	if !found.known {
-		found.known = true
-		found.value = s.set.variables[-1-place].evaluate(s)
-	}
-	return found.value, found.value != nil
+	return value, value != nil
 }
 
 // Parent is part of interpreter.Activation.

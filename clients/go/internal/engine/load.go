@@ -2,6 +2,7 @@ package engine
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	_ "time/tzdata" // conditions ask for local times, also on machines without time zones
@@ -22,7 +23,6 @@ var grantNames = []string{"grant.active", "grant.kind", "grant.approver", "grant
 type attribute struct {
 	name         string
 	kind         pdpv1.AttributeType
-	byDefault    ref.Val
 	mayBeLacking bool
 }
 
@@ -33,8 +33,10 @@ type Engine struct {
 	Hash     string
 	Bundle   *pdpv1.Bundle
 
-	attributes  []attribute
-	slots       map[string]int
+	attributes []attribute
+	slots      map[string]int
+	// local has the slots of attributes by namespace and name, without those that a request says elsewhere.
+	local       map[string]map[string]int
 	fields      map[string]*field
 	messages    map[string]*pdpv1.MessageMap
 	policies    []policy
@@ -48,9 +50,13 @@ type Engine struct {
 	maskIDs     map[string]int
 	conditionOf map[string]int
 
-	subjectID, roles, action, resourceType, resourceID, now int
-	grant                                                   [5]int
-	pool                                                    sync.Pool
+	// Slots, -1 for none: of the subject's id, the action's name, the resource's type and id; of roles and now; of grant.*.
+	texts      [4]int
+	roles, now int
+	grant      [5]int
+	// defaults by slot.
+	defaults []*pdpv1.Value
+	pool     sync.Pool
 }
 
 type partKey struct{ application, message, part string }
@@ -59,7 +65,7 @@ type partKey struct{ application, message, part string }
 func Load(signed *pdpv1.SignedBundle, bundle *pdpv1.Bundle) (*Engine, error) {
 	e := &Engine{
 		Revision: signed.GetRevision(), Hash: signed.GetHash(), Bundle: bundle,
-		slots: map[string]int{}, fields: map[string]*field{}, messages: map[string]*pdpv1.MessageMap{},
+		slots: map[string]int{}, local: map[string]map[string]int{}, fields: map[string]*field{}, messages: map[string]*pdpv1.MessageMap{},
 		maskIDs: map[string]int{}, conditionOf: map[string]int{}, parts: map[partKey]*asked{},
 	}
 	for i, own := range bundle.GetAttributes() {
@@ -67,10 +73,11 @@ func Load(signed *pdpv1.SignedBundle, bundle *pdpv1.Bundle) (*Engine, error) {
 		e.slots[name] = i
 		builtIn := name == "now" || strings.HasPrefix(name, "grant.")
 		found := attribute{name: name, kind: own.GetType(), mayBeLacking: !builtIn}
-		if own.GetDefaultValue().GetKind() != nil {
-			found.byDefault = celValue(own.GetDefaultValue(), own.GetType())
+		var byDefault *pdpv1.Value
+		if fits(own.GetDefaultValue(), own.GetType()) {
+			byDefault = own.GetDefaultValue()
 		}
-		e.attributes = append(e.attributes, found)
+		e.attributes, e.defaults = append(e.attributes, found), append(e.defaults, byDefault)
 	}
 	slot := func(name string) int {
 		if found, ok := e.slots[name]; ok {
@@ -78,8 +85,18 @@ func Load(signed *pdpv1.SignedBundle, bundle *pdpv1.Bundle) (*Engine, error) {
 		}
 		return -1
 	}
-	e.subjectID, e.roles, e.action = slot("subject.id"), slot("subject.roles"), slot("action.name")
-	e.resourceType, e.resourceID, e.now = slot("resource.type"), slot("resource.id"), slot("now")
+	e.texts = [4]int{slot("subject.id"), slot("action.name"), slot("resource.type"), slot("resource.id")}
+	e.roles, e.now = slot("subject.roles"), slot("now")
+	for name, place := range e.slots {
+		namespace, local, _ := strings.Cut(name, ".")
+		if slices.Contains(e.texts[:], place) || place == e.roles {
+			continue
+		}
+		if e.local[namespace] == nil {
+			e.local[namespace] = map[string]int{}
+		}
+		e.local[namespace][local] = place
+	}
 	for i, name := range grantNames {
 		e.grant[i] = slot(name)
 	}
@@ -93,6 +110,9 @@ func Load(signed *pdpv1.SignedBundle, bundle *pdpv1.Bundle) (*Engine, error) {
 	for _, own := range bundle.GetMessageMaps() {
 		e.messages[own.GetApplication()+"\x00"+own.GetName()] = own
 	}
+	if err := e.loadPolicies(); err != nil {
+		return nil, err
+	}
 	for _, own := range e.messages {
 		for _, part := range own.GetParts() {
 			key := partKey{own.GetApplication(), own.GetName(), part.GetName()}
@@ -102,20 +122,22 @@ func Load(signed *pdpv1.SignedBundle, bundle *pdpv1.Bundle) (*Engine, error) {
 					fields[i] = field.GetField()
 				}
 				e.parts[key] = e.asked(fields)
+				e.parts[key].known = newOutcomes()
 			}
 		}
 	}
-	if err := e.loadPolicies(); err != nil {
-		return nil, err
-	}
 	e.pool.New = func() any {
 		d := &decision{activation: activation{
-			set: e, values: make([]ref.Val, len(e.attributes)), scopes: make([]scoped, len(e.scopes)),
+			set: e, given: make([]*pdpv1.Value, len(e.attributes)), values: make([]ref.Val, len(e.attributes)), scopes: make([]scoped, len(e.scopes)),
 			results: make([]outcome, len(e.conditions)), variables: make([]variableResult, len(e.variables)),
 		}}
 		for i, known := range e.scopes {
 			d.scopes[i] = scoped{&d.activation, known}
 		}
+		for i := range d.texts {
+			d.texts[i].value.Kind = &d.texts[i].kind
+		}
+		d.roles.value.Kind, d.roles.kind.StringList = &d.roles.kind, &d.roles.list
 		return d
 	}
 	return e, nil
@@ -144,7 +166,7 @@ func (e *Engine) loadPolicies() error {
 		return refuse(WrongFormat, "CEL cannot be set up: %s", err)
 	}
 	for _, source := range e.Bundle.GetPolicies() {
-		found := policy{fields: newFieldSet(len(e.Bundle.GetFields()))}
+		found := policy{}
 		for _, own := range source.GetScope() {
 			clause, err := e.scopeClause(own)
 			if err != nil {
@@ -169,9 +191,6 @@ func (e *Engine) loadPolicies() error {
 			if err != nil {
 				return err
 			}
-			for i := range found.fields {
-				found.fields[i] |= made.fields[i]
-			}
 			found.rules = append(found.rules, made)
 			e.rules = append(e.rules, made)
 		}
@@ -186,16 +205,20 @@ func (e *Engine) scopeClause(source *pdpv1.ScopeClause) (scopeClause, error) {
 	if !ok {
 		return scopeClause{}, refuse(WrongFormat, "the scope names attribute `%s`, which is not declared", source.GetAttribute())
 	}
-	clause := scopeClause{slot: slot, texts: map[string]bool{}, isTexts: true}
+	clause := scopeClause{slot: slot}
+	var texts []string
 	for _, own := range source.GetValues() {
 		value := celValue(own, e.attributes[slot].kind)
 		if value == nil {
 			return scopeClause{}, refuse(WrongFormat, "the scope by `%s` has a value of another type", source.GetAttribute())
 		}
-		text, isText := value.(types.String)
-		clause.isTexts = clause.isTexts && isText
-		clause.texts[string(text)] = true
+		if text, ok := value.(types.String); ok {
+			texts = append(texts, string(text))
+		}
 		clause.values = append(clause.values, value)
+	}
+	if len(texts) == len(clause.values) {
+		clause.isOne = oneOf(texts)
 	}
 	return clause, nil
 }

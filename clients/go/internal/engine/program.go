@@ -8,7 +8,6 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
-	"cel.dev/cel-go/interpreter"
 	expr "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
 	"google.golang.org/protobuf/proto"
 
@@ -28,23 +27,50 @@ const (
 // program is a planned expression of a policy, by its place; own is whether it uses variables of that policy.
 type program struct {
 	planned cel.Program
-	policy  int
-	own     bool
+	// test decides without the CEL runtime; nil when it cannot.
+	test test
+	// strict says that any attribute that is lacking makes it undecided.
+	strict bool
+	policy int
+	own    bool
 	// names of the declared attributes that it reads, also through variables.
 	names   []int
 	granted bool
 }
 
-func (p *program) evaluate(a interpreter.Activation) ref.Val {
-	value, _, err := p.planned.Eval(a)
+func (p *program) evaluate(a *activation) ref.Val {
+	if p.strict && slices.ContainsFunc(p.names, a.lacks) {
+		return nil // as the runtime would find out
+	}
+	value, _, err := p.planned.Eval(&a.scopes[p.policy])
 	if err != nil || types.IsUnknownOrError(value) {
 		return nil
 	}
 	return value
 }
 
+// value returns what a variable is, nil when it is undecided.
+func (p *program) value(a *activation) ref.Val {
+	if p.test != nil {
+		switch p.test(a) {
+		case isTrue:
+			return types.True
+		case isFalse:
+			return types.False
+		case isUndecided:
+			return nil
+		}
+	}
+	return p.evaluate(a)
+}
+
 func (p *program) condition(a *activation) outcome {
-	switch p.evaluate(&a.scopes[p.policy]) {
+	if p.test != nil {
+		if found := p.test(a); found != unknown {
+			return found
+		}
+	}
+	switch p.evaluate(a) {
 	case types.True:
 		return isTrue
 	case types.False:
@@ -53,13 +79,22 @@ func (p *program) condition(a *activation) outcome {
 	return isUndecided
 }
 
+// isLenient says whether what a function gives may be known although an argument is not; every macro has one of these.
+func isLenient(overload string) bool {
+	switch overload {
+	case "logical_and", "logical_or", "conditional", "not_strictly_false", "add_list":
+		return true
+	}
+	return false
+}
+
 // plan returns the program of a checked expression.
 func (e *Engine) plan(env *cel.Env, source *pdpv1.Expression, known names) (*program, error) {
 	checked := &expr.CheckedExpr{}
 	if err := proto.Unmarshal(source.GetChecked(), checked); err != nil {
 		return nil, fmt.Errorf("an expression cannot be decoded")
 	}
-	made := &program{policy: len(e.scopes)}
+	made := &program{policy: len(e.scopes), strict: true}
 	for _, reference := range checked.GetReferenceMap() {
 		name := reference.GetName()
 		if strings.HasPrefix(name, variablePrefix) {
@@ -70,14 +105,19 @@ func (e *Engine) plan(env *cel.Env, source *pdpv1.Expression, known names) (*pro
 			below := e.variables[-1-place]
 			made.names = append(made.names, below.names...)
 			made.granted = made.granted || below.granted
-			made.own = true
+			made.own, made.strict = true, false
 		} else if slot, ok := e.slots[name]; ok {
 			made.names = append(made.names, slot)
 			made.granted = made.granted || strings.HasPrefix(name, "grant.")
+			// What the time and grants are is always known.
+			made.strict = made.strict && e.attributes[slot].mayBeLacking
 		}
+		made.strict = made.strict && !slices.ContainsFunc(reference.GetOverloadId(), isLenient)
 	}
 	slices.Sort(made.names)
 	made.names = slices.Compact(made.names)
+	shapes := clauses{e, known, checked.GetReferenceMap()}
+	made.test = shapes.test(checked.GetExpr())
 	ast := cel.CheckedExprToAst(checked)
 	var err error
 	if !hasEmptyList(checked.GetExpr()) {

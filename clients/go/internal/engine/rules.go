@@ -7,23 +7,23 @@ import (
 	pdpv1 "jingxi.dev/client/pdp/v1"
 )
 
+// scopeClause says that an attribute is one of some values; isOne is there where all are texts.
 type scopeClause struct {
-	slot    int
-	texts   map[string]bool
-	values  []ref.Val
-	isTexts bool
+	slot   int
+	isOne  func(string) bool
+	values []ref.Val
 }
 
 func (s *scopeClause) result(a *activation) outcome {
-	value := a.values[s.slot]
-	if value == nil {
-		return isUndecided
-	}
-	if text, ok := value.(types.String); ok && s.isTexts {
-		if s.texts[string(text)] {
+	if text, ok := a.given[s.slot].GetKind().(*pdpv1.Value_StringValue); ok && s.isOne != nil {
+		if s.isOne(text.StringValue) {
 			return isTrue
 		}
 		return isFalse
+	}
+	value := a.value(s.slot)
+	if value == nil {
+		return isUndecided
 	}
 	for _, own := range s.values {
 		if value.Equal(own) == types.True {
@@ -61,9 +61,8 @@ type rule struct {
 }
 
 type policy struct {
-	scope  []scopeClause
-	fields fieldSet
-	rules  []*rule
+	scope []scopeClause
+	rules []*rule
 }
 
 // maskUse is a mask with its strictness; equal masks share one id.

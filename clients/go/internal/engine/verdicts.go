@@ -33,9 +33,9 @@ func (h *hit) said(own *field) (*maskUse, int32) {
 	return own.mask, own.mask.strictness
 }
 
-func (d *decision) respond() {
-	table := &d.table
-	table.begin(d.reply, len(d.asked.names))
+// say returns what the rules that apply say about the fields that are asked about.
+func (d *decision) say() *said {
+	table := table{said: &said{}, known: make([]pdpv1.Verdict, len(d.asked.names))}
 	var obligations map[int][]string
 	var order []int
 	for i, own := range d.asked.fields {
@@ -93,11 +93,12 @@ func (d *decision) respond() {
 	for _, index := range order {
 		rule := d.set.rules[index]
 		for _, own := range rule.source.GetObligations() {
-			d.reply.Obligations = append(d.reply.Obligations, &pdpv1.Obligation{
+			table.obligations = append(table.obligations, &pdpv1.Obligation{
 				Type: own.GetType(), Parameters: own.GetParameters(), Fields: obligations[index], Rule: rule.name,
 			})
 		}
 	}
+	return table.said
 }
 
 type reasonKey struct {
@@ -109,32 +110,22 @@ type reasonKey struct {
 
 // table writes verdicts with each different mask and reason once.
 type table struct {
-	reply    *pdpv1.DecideResponse
-	verdicts []pdpv1.Verdict
-	masks    []int
-	reasons  []reasonKey
-}
-
-func (t *table) begin(reply *pdpv1.DecideResponse, count int) {
-	clear(t.reasons)
-	t.reply, t.masks, t.reasons = reply, t.masks[:0], t.reasons[:0]
-	// All verdicts of a reply are one piece of memory.
-	t.verdicts = make([]pdpv1.Verdict, count)
-	reply.Verdicts = make([]*pdpv1.Verdict, 0, count)
-	reply.Masks = make([]*pdpv1.Mask, 0, min(count, 8))
-	reply.Reasons = make([]*pdpv1.Reason, 0, min(count, 4))
+	*said
+	known    []pdpv1.Verdict // all verdicts of a reply are one piece of memory
+	maskIDs  []int
+	reasoned []reasonKey
 }
 
 func (t *table) add(name string, mask *maskUse, by *hit, kind pdpv1.ReasonKind) {
-	verdict := &t.verdicts[len(t.reply.Verdicts)]
+	verdict := &t.known[len(t.verdicts)]
 	verdict.Field, verdict.Effect = name, pdpv1.Effect_EFFECT_UNMASK
 	if mask != nil {
 		verdict.Effect = pdpv1.Effect_EFFECT_MASK
-		place := slices.Index(t.masks, mask.id)
+		place := slices.Index(t.maskIDs, mask.id)
 		if place < 0 {
 			place = len(t.masks)
-			t.masks = append(t.masks, mask.id)
-			t.reply.Masks = append(t.reply.Masks, mask.mask)
+			t.maskIDs = append(t.maskIDs, mask.id)
+			t.masks = append(t.masks, mask.mask)
 		}
 		verdict.Mask = uint32(place)
 	}
@@ -142,17 +133,17 @@ func (t *table) add(name string, mask *maskUse, by *hit, kind pdpv1.ReasonKind) 
 	if by != nil {
 		key = reasonKey{kind, by.rule, by.grant, by.undecided}
 	}
-	place := slices.Index(t.reasons, key)
+	place := slices.Index(t.reasoned, key)
 	if place < 0 {
 		place = len(t.reasons)
-		t.reasons = append(t.reasons, key)
+		t.reasoned = append(t.reasoned, key)
 		reason := &pdpv1.Reason{Kind: kind}
 		if by != nil {
 			reason.Rule, reason.Title = by.rule.name, by.rule.source.GetTitle()
 			reason.GrantId, reason.Undecided = by.grant.GetId(), by.undecided
 		}
-		t.reply.Reasons = append(t.reply.Reasons, reason)
+		t.reasons = append(t.reasons, reason)
 	}
 	verdict.Reason = uint32(place)
-	t.reply.Verdicts = append(t.reply.Verdicts, verdict)
+	t.verdicts = append(t.verdicts, verdict)
 }

@@ -19,6 +19,9 @@ import (
 type Field struct {
 	Name  string
 	Paths []paths.Path
+	// only is where it is below the root when it has one path and that leads to one place: questions share it, and
+	// nobody writes to it.
+	only []paths.Place
 }
 
 // attribute is one that the message holds, with its declared type; one that cannot be taken from a message is refused.
@@ -105,6 +108,9 @@ func (m *Map) part(source *pdpv1.MessagePart) (*Part, error) {
 				return nil, err
 			}
 			field.Paths = append(field.Paths, path)
+		}
+		if len(field.Paths) == 1 && !field.Paths[0].Many() {
+			field.only = []paths.Place{field.Paths[0].Fixed()}
 		}
 		part.Fields = append(part.Fields, field)
 	}

@@ -246,26 +246,27 @@ func (p *planner) item(part *Part, place paths.Place, inherited *pdpv1.Resource)
 // decided.
 func (p *planner) question(part *Part, place paths.Place, resource *pdpv1.Resource) (Question, error) {
 	fields := make([]FieldPlaces, len(part.Fields))
-	all := make([]paths.Place, 0, len(part.Fields))
+	walk := paths.Walk{Document: p.document}
 	for i := range part.Fields {
-		own, from := &part.Fields[i], len(all)
-		for j := range own.Paths {
-			path := &own.Paths[j]
-			if path.Many() {
-				if err := path.Find(p.document, place, func(hit paths.Place, _ any) { all = append(all, hit) }); err != nil {
-					return Question{}, err
-				}
-				continue
-			}
-			hit, _, there, err := path.Only(p.document, place)
+		own := &part.Fields[i]
+		fields[i].Name = own.Name
+		if len(place) == 0 && own.only != nil {
+			there, err := walk.Has(&own.Paths[0])
 			if err != nil {
 				return Question{}, err
 			}
 			if there {
-				all = append(all, hit)
+				fields[i].Places = own.only
+			}
+			continue
+		}
+		for j := range own.Paths {
+			if err := own.Paths[j].Find(p.document, place, func(hit paths.Place, _ any) {
+				fields[i].Places = append(fields[i].Places, hit)
+			}); err != nil {
+				return Question{}, err
 			}
 		}
-		fields[i] = FieldPlaces{own.Name, all[from:len(all):len(all)]}
 	}
 	return Question{part, place, resource, fields}, nil
 }

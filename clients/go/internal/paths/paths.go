@@ -39,8 +39,10 @@ type Path struct {
 	text  string
 	steps []step
 	many  bool
-	// fixed is the one place below the root that a path without `[*]` leads to.
+	// fixed is the one place below the root that a path without `[*]` leads to; above tells paths with the same steps but
+	// the last.
 	fixed Place
+	above string
 }
 
 // String returns the path as written.
@@ -71,6 +73,9 @@ func Parse(text string) (Path, error) {
 		path.fixed = make(Place, len(path.steps))
 		for i, own := range path.steps {
 			path.fixed[i] = Member(own.name)
+			if i < len(path.steps)-1 {
+				path.above += own.name + "\x00"
+			}
 		}
 	}
 	return path, nil
@@ -134,8 +139,7 @@ func (p *Path) Find(document any, start Place, visit func(Place, any)) error {
 		}
 		return err
 	}
-	place := append(make(Place, 0, len(start)+len(p.steps)), start...)
-	return p.follow(Get(document, start), place, p.steps, visit)
+	return p.follow(Get(document, start), slices.Clip(start), p.steps, visit)
 }
 
 // Only is Find for a path that does not lead to several places.
@@ -154,6 +158,43 @@ func (p *Path) Only(document any, start Place) (place Place, value any, there bo
 		}
 	}
 	return p.below(start, len(p.fixed)), value, true, nil
+}
+
+// Fixed returns the one place below the root that a path that is not Many leads to. It must not be written to.
+func (p *Path) Fixed() Place { return p.fixed }
+
+// Walk looks for many paths in one document; those that follow each other often lead into the same object.
+type Walk struct {
+	Document any
+
+	above  string
+	holder map[string]any
+}
+
+// Has says whether a path that is not Many finds something below the root.
+func (w *Walk) Has(p *Path) (bool, error) {
+	if len(p.steps) == 0 {
+		return true, nil
+	}
+	if w.holder == nil || w.above != p.above {
+		value := w.Document
+		for i := range p.steps {
+			if value == nil {
+				return false, nil
+			}
+			members, ok := value.(map[string]any)
+			if !ok {
+				return false, fault.New(fault.MessageMismatch, "path `%s` expects an object at `%s`", p.text, p.below(nil, i))
+			}
+			if i == len(p.steps)-1 {
+				w.above, w.holder = p.above, members
+				break
+			}
+			value = members[p.steps[i].name]
+		}
+	}
+	_, there := w.holder[p.steps[len(p.steps)-1].name]
+	return there, nil
 }
 
 // below returns the place that the first steps lead to.

@@ -120,7 +120,7 @@ func Typed(value any, kind pdpv1.AttributeType) (*pdpv1.Value, error) {
 		return integer(found), err
 	case pdpv1.AttributeType_ATTRIBUTE_TYPE_DOUBLE:
 		found, err := asDouble(value)
-		return &pdpv1.Value{Kind: &pdpv1.Value_DoubleValue{DoubleValue: found}}, err
+		return double(found), err
 	case pdpv1.AttributeType_ATTRIBUTE_TYPE_BOOL:
 		found, err := asBool(value)
 		return &pdpv1.Value{Kind: &pdpv1.Value_BoolValue{BoolValue: found}}, err
@@ -162,6 +162,15 @@ func integer(number int64) *pdpv1.Value {
 		value pdpv1.Value
 		kind  pdpv1.Value_IntValue
 	}{kind: pdpv1.Value_IntValue{IntValue: number}}
+	made.value.Kind = &made.kind
+	return &made.value
+}
+
+func double(number float64) *pdpv1.Value {
+	made := &struct {
+		value pdpv1.Value
+		kind  pdpv1.Value_DoubleValue
+	}{kind: pdpv1.Value_DoubleValue{DoubleValue: number}}
 	made.value.Kind = &made.kind
 	return &made.value
 }
@@ -211,6 +220,12 @@ func asString(value any) (string, error) {
 }
 
 func asInt(value any) (int64, error) {
+	switch given := value.(type) {
+	case int:
+		return int64(given), nil
+	case int64:
+		return given, nil
+	}
 	text, isText := value.(string)
 	if isText {
 		if !whole.MatchString(text) {

@@ -121,13 +121,13 @@ func processor(what func() error) (float64, error) {
 	const blocks, calls = 10, 5_000
 	var times []float64
 	for range blocks {
-		before, err := cpu()
+		before, err := bench.Processor()
 		for range calls {
 			if err == nil {
 				err = what()
 			}
 		}
-		after, ended := cpu()
+		after, ended := bench.Processor()
 		if err := errors.Join(err, ended); err != nil {
 			return 0, err
 		}

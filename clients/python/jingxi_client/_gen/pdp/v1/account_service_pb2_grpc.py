@@ -90,6 +90,11 @@ class SessionServiceStub:
                 request_serializer=pdp_dot_v1_dot_account__service__pb2.RevokeSessionRequest.SerializeToString,
                 response_deserializer=pdp_dot_v1_dot_account__service__pb2.RevokeSessionResponse.FromString,
                 _registered_method=True)
+        self.ListSignIns = channel.unary_unary(
+                '/pdp.v1.SessionService/ListSignIns',
+                request_serializer=pdp_dot_v1_dot_account__service__pb2.ListSignInsRequest.SerializeToString,
+                response_deserializer=pdp_dot_v1_dot_account__service__pb2.ListSignInsResponse.FromString,
+                _registered_method=True)
 
 
 class SessionServiceServicer:
@@ -174,6 +179,14 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSignIns(self, request, context):
+        """Lists what is on record of somebody's sign-ins, the newest first: one's own, or with the permission anybody's. What
+        was tried under a name that no account has is nobody's, and stands in the record of operations alone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SessionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -231,6 +244,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.RevokeSession,
                     request_deserializer=pdp_dot_v1_dot_account__service__pb2.RevokeSessionRequest.FromString,
                     response_serializer=pdp_dot_v1_dot_account__service__pb2.RevokeSessionResponse.SerializeToString,
+            ),
+            'ListSignIns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSignIns,
+                    request_deserializer=pdp_dot_v1_dot_account__service__pb2.ListSignInsRequest.FromString,
+                    response_serializer=pdp_dot_v1_dot_account__service__pb2.ListSignInsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -531,6 +549,33 @@ class SessionService:
             '/pdp.v1.SessionService/RevokeSession',
             pdp_dot_v1_dot_account__service__pb2.RevokeSessionRequest.SerializeToString,
             pdp_dot_v1_dot_account__service__pb2.RevokeSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSignIns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pdp.v1.SessionService/ListSignIns',
+            pdp_dot_v1_dot_account__service__pb2.ListSignInsRequest.SerializeToString,
+            pdp_dot_v1_dot_account__service__pb2.ListSignInsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,14 +1,14 @@
 //go:build unix
 
-package main
+package bench
 
 import (
 	"syscall"
 	"time"
 )
 
-// cpu returns the processor's time that this process took so far, collecting garbage and all.
-func cpu() (time.Duration, error) {
+// Processor returns the processor's time that this process took so far, collecting garbage and all.
+func Processor() (time.Duration, error) {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
 		return 0, err

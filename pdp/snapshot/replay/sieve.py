@@ -1,0 +1,252 @@
+"""Sorts the rules of a policy set by what a record holds: those that no condition refutes, and what is open about them.
+
+Conditions are grouped by the attributes that they read. What the conditions of a group come to is worked out once for
+the same values of these attributes and kept as sets of rules, which are numbers with a bit for each rule. So what no
+condition reads does not matter, and records are alike which come to the same in every condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from pdp.engine.assemble import Schema
+from pdp.engine.rules import CompiledRule, Condition
+from pdp.engine.runtime import MISSING
+from pdp.engine.view import Parties, RequestView
+from pdp.lang.expr import STRING, AttributeRef, Call, Expr, Literal, VariableRef, list_of, walk
+from pdp.snapshot.replay.doubt import REFUTED, SURE, AttributeNames, Doubt, Outcomes
+from pdp.snapshot.replay.facts import Values
+from pdp.snapshot.replay.known import Known
+
+_MOST_FOUND: Final = 50_000
+"""So many values of the attributes of a group are remembered, and then others."""
+_NO_VALUES: Final = ()
+
+Rules = int
+"""A set of rules: bit `n` stands for the rule with index `n`."""
+
+
+def members(rules: Rules) -> Iterator[int]:
+    """Yield the indices of a set of rules, in canonical order."""
+    while rules:
+        lowest = rules & -rules
+        yield lowest.bit_length() - 1
+        rules ^= lowest
+
+
+@dataclass(slots=True, eq=False)
+class Atom:
+    """A condition that some rules have in common; `at` is a rule that has it, and its place there."""
+
+    condition: Condition
+    variables: Mapping[str, Expr]
+    at: tuple[int, int]
+    rules: Rules = 0
+
+
+class Doubts:
+    """The conditions of a group that are not certain to hold, and the outcomes that each may have."""
+
+    __slots__ = ("about",)
+
+    def __init__(self, about: tuple[tuple[Atom, Outcomes], ...]) -> None:
+        self.about = about
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """The conditions that read the same attributes; `found` by what is fixed of these, then by the rest."""
+
+    attributes: tuple[str, ...]
+    atoms: list[Atom] = field(default_factory=list)
+    rules: Rules = 0
+    found: dict[Hashable, dict[Hashable, Found]] = field(default_factory=dict)
+
+
+class Found(NamedTuple):
+    """What the conditions of a group come to.
+
+    `refuted` are the rules that do not apply, `open` those of the others that may not, for what this group knows.
+    """
+
+    refuted: Rules
+    open: Rules
+    doubts: Doubts
+
+
+class Sifted(NamedTuple):
+    """The rules that are not refuted, and the doubts about them. Equal for records that are alike."""
+
+    rules: Rules
+    doubts: tuple[Doubts, ...]
+
+
+class Plan:
+    """How records are sifted that kept the same of the same attributes."""
+
+    __slots__ = ("joint", "known", "open", "refuted", "single")
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self.refuted: Rules = 0
+        self.open: list[Found] = []
+        self.single: list[tuple[int, dict[Hashable, Found], _Group]] = []
+        self.joint: list[tuple[tuple[int, ...], dict[Hashable, Found], _Group]] = []
+
+
+class Sieve:
+    """Holds the conditions of rules. One thread at a time may use it.
+
+    `attributes` are those that conditions read; what is known of a grant is one of them, `grant`.
+    """
+
+    def __init__(self, rules: Sequence[CompiledRule], schema: Schema) -> None:
+        self._schema = schema
+        self._names = AttributeNames()
+        self._groups: dict[frozenset[str], _Group] = {}
+        self._doubts: dict[Hashable, Doubts] = {}
+        self.everything: Rules = (1 << len(rules)) - 1
+        atoms: dict[Hashable, Atom] = {}
+        for rule in rules:
+            for place, condition in enumerate(rule.conditions):
+                key = _key(condition, rule)
+                atom = atoms.get(key)
+                if atom is None:
+                    atom = atoms[key] = Atom(condition, rule.variables, (rule.index, place))
+                    self._group(condition.attributes).atoms.append(atom)
+                atom.rules |= 1 << rule.index
+        for group in self._groups.values():
+            for atom in group.atoms:
+                group.rules |= atom.rules
+        self.attributes = frozenset(name for group in self._groups.values() for name in group.attributes)
+
+    def _group(self, attributes: frozenset[str]) -> _Group:
+        # All that is known of a grant is one value.
+        names = frozenset("grant" if name.startswith("grant.") else name for name in attributes)
+        found = self._groups.get(names)
+        if found is None:
+            found = self._groups[names] = _Group(tuple(sorted(names)))
+        return found
+
+    def plan(self, known: Known, slots: Mapping[str, int], parties: Parties) -> Plan:
+        """Return how to sift the records that these are of; `parties` are those of one of them."""
+        plan = Plan(known)
+        for group in self._groups.values():
+            fixed = tuple((name, known.fixed[name]) for name in group.attributes if name in known.fixed)
+            found = group.found.setdefault(fixed, {})
+            free = tuple(slots[name] for name in group.attributes if name not in known.fixed)
+            if not free:
+                what = found.get(_NO_VALUES) or self._find(plan, group, found, _NO_VALUES, parties, group.rules)
+                plan.refuted |= what.refuted
+                if what.open:
+                    plan.open.append(what)
+            elif len(free) == 1:
+                plan.single.append((free[0], found, group))
+            else:
+                plan.joint.append((free, found, group))
+        return plan
+
+    def sift(self, plan: Plan, rules: Rules, values: Values, parties: Callable[[], Parties]) -> Sifted:
+        """Return which of some rules may apply to a record; `parties` are asked for only where it is unlike others."""
+        open_ = plan.open
+        refuted = plan.refuted
+        for slot, known, group in plan.single:
+            value = values[slot]
+            found = known.get(value)
+            if found is None:
+                found = self._find(plan, group, known, value, parties(), group.rules)
+            refuted |= found[0]
+            if found[1]:
+                open_ = [*open_, found]
+        rules &= ~refuted
+        for slots, known, group in plan.joint:
+            # Few records need to be looked at under two aspects at once.
+            concerned = rules & group.rules
+            if concerned:
+                place = (concerned, *[values[slot] for slot in slots])
+                found = known.get(place)
+                if found is None:
+                    found = self._find(plan, group, known, place, parties(), concerned)
+                rules &= ~found[0]
+                if found[1]:
+                    open_ = [*open_, found]
+        if not open_:
+            return Sifted(rules, ())
+        return Sifted(rules, tuple([found[2] for found in open_ if found[1] & rules]))
+
+    def _find(
+        self,
+        plan: Plan,
+        group: _Group,
+        found: dict[Hashable, Found],
+        values: Hashable,
+        parties: Parties,
+        concerned: Rules,
+    ) -> Found:
+        """Work out and remember what the conditions of a group come to, as far as they concern some rules."""
+        known = plan.known
+        view = RequestView(self._schema, parties)
+        unknown = known.unknown
+
+        def attribute(name: str) -> Any:
+            return MISSING if name in unknown else view.get(name)
+
+        refuted = open_ = 0
+        doubts: list[tuple[Atom, Outcomes]] = []
+        for atom in group.atoms:
+            if not atom.rules & concerned:
+                continue
+            outcomes = self._outcomes(atom, attribute, known)
+            if outcomes == REFUTED:
+                refuted |= atom.rules
+            elif outcomes != SURE:
+                open_ |= atom.rules
+                doubts.append((atom, outcomes))
+        if len(found) >= _MOST_FOUND:
+            found.clear()
+        told = found[values] = Found(refuted, open_ & ~refuted, self._same((*doubts,)))
+        return told
+
+    def _outcomes(self, atom: Atom, attribute: Callable[[str], Any], known: Known) -> Outcomes:
+        expr = atom.condition.expr
+        match expr:
+            # Nearly all scopes and most conditions about roles: there are too many to go the long way.
+            case Call(function="in_list", args=(AttributeRef(name=name, type=kind), Literal(value=values))) if (
+                kind == STRING and name not in known.unknown
+            ):
+                held = attribute(name)
+                if held is not MISSING:
+                    return SURE if held in values else REFUTED
+            case Call(function="in_list", args=(Literal(value=str() as value), AttributeRef(name=name, type=kind))) if (
+                kind == _TEXTS and name not in known.unknown
+            ):
+                held = attribute(name)
+                if held is not MISSING:
+                    return SURE if value in held else REFUTED
+        return Doubt(attribute, atom.variables, known.unknown, known.intervals, self._names).condition(expr)
+
+    def _same(self, about: tuple[tuple[Atom, Outcomes], ...]) -> Doubts:
+        """Return the same doubts for the same conditions and outcomes."""
+        doubts = self._doubts.get(about)
+        if doubts is None:
+            if len(self._doubts) >= _MOST_FOUND:
+                self._doubts.clear()
+            doubts = self._doubts[about] = Doubts(about)
+        return doubts
+
+
+_TEXTS: Final = list_of(STRING)
+
+
+def _key(condition: Condition, rule: CompiledRule) -> Hashable:
+    """Return what is equal for conditions of one policy set that come to the same."""
+    match condition.expr:
+        case Call(function="in_list", args=(AttributeRef(name=name, type=kind), Literal(value=values))) if (
+            kind == STRING
+        ):
+            return name, values
+    # Equal texts are lowered once.
+    used = any(isinstance(part, VariableRef) for part in walk(condition.expr))
+    return id(condition.expr), id(rule.variables) if used else None
