@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 AUDIT := .venv-audit
+DESKTOP := .venv-desktop
 PYTEST_ARGS ?=
 CLUSTER_ARGS ?=
 # Compiled Python is kept whatever the shell says: tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster cluster-down test test-slow test-faults test-cluster lint audit format bench bench-service bench-snapshots bench-replay bench-desktop bench-clients proto docs screenshots api-docs lock clean setup
+.PHONY: help demo cluster cluster-down desktop test test-slow test-faults test-cluster lint audit format bench bench-service bench-snapshots bench-replay bench-desktop bench-desktop-memory bench-clients proto docs screenshots api-docs lock clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +38,13 @@ cluster: $(READY) debian ## start a whole cluster here: etcd, PostgreSQL, three 
 
 cluster-down: $(READY) ## stop it; its data stay
 	@$(BIN)/python -m deploy.cluster $(CLUSTER_ARGS) down
+
+desktop: DEBIAN := objdump:binutils,libxcb-icccm4,libxcb-keysyms1,libxcb-cursor0
+desktop: debian ## make build/desktop/pdp-admin: the desktop program as a folder that needs no Python
+	@$(PYTHON) -m venv $(DESKTOP)
+	@$(DESKTOP)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/desktop.txt
+	@PYTHONPATH=.:clients/python $(DESKTOP)/bin/python -m PyInstaller --noconfirm --log-level ERROR \
+	  --distpath build/desktop --workpath build/desktop.work deploy/desktop/pdp-admin.spec
 
 # What some tests talk to: Debian packages, installed where root allows; without them those tests skip and say why.
 DEBIAN := haproxy:haproxy h2load:nghttp2-client openssl:openssl pg_lsclusters:postgresql strace:strace \
@@ -82,7 +90,7 @@ lint: $(READY) ## style, types, layers, proto, generated code, the sample polici
 audit: ## look for known weaknesses in what is pinned (skips, and says so, where advisories cannot be had)
 	@$(PYTHON) -m venv $(AUDIT)
 	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
-	@$(AUDIT)/bin/python requirements/audit.py requirements/run.txt requirements/cluster.txt requirements/dev.txt
+	@$(AUDIT)/bin/python requirements/audit.py requirements/run.txt requirements/cluster.txt requirements/desktop.txt requirements/dev.txt
 
 format: $(READY) ## format the code
 	$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
@@ -101,6 +109,9 @@ bench-replay: $(READY) ## measure how fast recorded decisions are made again by 
 
 bench-desktop: $(READY) ## measure how soon the desktop program shows records; table and JSON
 	$(BIN)/python benchmarks/desktop.py
+
+bench-desktop-memory: $(READY) ## use the desktop program for an hour and measure whether it keeps to its memory; table and JSON
+	$(BIN)/python benchmarks/desktop_memory.py
 
 bench-clients: $(READY) ## measure the clients of all languages: masking, deciding offline, asking; table and JSON
 	$(BIN)/python benchmarks/clients.py
@@ -124,6 +135,7 @@ lock: $(READY) ## pin the requirements anew
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 --extra cluster --extra postgres --extra native --extra otel pyproject.toml -o requirements/cluster.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml requirements/dev.in -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 requirements/audit.in -o requirements/audit.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 --constraint requirements/run.txt pyproject.toml requirements/desktop.in -o requirements/desktop.txt
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(AUDIT) build dist *.egg-info clients/python/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(AUDIT) $(DESKTOP) build dist *.egg-info clients/python/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,7 +1,7 @@
 """Measures whether the desktop program keeps to its memory while somebody uses it for an hour.
 
-`make bench-desktop-memory` runs it. The real program, in a window that nobody sees, works with a real `pdp serve` of its
-own and goes through all screens again and again, about one step a second (`desktop_use.py`). After each round it counts:
+`make bench-desktop-memory` runs it. The real program, in a window that nobody sees, works with a real `pdp serve` of
+its own and goes through all screens again and again, about one step a second (`desktop_use.py`). After a round it counts:
 resident memory, Qt's objects, Python's objects by type, threads, open files, channels. Every few rounds the folder is
 opened anew, which makes another service, another connection and other screens.
 
@@ -27,12 +27,11 @@ from typing import Any
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import grpc
 from desktop_use import Day, Step
 from PySide6.QtCore import QObject, QSettings, QTimer, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 from report import machine, write_json
-from service_usage import cpu_seconds, resident_bytes, tree
+from service_usage import resident_bytes, tree
 
 from admin_gui.i18n import Language
 from admin_gui.main import collect_here, sample_bank
@@ -125,10 +124,10 @@ class Driver(QObject):
             service=round(resident_bytes(tree(pid)) / _MIB, 1) if pid else 0.0,
             qt_objects=qt.total(),
             python_objects=types.total(),
-            threads=len(os.listdir("/proc/self/task")),
-            files=len(os.listdir("/proc/self/fd")),
-            channels=types[f"{grpc.Channel.__module__}.Channel"] + types["grpc._channel.Channel"],
-            cpu=round(cpu_seconds([own]), 1),
+            threads=sum(1 for _ in Path("/proc/self/task").iterdir()),
+            files=sum(1 for _ in Path("/proc/self/fd").iterdir()),
+            channels=types["grpc._channel.Channel"],
+            cpu=round(time.process_time(), 1),
         )
         self.samples.append(sample)
         self.types.append(types + collections.Counter({f"{name} (Qt)": count for name, count in qt.items()}))
@@ -158,7 +157,10 @@ def main() -> None:
     if status:
         sys.exit(status)
     found = judge(driver.samples, driver.types)
-    print(f"\n{driver.steps} steps; after the warm-up {found['growth']:+.1f} ± {found['uncertainty']:.1f} MiB an hour, ", end="")
+    print(
+        f"\n{driver.steps} steps; after the warm-up {found['growth']:+.1f} ± {found['uncertainty']:.1f} MiB an hour, ",
+        end="",
+    )
     print(f"{'within' if found['holds'] else 'ABOVE'} {MOST_AN_HOUR:g}")
     for name, counts in found["grew"].items():
         print(f"  {name:<60}{counts['before']:>10,}{counts['after']:>10,}")
@@ -177,7 +179,9 @@ def judge(samples: Sequence[Sample], types: Sequence[collections.Counter[str]]) 
     third = max(1, len(after) // 3)
     early, late = types[warm : warm + third], types[-third:]
     names = set().union(*early, *late)
-    medians = {name: tuple(int(statistics.median(one[name] for one in part)) for part in (early, late)) for name in names}
+    medians = {
+        name: tuple(int(statistics.median(one[name] for one in part)) for part in (early, late)) for name in names
+    }
     grew = {name: pair for name, pair in medians.items() if pair[1] > max(pair[0] * _GREW, pair[0] + third)}
     most = sorted(grew.items(), key=lambda item: item[1][0] - item[1][1])[:_SHOWN_TYPES]
     return {
@@ -219,7 +223,9 @@ def _qt_types(application: QApplication) -> collections.Counter[str]:
     return collections.Counter(line.split("::")[0].strip() for text in said for line in text.splitlines())
 
 
-_HEAD = f"{'minute':>7}{'MiB':>8}{'service':>9}{'Qt':>8}{'Python':>9}{'threads':>9}{'files':>7}{'channels':>10}{'CPU s':>8}"
+_HEAD = (
+    f"{'minute':>7}{'MiB':>8}{'service':>9}{'Qt':>8}{'Python':>9}{'threads':>9}{'files':>7}{'channels':>10}{'CPU s':>8}"
+)
 
 
 def _line(one: Sample) -> str:

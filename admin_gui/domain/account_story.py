@@ -27,6 +27,10 @@ _LEFT: Final = Say("验证器，剩余恢复码 {count} 个", "authenticator, {c
 _STEP: Final = Say("{time} {actor} {did}：{reason}", "{time} {actor} {did}: {reason}")
 _STEP_SHORT: Final = Say("{time} {actor} {did}", "{time} {actor} {did}")
 _ALONE: Final = Say("（当时没有他人可办）", " (nobody else was there who could)")
+_BY_REVIEW: Final = Say(
+    "在“异常”中复核 {anomaly}，判为正常即解锁", "review {anomaly} under Anomalies; a legitimate one unlocks it"
+)
+_AFTER_RESET: Final = Say("曾被盗用，须先申请重置", "somebody else had it; ask for a reset first")
 _DAYS: Final = Say("一二三四五六日", "Mon Tue Wed Thu Fri Sat Sun")
 
 
@@ -44,6 +48,10 @@ def account_sections(account: account_pb2.Account, rights: Iterable[account_pb2.
         (Say("最近登录", "Last sign-in"), clock(account.last_sign_in_nanos, with_year=True)),
         (Say("建立", "Made"), f"{clock(account.created_nanos, with_year=True)} {account.created_by}".strip()),
     ]
+    if account.compromised:
+        about.append((Say("解锁", "To unlock"), _AFTER_RESET))
+    elif account.locked_by:
+        about.append((Say("解锁", "To unlock"), _BY_REVIEW.filled(anomaly=account.locked_by)))
     if account.failures.count:
         about.append((Say("连续失败", "Failures in a row"), str(account.failures.count)))
     if account.open_anomalies:

@@ -66,6 +66,11 @@ _KINDS: Final = (
     Choice("policy.emergency", Say("紧急发布", "emergency publication")),
     Choice("grant.approve", Say("批准授权", "approval of a grant")),
 )
+_VALUES: Final[Mapping[str, Sequence[Choice]]] = {"severity": _SEVERITIES, "source": _SOURCES, "kind": _KINDS}
+
+
+def _labels(values: Mapping[str, Sequence[Choice]]) -> dict[tuple[str, str], Say]:
+    return {(name, str(one.value)): one.label for name, found in values.items() for one in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +81,8 @@ class Vocabulary:
     """
 
     names: Mapping[str, Say] = field(default_factory=lambda: dict(NAMES))
-    values: Mapping[str, Sequence[Choice]] = field(
-        default_factory=lambda: {"severity": _SEVERITIES, "source": _SOURCES, "kind": _KINDS}
-    )
-    labels: Mapping[tuple[str, str], Say] = field(default_factory=dict)
+    values: Mapping[str, Sequence[Choice]] = field(default_factory=lambda: dict(_VALUES))
+    labels: Mapping[tuple[str, str], Say] = field(default_factory=lambda: _labels(_VALUES))
 
     def label(self, name: str, value: str) -> Say:
         """Return what people call a value; empty when it has no name of its own."""
@@ -122,8 +125,7 @@ def vocabulary(bundle: bundle_pb2.Bundle) -> Vocabulary:
     )
     asked = _choices((name, names[name]) for name in names if "." in name)
     values |= {"unmasked": fields, "masked": fields, "rule": rules, "obligation": duties, "undecided": asked}
-    labels = {(name, str(one.value)): one.label for name, found in values.items() for one in found}
-    return Vocabulary(names, values, labels)
+    return Vocabulary(names, values, _labels(values))
 
 
 def _joined(value: str, label: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPixmap, QTextCursor, QTextDocument
+from PySide6.QtGui import QIcon, QTextCursor, QTextDocument
 
 from admin_gui.domain.catalogue import EMPTY, Catalogue
 from admin_gui.domain.policy_text import cells, columns, sheet
@@ -19,13 +19,17 @@ from admin_gui.domain.policy_text.items import Splice
 from admin_gui.domain.policy_text.sheet import Edit, Sheet
 from admin_gui.domain.problems import WORDS, Problem
 from admin_gui.domain.say import Say
-from admin_gui.theme.icons import icon
+from admin_gui.theme.icons import dot, icon
 from admin_gui.widgets.context import Context
 
 Index = QModelIndex | QPersistentModelIndex
 _NO_YAML: Final = Say("第 {line} 行", "line {line}")
 _MARKS: Final = {"error": "✕", "warning": "!", "note": "·"}
-_DOT: Final = 9
+_ROLES: Final = Qt.ItemDataRole
+_SHOWN: Final = frozenset(
+    (_ROLES.DisplayRole, _ROLES.EditRole, _ROLES.ToolTipRole, _ROLES.DecorationRole, _ROLES.ForegroundRole)
+)
+"""Roles of cells that say anything: others are asked for each time that a cell is painted."""
 _TOKENS: Final = {"error": "danger", "warning": "warning", "note": "info"}
 
 
@@ -46,6 +50,7 @@ class PolicyTableModel(QAbstractTableModel):
         self._columns: list[ColumnOf] = []
         self._problems: Sequence[Problem] = ()
         self._worst: dict[int, list[Problem]] = {}
+        self._icons: dict[tuple[str, str], QIcon] = {}
         self.sheet: Sheet | None = None
         self.frozen: Say | None = None
         self.read_only = False
@@ -261,13 +266,13 @@ class PolicyTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return f"{_MARKS[found[0].severity]} {section + 1}" if found else str(section + 1)
         if found and role == Qt.ItemDataRole.DecorationRole:
-            return _dot(self._context.theme.color(_TOKENS[found[0].severity]))
+            return dot(self._context.theme.color(_TOKENS[found[0].severity]))
         if found and role == Qt.ItemDataRole.ToolTipRole:
             return "\n".join(_words(one, self._context) for one in found)
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if self.sheet is None or not index.isValid():
+        if role not in _SHOWN or self.sheet is None or not index.isValid():
             return None
         row, column = self.sheet.rows[index.row()], self._columns[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
@@ -281,7 +286,10 @@ class PolicyTableModel(QAbstractTableModel):
                 return None
             if role == Qt.ItemDataRole.ForegroundRole:
                 return self._context.theme.color(token)
-            return icon(token, getattr(self._context.theme.tokens, token))
+            color = getattr(self._context.theme.tokens, token)
+            if (token, color) not in self._icons:
+                self._icons[token, color] = icon(token, color)
+            return self._icons[token, color]
         if role == Qt.ItemDataRole.ForegroundRole and column.key == "when":
             return self._context.theme.color("info")
         return None
@@ -368,18 +376,6 @@ def _stretch(before: Sheet, after: Sheet) -> int | None:
     while below < least - top and old[-1 - below] == new[-1 - below]:
         below += 1
     return top if top + below == least else None
-
-
-def _dot(color: QColor) -> QPixmap:
-    drawn = QPixmap(_DOT, _DOT)
-    drawn.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(drawn)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(color)
-    painter.drawEllipse(0, 0, _DOT - 1, _DOT - 1)
-    painter.end()
-    return drawn
 
 
 def _units(text: str, points: int) -> int:

@@ -35,8 +35,9 @@ class EmbeddedService(QObject):
         self._said: deque[str] = deque(maxlen=_LAST_WORDS)
         self._stopping = False
         self._process = QProcess(self)
-        self._process.setProgram(sys.executable)
-        arguments = ["-P", "-m", "pdp.cli", "serve", "--listen", "127.0.0.1:0", "--ready-file", str(self._ready_file)]
+        program, *arguments = command_line()
+        self._process.setProgram(program)
+        arguments += ["serve", "--listen", "127.0.0.1:0", "--ready-file", str(self._ready_file)]
         # One person asks, so one worker is enough.
         arguments += ["--data", str(self._data), "--node", "desktop", "--drain", "0", "--workers", "1"]
         arguments += [] if policies is None else ["--policies", str(policies)]
@@ -87,6 +88,14 @@ class EmbeddedService(QObject):
         self._stopping = True
         self._hear()
         self.failed.emit(Failure("UNAVAILABLE", "\n".join(self._said), "NOT_STARTED"))
+
+
+def command_line() -> list[str]:
+    """Return how `pdp` is started: by this interpreter, or, in a folder without one, the program beside this one."""
+    if getattr(sys, "frozen", False):
+        return [str(Path(sys.executable).with_name("pdp"))]
+    # -P: what lies in the working directory is not to be imported.
+    return [sys.executable, "-P", "-m", "pdp.cli"]
 
 
 def _words(line: str) -> Iterator[str]:

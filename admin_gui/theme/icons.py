@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from PySide6.QtCore import QByteArray, QSize, Qt
-from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 _LINES: Final[Mapping[str, str]] = {
@@ -45,6 +45,19 @@ def save(name: str, color: str, path: str) -> None:
     """Write a drawing as a PNG, for where a style sheet wants a file. Raises OSError."""
     if not _pixmap(name, color).save(path, "PNG"):
         raise OSError(f"cannot write `{path}`")
+
+
+def dot(color: QColor, size: int = 9) -> QPixmap:
+    """Return a filled circle, pixels wide."""
+    drawn = QPixmap(size, size)
+    drawn.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(drawn)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(color)
+    painter.drawEllipse(0, 0, size - 1, size - 1)
+    painter.end()
+    return drawn
 
 
 def _pixmap(name: str, color: str, size: int = 40) -> QPixmap:

@@ -24,6 +24,7 @@ class Theme(QObject):
         super().__init__(parent)
         self.shade: Shade = shade
         self._drawn = QTemporaryDir()
+        self._is_first = True
         self._apply()
 
     @property
@@ -46,8 +47,10 @@ class Theme(QObject):
         application = QApplication.instance()
         if not isinstance(application, QApplication):
             return
-        application.setStyle("Fusion")
-        application.setFont(text_font())
+        if self._is_first:
+            self._is_first = False
+            application.setStyle("Fusion")
+            application.setFont(text_font())
         application.setPalette(_palette(self.tokens))
         application.setStyleSheet(_sheet(self.tokens, self._arrows()))
 

@@ -298,6 +298,7 @@ class Window(QMainWindow):
         self._where = _NOT_CONNECTED
         if self._service is not None:
             self._service.stop()
+            self._service.deleteLater()
             self._service = None
         self._workspace = None
 

@@ -126,6 +126,8 @@ class Ask(QDialog):
         shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
         shortcut.activated.connect(self._answer)
         self.rejected.connect(self.cancelled)
+        # A least width of one's own keeps Qt from making room for longer words.
+        context.language.changed.connect(self.adjustSize)
 
     def answer(self, **answers: Any) -> None:
         """Enter answers and press the first button, as tests do."""

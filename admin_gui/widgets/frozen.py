@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from PySide6.QtCore import QItemSelection, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyle, QStyleOptionViewItem, QTableView, QWidget
@@ -76,10 +78,12 @@ class FrozenTable(QTableView):
             self._paint_first(covered)
 
     def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:  # noqa: N802 - Qt's name
+        """Show what is chosen now."""
         super().selectionChanged(selected, deselected)
         self._touch()
 
     def currentChanged(self, current: Index, previous: Index) -> None:  # noqa: N802 - Qt's name
+        """Show which cell is the current one now."""
         super().currentChanged(current, previous)
         self._touch()
 
@@ -92,7 +96,7 @@ class FrozenTable(QTableView):
         painter = QPainter(self.viewport())
         height, grid = self.viewport().height(), int(self.showGrid())
         painter.fillRect(0, 0, covered, height, self._theme.color("surface"))
-        option = QStyleOptionViewItem()
+        option: Any = QStyleOptionViewItem()
         self.initViewItemOption(option)
         usual = option.state & ~(QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_HasFocus)
         hint = self.style().styleHint(QStyle.StyleHint.SH_Table_GridLineColor, option, self)

@@ -56,7 +56,7 @@ class TypedProgram(Program):
             and of_resource(resource.attributes)
             and of_action(action.attributes)
         )
-        return super().outcome(subject, action, resource, context, now, (), fields, declared=declared)
+        return Program.outcome(self, subject, action, resource, context, now, (), fields, declared=declared)
 
     def outcome(
         self,

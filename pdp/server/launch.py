@@ -42,11 +42,18 @@ async def launch_shipper(channel: socket.socket, descriptors: Sequence[int] = ()
     return await _run("pdp.server.shipping", channel, descriptors)
 
 
+def command_of(module: str) -> list[str]:
+    """Return how one of our modules is started: by this interpreter, or by this program where it needs none."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "-m", module]
+    # -P: what lies in the working directory is not to be imported.
+    return [sys.executable, "-P", "-m", module]
+
+
 async def _run(module: str, channel: socket.socket, descriptors: Sequence[int]) -> Launched:
     fd = channel.fileno()
     process = await asyncio.create_subprocess_exec(
-        # -P: what lies in the working directory is not to be imported.
-        sys.executable, "-P", "-m", module, "--control-fd", str(fd),
+        *command_of(module), "--control-fd", str(fd),
         pass_fds=(fd, *descriptors), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     return _Process(process)

@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pdp.engine.program import Check, Program
@@ -31,6 +31,8 @@ MAX_EXAMPLES = 5
 MAX_EXAMPLE_FIELDS = 32
 # Items of a batch that are decided in one step: some 300 µs.
 _STEP_ITEMS = 16
+# So many pairs of different ends of decisions are remembered, of some 700 bytes each, and then others.
+_MOST_KNOWN = 4_096
 _REST = 3.0
 _LEAST_REST_SECONDS = 0.000_2
 _IDLE_SECONDS = 0.02
@@ -100,6 +102,7 @@ class Comparison:
         self._bytes = 0
         self._compared = self._differing = self._failed = self._dropped = 0
         self._examples: list[ShadowExample] = []
+        self._known: dict[tuple[bytes, bytes], list[str]] = {}
 
     def decide(self, payload: bytes, now: int, check: Check | None, notes: Notes | None) -> bytes:
         """Answer a serialized DecideRequest."""
@@ -155,12 +158,22 @@ class Comparison:
     def _compare(self, program: Program, sample: _Sample) -> None:
         request = _Request.FromString(sample.payload)
         request.min_revision = request.min_grant_revision = 0  # it is the live one that must be new enough
-        live = None if sample.reply is None else _Response.FromString(sample.reply)
         try:
-            other = _Response.FromString(program.answer(request, len(sample.payload), sample.now))
+            reply = program.answer(request, len(sample.payload), sample.now)
         except RequestError:
-            other = None
-        self._count(live, other)
+            reply = None
+        if sample.reply is None or reply is None:
+            self._count(_response(sample.reply), _response(reply))
+            return
+        # There are few different ends of decisions, and the same ones differ in the same.
+        ends = _end(sample.reply, self.live.trailer), _end(reply, program.trailer)
+        fields = self._known.get(ends)
+        if fields is None:
+            fields = differences(_Response.FromString(sample.reply), _Response.FromString(reply))
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[ends] = fields
+        self._add(fields, sample.reply, differs=bool(fields))
 
     def _compare_batch(self, program: Program, sample: _Sample) -> Iterator[None]:
         request = _BatchRequest.FromString(sample.payload)
@@ -187,12 +200,16 @@ class Comparison:
             return
         decision_id = "" if live is None else live.decision_id
         fields = [] if live is None or other is None else differences(live, other)
-        differs = bool(fields) or (live is None and other is not None)
+        self._add(fields, decision_id, differs=bool(fields) or (live is None and other is not None))
+
+    def _add(self, fields: Sequence[str], decision: str | bytes, *, differs: bool) -> None:
+        """Count a decision, given its id or its answer."""
         with self._lock:
             self._compared += 1
             self._differing += differs
             if differs and len(self._examples) < MAX_EXAMPLES:
-                self._examples.append(ShadowExample(decision_id=decision_id, fields=fields[:MAX_EXAMPLE_FIELDS]))
+                decision_id = decision if isinstance(decision, str) else _Response.FromString(decision).decision_id
+                self._examples.append(ShadowExample(decision_id=decision_id, fields=[*fields[:MAX_EXAMPLE_FIELDS]]))
 
     def _fail(self, error: Exception) -> None:
         with self._lock:
@@ -290,6 +307,16 @@ class Shadow:
                 if stop.wait(rest) or self._comparison is not comparison:
                     break
                 begun = time.thread_time()
+
+
+def _response(reply: bytes | None) -> decision_service_pb2.DecideResponse | None:
+    return None if reply is None else _Response.FromString(reply)
+
+
+def _end(reply: bytes, trailer: bytes) -> bytes:
+    """Return what follows the names of decision and revision: at least all verdicts and masks."""
+    at = reply.find(trailer)
+    return reply if at < 0 else reply[at + len(trailer) :]
 
 
 def differences(one: decision_service_pb2.DecideResponse, other: decision_service_pb2.DecideResponse) -> list[str]:

@@ -59,7 +59,7 @@ class Shipping:
             logs.configure(settings.log.format, settings.log.level)
             os.umask(0o077)
             # Decisions come first.
-            step_back()
+            step_back(settings.audit.shipper_nice)
         self._carrier = Carrier(settings, self._fail)
         self._carrier.start()
 

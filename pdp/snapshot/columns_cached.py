@@ -323,7 +323,7 @@ def _keep(cache: dict[_Key, T], key: _Key, value: T) -> T:
 
 
 def _cut(data: bytes) -> tuple[bytes, bytes]:
-    """Return what the first field of a message holds, which has a tag of one byte and a length, and the fields after it."""
+    """Return what the first field of a message holds, which has a length, and the fields after it."""
     length, at = _length(data, 1)
     end = at + length
     if end > len(data):

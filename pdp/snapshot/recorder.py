@@ -204,18 +204,18 @@ class Recorder:
     ) -> None:
         """Add the record of a decision to the notes. `head` is everything of a DecideResponse before its verdicts."""
         micros = min(int((time.perf_counter() - notes.begun) * 1e6), _MOST_MICROS)
+        # What differs from record to record comes first and the latency last: `columns_cached` knows the rest again.
         body = (
             head
             + _TIME
             + _NANOS.pack(now)
+            + (length_delimited(_CALLER, notes.caller.encode()) if notes.caller else b"")
             + facts
             + outcome.body
             + self._sources[notes.source]
             + _LATENCY
             + _MICROS.pack(micros)
         )
-        if notes.caller:
-            body += length_delimited(_CALLER, notes.caller.encode())
         if noteworthy is not None:
             body += _details(noteworthy)
         notes.records.append((outcome.shown, length_delimited(_RECORD_SNAPSHOT, body)))

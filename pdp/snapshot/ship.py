@@ -28,8 +28,6 @@ Alarm = Callable[[str, str], None]
 
 BATCH: Final = 4_000
 """Records in one transaction."""
-NICE: Final = 10
-"""How far a shipper's process steps back behind those that decide."""
 # A transaction writes whole pages, many of them for the indexes: few large ones are cheaper than many small ones.
 _POLL_SECONDS = 0.5
 _PAUSE_SECONDS = 0.002
@@ -359,6 +357,6 @@ class Shipper:
         return longest * self._rng.uniform(0.5, 1.0)
 
 
-def step_back() -> None:
-    """Make this process wait for those that decide. For a process that does nothing but ship."""
-    os.nice(NICE)
+def step_back(nice: int) -> None:
+    """Make this process wait for those that decide, by 0 to 19. For a process that does nothing but ship."""
+    os.nice(nice)

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 
 import pytest
 
 from tests.clients import toolchains
+from tests.integration.running import start_server, stopping
 
 FOLDER = toolchains.CLIENTS / "java"
 
 
 @pytest.fixture(scope="module")
-def suite() -> str:
-    """Return what Maven says about building and testing every module."""
+def suite() -> Iterator[str]:
+    """Yield what Maven says about building and testing every module."""
     arguments = ["--batch-mode", "--no-transfer-progress", "--quiet", "--threads", "2", "verify"]
     # Maven's own process does not live long enough for Java's second compiler to pay.
     options = f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {os.environ.get('MAVEN_OPTS', '')}".strip()
-    return toolchains.run([toolchains.mvn(), *arguments], FOLDER, given=toolchains.environment(MAVEN_OPTS=options))
+    # Tests that only ask a service share one; those that kill or hang it start their own.
+    mvn = toolchains.mvn()
+    server = start_server(toolchains.POLICIES, node="java")
+    with stopping([server]):
+        given = toolchains.environment(MAVEN_OPTS=options, JINGXI_SERVICE=server.target)
+        yield toolchains.run([mvn, *arguments], FOLDER, given=given)
 
 
 def _ran(module: str) -> tuple[int, int]:

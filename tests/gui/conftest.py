@@ -12,7 +12,7 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QEventLoop, QSettings
+from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QSettings
 from PySide6.QtWidgets import QApplication
 
 from admin_gui.domain.failure import Failure
@@ -35,6 +35,8 @@ def collected_here() -> Iterator[None]:
     """Garbage goes in the thread of the window, or it would free what belongs to Qt elsewhere."""
     gc.disable()
     yield
+    # What has closed goes now: each window that stays is styled anew by every test that follows.
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     gc.enable()
     gc.collect()
 

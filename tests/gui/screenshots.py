@@ -1,8 +1,9 @@
 """Writes the pictures of the guide for the desktop program: every screen, in Chinese and English, light and dark.
 
-    python -m tests.gui.screenshots [--out FOLDER]
+    python -m tests.gui.screenshots [--out FOLDER] [--only bank|accounts]
 
-It runs the real program on the sample bank and asks its service some decisions first, so that there are snapshots.
+It runs the real program on the sample bank and asks its service some decisions first, so that there are snapshots; and on
+a service of its own with people (`account_pictures`).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from admin_gui.views.snapshots import SnapshotsScreen
 from admin_gui.views.window import Window
 from admin_gui.widgets.context import Context
 from jingxi_client._gen.pdp.v1 import bundle_pb2, decision_service_pb2, decision_service_pb2_grpc
+from tests.gui import account_pictures
 
 _OUT: Final = Path(__file__).resolve().parents[2] / "docs" / "images" / "desktop"
 _PATIENCE: Final = 60.0
@@ -96,18 +98,23 @@ def main() -> None:
     """Write all of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=_OUT, metavar="FOLDER", help="(default: docs/images/desktop)")
-    out = parser.parse_args().out
+    parser.add_argument("--only", choices=("bank", "accounts"), help="only those of the sample bank, or of accounts")
+    options = parser.parse_args()
+    out = options.out
     out.mkdir(parents=True, exist_ok=True)
     gc.disable()
     application = QApplication(["pdp-admin"])
     with tempfile.TemporaryDirectory() as folder:
         settings = QSettings(f"{folder}/settings.ini", QSettings.Format.IniFormat)
         context = Context(Language("zh", application), Theme("light", application), settings)
-        window = Window(context, sample_bank())
-        window.resize(1360, 840)
-        window.show()
-        _take_all(Camera(application, context, window, out), window)
-        window.close()
+        if options.only != "accounts":
+            window = Window(context, sample_bank())
+            window.resize(1360, 840)
+            window.show()
+            _take_all(Camera(application, context, window, out), window)
+            window.close()
+        if options.only != "bank":
+            account_pictures.take_all(context, lambda window: Camera(application, context, window, out))
     print(f"{len(list(out.glob('*.png')))} pictures in {out}")
 
 

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import json
 import stat
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
-from admin_gui.domain.profiles import Profile
-from admin_gui.domain.rights import EVERYTHING
 from admin_gui.domain.say import plain
 from admin_gui.services.connection import Endpoint
-from admin_gui.services.device import DeviceFileError, device_secret
-from admin_gui.views.sign_in.presence import Presence
+from admin_gui.services.device import device_secret
 from admin_gui.views.sign_in.screen import SignInScreen
 from admin_gui.views.window import Window
 from admin_gui.widgets.context import Context
 from pdp.cli.session_file import SessionFile
-from pdp.control.accounts import Accounts, SecretKey
-from pdp.control.kv.sqlite import SqliteStore
-from pdp.server.account_settings import own_key
 from pdp.v1 import account_pb2
-from tests.integration.accounts_steps import RESTRICTED, USER, Hands, Office, Person, quick_hasher
+from tests.gui import people
+from tests.integration.accounts_steps import RESTRICTED, USER, Office, Person
 from tests.integration.oidc_provider import SECRET, OpenIdProvider, openid_provider
 from tests.integration.oidc_steps import identity
 from tests.integration.test_account_cli import Desk
@@ -40,39 +34,22 @@ PATIENCE = 60_000
 READS = [account_pb2.Right(permission=account_pb2.PERMISSION_SNAPSHOT_READ)]
 
 
-class Bank:
-    """A service, its provider, and people with accounts whose recovery codes sign in once each."""
+class Bank(people.Bank):
+    """A service, its provider, and people with accounts."""
 
     def __init__(self, desk: Desk, provider: OpenIdProvider) -> None:
-        self.desk, self.provider = desk, provider
-        self.endpoint = Endpoint(desk.address, desk.folder / "ca.pem")
-        self.people: dict[str, Person] = {}
-        self._codes: dict[str, Iterator[str]] = {}
+        self.provider = provider
+        super().__init__(desk, self._hiring)
 
-    async def hire(self) -> None:
-        """Make accounts straight in the store of the service that runs: the ways there are another test's."""
-        store = SqliteStore(self.desk.folder / "data" / "control" / "control.db")
-        clock = Hands()
-        clock.now = time.time_ns()
-        key = SecretKey.load(own_key(self.desk.folder / "data"))
-        accounts = Accounts(store, key, None, quick_hasher(), clock=clock)
-        try:
-            office = Office(accounts, clock)
-            one, two = await office.admins(2)
-            auditor = await office.hire(one, two, "auditor", RESTRICTED, READS)
-            writer = await office.hire(one, two, "writer", USER)
-            for person in (auditor, writer):
-                await office.set_up(person)
-            self.people = {person.name: person for person in (one, two, auditor, writer)}
-            self._codes = {name: iter(person.recovery) for name, person in self.people.items()}
-            self.people["fresh"] = await office.hire(one, two, "fresh", RESTRICTED, [])
-            await office.hire(one, two, "zhang", USER, oidc=identity("u-1001", self.provider.issuer))
-        finally:
-            accounts.hasher.close()
-            await store.close()
-
-    def code(self, name: str) -> str:
-        return next(self._codes[name])
+    async def _hiring(self, office: Office) -> Sequence[Person]:
+        one, two = await office.admins(2)
+        auditor = await office.hire(one, two, "auditor", RESTRICTED, READS)
+        writer = await office.hire(one, two, "writer", USER)
+        for person in (auditor, writer):
+            await office.set_up(person)
+        fresh = await office.hire(one, two, "fresh", RESTRICTED, [])
+        await office.hire(one, two, "zhang", USER, oidc=identity("u-1001", self.provider.issuer))
+        return [one, two, auditor, writer, fresh]
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +60,11 @@ def bank_of_people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     with openid_provider(tmp_path_factory.mktemp("id"), time.time_ns) as provider:
         desk = Desk(
             folder,
-            f"accounts:\n  idle_seconds: 600\n  oidc:\n    issuer: {provider.issuer}\n    client_id: jingxi\n"
-            f"    ca: {provider.ca}\n    client_secret: {{file: secret}}\n    second_factor_amr: mfa\n"
-            "    label: 行内认证\n",
+            f"{people.QUICK}accounts:\n  idle_seconds: 600\n  oidc:\n    issuer: {provider.issuer}\n"
+            f"    client_id: jingxi\n    ca: {provider.ca}\n    client_secret: {{file: secret}}\n"
+            "    second_factor_amr: mfa\n    label: 行内认证\n",
         )
-        bank = Bank(desk, provider)
-        asyncio.run(bank.hire())
-        yield bank
+        yield Bank(desk, provider)
         desk.end()
 
 
@@ -365,90 +340,43 @@ def test_why_a_service_is_not_reached(
     made.deleteLater()
 
 
-def test_where_nobody_signs_in_one_enters_at_once(qtbot: QtBot, window: Window, bank: str) -> None:
-    seen = []
-    window.keeper.entered.connect(seen.append)
-    window.connect_to(Endpoint(bank), plain("bank"))
-    qtbot.waitUntil(lambda: bool(seen), timeout=PATIENCE)
-    assert seen == [EVERYTHING]
-    assert not window.keeper.is_locked
-    assert list(window.shown_as("accounts").tabs) == ["callers"]  # type: ignore[attr-defined]
-    window.lock()
-    assert not window.keeper.is_locked
+def test_a_service_that_goes_away_in_the_middle_and_comes_back(
+    qtbot: QtBot, context: Context, bank_of_people: Bank, home: Path
+) -> None:
+    del home
+    cable = people.Cable(bank_of_people.desk.address)
+    made = Window(context, None)
+    made.show()
+    made.connect_to(Endpoint(cable.address, bank_of_people.endpoint.ca), plain("bank"))
+    qtbot.waitUntil(lambda: made.keeper.screen is not None, timeout=PATIENCE)
+    form = asking(made).form
+    cable.cut()
+    code = bank_of_people.code("writer")
+    form.name.setText("writer")
+    form.password.setText(bank_of_people.people["writer"].password)
+    form.code.setText(code)
+    form.go.click()
+    qtbot.waitUntil(lambda: not form.is_waiting, timeout=PATIENCE)
+    # Nothing is shown a second time by itself, for a code may have counted.
+    assert "没有完成" in form.banner._text.text()
+    assert (form.name.text(), form.code.text(), form.go.isEnabled()) == ("writer", "", True)
+    cable.mend()
 
+    def enters() -> bool:
+        if not form.is_waiting and made.keeper.is_locked and "没有完成" in form.banner._text.text():
+            form.code.setText(code)
+            form.go.click()
+        return not made.keeper.is_locked
 
-def test_connections_are_remembered_edited_and_forgotten(qtbot: QtBot, window: Window, context: Context) -> None:
-    start, chosen = window.start, list[Profile]()
-    start.profile_chosen.disconnect()
-    start.profile_chosen.connect(chosen.append)
-    for address, words in (("bank", "主机:端口"), ("bank:99999", "端口应为")):
-        start._address.setText(address)
-        start._open.click()
-        assert words in start.banner._text.text()
-    start._address.setText("bank.example:7443")
-    start._open.click()
-    assert chosen == [Profile("bank.example:7443")]
-    start.used("bank.example:7443", "li")
-    assert start.known.all == [Profile("bank.example:7443", account="li")]
-    start.known.edit.click()
-    from admin_gui.views.profile import ProfileDialog
-
-    [dialog] = start.known.findChildren(ProfileDialog)
-    dialog.name.setText("总行")
-    dialog.ca.setText("/nowhere/ca.pem")
-    dialog.save.click()
-    assert "/nowhere/ca.pem" in dialog.banner._text.text()
-    dialog.ca.clear()
-    dialog.key.setText("/nowhere/key.pem")
-    dialog.save.click()
-    assert "一并填写" in dialog.banner._text.text()
-    dialog.key.clear()
-    dialog.save.click()
-    again = Window(context, None)
-    assert again.start.known.all == [Profile("bank.example:7443", "总行", account="li")]
-    again.start.known.delete.click()
-    assert again.start.known.all == []
-    again.deleteLater()
-
-
-def test_the_device_file_is_for_its_user_alone(tmp_path: Path) -> None:
-    path = tmp_path / "session"
-    secret = device_secret(path)
-    assert len(secret) == 32
-    assert device_secret(path) == secret
-    path.chmod(0o644)
-    with pytest.raises(DeviceFileError, match="chmod 600"):
-        device_secret(path)
-    path.chmod(0o600)
-    path.write_text('{"device": "c2hvcnQ", "ports": {}}')
-    with pytest.raises(DeviceFileError, match="damaged"):
-        device_secret(path)
-
-
-def test_what_people_do_counts_and_what_the_program_asks_does_not(window: Window) -> None:
-    now = 0.0
-    presence = Presence(600, 10_000, window, lambda: now)
-    told: list[object] = []
-    presence.idle.connect(lambda: told.append("idle"))
-    presence.used.connect(lambda: told.append("used"))
-    presence.idle_soon.connect(told.append)
-    presence.ends_soon.connect(lambda left: told.append(("ends", left)))
-    now = 250
-    presence.look()
-    assert told == []
-    presence.touch()
-    presence.look()
-    assert told == ["used"]
-    now = 250 + 545
-    presence.look()
-    presence.touch()
-    presence.look()
-    assert told[1:] == [55, 0, "used"]
-    now = 9_800
-    presence.touch()
-    presence.look()
-    assert told[4:6] == [("ends", 200), "used"]
-    now += 600
-    presence.look()
-    assert told[-1] == "idle"
-    presence.stop()
+    qtbot.waitUntil(enters, timeout=PATIENCE)
+    # While somebody works, the window says so, goes on by itself, and the session is still theirs.
+    cable.cut()
+    qtbot.waitUntil(lambda: "自动重连" in made.banner._text.text() and made.banner.isVisible(), timeout=PATIENCE)
+    assert not made.keeper.is_locked
+    cable.mend()
+    qtbot.waitUntil(lambda: not made.banner.isVisible(), timeout=PATIENCE)
+    assert not made.keeper.is_locked
+    made._leave()
+    made.close()
+    made.deleteLater()
+    cable.cut()

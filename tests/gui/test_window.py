@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
@@ -11,13 +12,18 @@ from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
 from admin_gui.actions.palette import Palette
+from admin_gui.domain.rights import EVERYTHING
 from admin_gui.domain.say import plain
 from admin_gui.domain.verdicts import Line
 from admin_gui.models.verdicts import VerdictModel
 from admin_gui.services.connection import Endpoint
+from admin_gui.views.accounts import AccountsScreen
+from admin_gui.views.accounts.caller_form import CallerForm
+from admin_gui.views.accounts.part import Once
 from admin_gui.views.cluster import ClusterScreen
 from admin_gui.views.simulator import SimulatorScreen
 from admin_gui.views.window import Window
+from admin_gui.widgets.ask import Ask
 from admin_gui.widgets.context import Context
 
 PATIENCE = 60_000
@@ -166,3 +172,67 @@ def test_the_cluster_is_followed_while_it_is_shown(qtbot: QtBot, opened: Window,
     assert call is not None
     opened.go("simulator")
     assert call.is_over
+
+
+def test_where_nobody_signs_in_one_enters_at_once(qtbot: QtBot, window: Window, bank: str) -> None:
+    seen: list[object] = []
+    window.keeper.entered.connect(seen.append)
+    window.connect_to(Endpoint(bank), plain("bank"))
+    qtbot.waitUntil(lambda: bool(seen), timeout=PATIENCE)
+    assert seen == [EVERYTHING]
+    assert not window.keeper.is_locked
+    assert list(window.shown_as("accounts").tabs) == ["callers"]  # type: ignore[attr-defined]
+    window.lock()
+    assert not window.keeper.is_locked
+
+
+def test_a_system_that_calls_where_nobody_signs_in(
+    qtbot: QtBot, opened: Window, qtmodeltester: ModelTester
+) -> None:  # fmt: skip
+    opened.go("accounts")
+    screen = opened.shown_as("accounts")
+    assert isinstance(screen, AccountsScreen)
+    tab: Any = screen.tabs["callers"]
+
+    def does(**answers: Any) -> None:
+        [ask] = [one for one in tab.findChildren(Ask) if one.isVisible()]
+        ask.answer(**answers)
+        call = tab._does
+        qtbot.waitUntil(lambda: call.is_over, timeout=PATIENCE)
+
+    def token() -> str:
+        qtbot.waitUntil(lambda: any(one.isVisible() for one in tab.findChildren(Once)), timeout=PATIENCE)
+        [once] = [one for one in tab.findChildren(Once) if one.isVisible()]
+        secret: str = once.secret.text()
+        once.close_button.click()
+        return secret
+
+    tab.new.click()
+    [form] = tab.findChildren(CallerForm)
+    for line, text in ((form.name, "counter"), (form.owner, "Zhang San"), (form.applications, "core-counter，loans")):
+        line.setText(text)
+    form.reason.setPlainText("the counter")
+    form.go.click()
+    first = token()
+    qtbot.waitUntil(lambda: tab.list.model.rowCount() == 1, timeout=PATIENCE)
+    tab.list.choose("counter")
+    assert len(first) > 20
+    assert first not in tab.facts.toPlainText()
+    assert "core-counter, loans" in tab.facts.toPlainText()
+    tab.revoke.click()
+    does(reason="no longer used")
+    qtbot.waitUntil(lambda: not tab.revoke.isVisible(), timeout=PATIENCE)
+    tab.token.click()
+    does(days="7", reason="a new one")
+    assert token() != first
+    tab.disable.click()
+    does(reason="stopped")
+    qtbot.waitUntil(tab.enable.isVisible, timeout=PATIENCE)
+    assert "stopped" in tab.facts.toPlainText()
+    qtmodeltester.check(tab.list.model)
+    tab.enable.click()
+    does(reason="again")
+    qtbot.waitUntil(tab.disable.isVisible, timeout=PATIENCE)
+    tab.delete.click()
+    does(reason="replaced")
+    qtbot.waitUntil(lambda: tab.list.model.rowCount() == 0, timeout=PATIENCE)

@@ -151,21 +151,16 @@ def test_what_a_recorder_writes_is_not_unusual(monkeypatch: pytest.MonkeyPatch) 
 
 
 @given(SNAPSHOTS, st.permutations(range(20)), st.integers(0, 40))
-@settings(max_examples=200, deadline=None)
-def test_fields_in_any_order_and_bytes_cut_off(
-    snapshot: snapshot_pb2.Snapshot, order: list[int], short: int
-) -> None:
+@settings(max_examples=100, deadline=None)
+def test_fields_in_any_order_and_bytes_cut_off(snapshot: snapshot_pb2.Snapshot, order: list[int], short: int) -> None:
     fields = [one for field, _ in snapshot.ListFields() if (one := _alone(snapshot, field.name))]
     fields = [fields[place] for place in order if place < len(fields)]
     inner = b"".join(fields)
     body = columns_cached._varint(0x0A) + columns_cached._varint(len(inner)) + inner
     assert CACHE.row(body) == plain(body)
-    # Cut off behind the facts: what is drawn from is damaged, and must not pass for whole.
     inner = inner[: max(0, len(inner) - short)]
     body = columns_cached._varint(0x0A) + columns_cached._varint(len(inner)) + inner
-    wanted = plain(body)
-    if wanted[2] != columns.UNREADABLE:
-        assert CACHE.row(body) == wanted
+    assert CACHE.row(body) == plain(body)
 
 
 def _alone(snapshot: snapshot_pb2.Snapshot, name: str) -> bytes:

@@ -18,7 +18,7 @@ from pdp.snapshot.replay.origin import Origin
 from pdp.snapshot.replay.recorded import Result
 from pdp.snapshot.replay.replayer import Replayer
 from pdp.snapshot.resource_keys import ResourceKeys
-from pdp.v1 import bundle_pb2, decision_service_pb2
+from pdp.v1 import bundle_pb2, decision_service_pb2, snapshot_pb2
 from pdp.values import AttributeType
 
 NOW = 1_790_000_000_000_000_000
@@ -79,11 +79,17 @@ def replay(
     then: bundle_pb2.SignedBundle, now: bundle_pb2.SignedBundle, asked: decision_service_pb2.DecideRequest, **more: Any
 ) -> Result:
     notes = Notes()
-    program = Program.from_bundle(then, recorder=recorder(KEYS), **more)
-    program.decide(asked.SerializeToString(), NOW, None, notes)
-    [(_, body)] = notes.take()
+    body = _recorded(then, asked, notes, **more)
     origin = Origin(parse(then))
     return Replayer(Candidate(now), lambda _: origin).replay(body)[1]
+
+
+def _recorded(
+    then: bundle_pb2.SignedBundle, asked: decision_service_pb2.DecideRequest, notes: Notes, **more: Any
+) -> bytes:
+    Program.from_bundle(then, recorder=recorder(KEYS), **more).decide(asked.SerializeToString(), NOW, None, notes)
+    [(_, body)] = notes.take()
+    return body
 
 
 def kinds(result: Result) -> list[str]:
@@ -186,6 +192,36 @@ class TestWhatWasNotKept:
         then = built("subject.level >= 5", roles="none")
         for condition in ('"lead" in subject.roles', "size(subject.roles) == 0", '!("teller" in subject.roles)'):
             assert replay(then, built(condition, roles="none"), request()).lacks == {"subject.roles"}
+
+
+class TestSharing:
+    """One replayer tells records apart by what conditions read of them, and by nothing else."""
+
+    @pytest.mark.parametrize(
+        ("condition", "shown"),
+        [
+            ('subject.id == "T1"', ["T1"]), ('"teller" in subject.roles', ["T1", "T2"]),
+            ('subject.id == "T1" && "teller" in subject.roles', ["T1"]),
+            ('subject.id != "T1" || subject.level > 3', ["T2"]), ('size(subject.roles) == 0', []),
+        ],
+    )  # fmt: skip
+    def test_a_key_called_as_a_part_of_a_request_is_not_taken_for_it(self, condition: str, shown: list[str]) -> None:
+        then, now = built("subject.level >= 5"), built(condition)
+        notes, origin = Notes(), Origin(parse(then))
+        replayer = Replayer(Candidate(now), lambda _: origin)
+        found = []
+        for number in range(4):
+            asked = request()
+            asked.subject.id = f"T{number % 2 + 1}"
+            body = _recorded(then, asked, notes)
+            # Nobody may declare such names, but a caller may send them.
+            record = snapshot_pb2.Record.FromString(body)
+            for key, other in (("id", "T1"), ("roles", "lead")):
+                record.snapshot.facts.subject.attributes[key].string_value = other
+            result = replayer.replay(record.SerializeToString())[1]
+            if kinds(result) == ["masked>clear"]:
+                found.append(asked.subject.id)
+        assert found == shown * 2
 
 
 class TestMasks:

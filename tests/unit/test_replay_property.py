@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.reference.compare import Refused, resolve, some_requests
 from tests.reference.random_edits import edited
 from tests.reference.random_requests import random_grants
 from tests.reference.random_sets import RandomSet, random_set
+from tests.reference.replaying import ObviousReplayer
 from tests.reference.request import Grants, Request
 from tests.strategies import PROPERTY, sources
 
@@ -79,6 +81,16 @@ class Case:
     recording: bundle_pb2.SignedBundle
     candidate: bundle_pb2.SignedBundle
     grants: Grants
+
+    def bodies(self, requests: list[Request]) -> list[bytes]:
+        """Return the records of the requests that were decided."""
+        notes = Notes()
+        recording = Program.from_bundle(self.recording, grants=self.grants, recorder=recorder(KEYS))
+        for request in requests:
+            if INT_MIN <= request.now <= INT_MAX:
+                with suppress(RequestError):
+                    recording.decide(request.message_pb().SerializeToString(), request.now, None, notes)
+        return [body for _, body in notes.take()]
 
     def results(self, requests: list[Request]) -> Iterator[tuple[Said, Said, Result]]:
         """Yield what was said of a request, what the candidate says of it, and what a replay says."""
@@ -164,6 +176,19 @@ class TestReplays:
             return
         for _, _, result in made[0].results(made[1]):
             assert not result.changes
+
+    @settings(PROPERTY, max_examples=20)
+    @given(source=sources())
+    def test_records_that_were_met_before_come_to_the_same_as_alone(self, source: Random) -> None:
+        made = case(source, full=False, edits=source.randint(0, 4))
+        if made is None:
+            return
+        origin = Origin(bundles.parse(made[0].recording))
+        replayer, obvious = Replayer(Candidate(made[0].candidate), lambda _: origin), None
+        for body in made[0].bodies([*made[1], *made[1]]):
+            obvious = obvious or ObviousReplayer(made[0].candidate, origin)
+            place, result = replayer.replay(body)
+            assert (place, (result.decided, result.changes, result.lacks)) == obvious.replay(body)
 
     @pytest.mark.parametrize("edits", [0, 1, 3])
     def test_random_cases_come_to_all_ends(self, edits: int) -> None:

@@ -137,6 +137,9 @@ class CallersTab(Tab):
         self._found = [*self._found, *answer.callers]
         self._next = answer.next_page_token
         self.list.show_records(self._found, more=bool(self._next))
+        if (change := self.changes.current()) is not None:
+            # What a change changes is told by the caller as it is, which may have come only now.
+            self._choose_change(change)
 
     def _choose(self, caller: Caller | None) -> None:
         there = caller is not None

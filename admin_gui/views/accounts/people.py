@@ -153,7 +153,9 @@ class PeopleTab(Tab):
         for one in (self.change, self.reset, self.close_account):
             one.setVisible(may_ask and there and other)
         self.lock.setVisible(may_approve and there and not locked and other)
-        self.unlock.setVisible(may_approve and locked and other)
+        # What a rule has locked is unlocked by a review, and what somebody else had only after a reset.
+        freely = account is not None and not account.locked_by and not account.compromised
+        self.unlock.setVisible(may_approve and locked and other and freely)
         self.end.setVisible(
             may_approve and account is not None and any(one.account == account.name for one in self._open)
         )

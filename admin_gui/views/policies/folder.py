@@ -29,7 +29,7 @@ _SAVE: Final = Say("保存", "Save")
 _SAVED: Final = Say("已保存 {count} 个文件。", "{count} files saved.")
 _TAKEN: Final = Say("已读取磁盘上的 {count} 个文件。", "{count} files are as they are on the disk now.")
 _ASIDE: Final = Say("未恢复的修改保留在 {path}。", "The changes that were not restored are in {path}.")
-_IN_FORCE: Final = Say("现行（本机服务）", "in force (service of this machine)")
+_IN_FORCE: Final = Say("现行（本机）", "in force here")
 _OPENED: Final = Say("打开时的文本", "as it was opened")
 _ON_DISK: Final = Say("磁盘上现在的文本", "on the disk now")
 
@@ -51,7 +51,11 @@ class FolderPages(QWidget):
         workbench.head.addWidget(button(desk.context, _SAVE, self.save, primary=True))
         self.compare = ComparePage(desk, banner)
         self.tabs = QTabWidget(documentMode=True)
-        for page, say in ((workbench, _EDIT), (self.compare, _COMPARE)):
+        self._text = QWidget()
+        text = QVBoxLayout(self._text)
+        text.setContentsMargins(0, 6, 0, 0)
+        text.addWidget(workbench)
+        for page, say in ((self._text, _EDIT), (self.compare, _COMPARE)):
             desk.context.language.bind(self.tabs, partial(self.tabs.setTabText, self.tabs.addTab(page, "")), say)
         self.tabs.currentChanged.connect(lambda _: self._turned())
         column = QVBoxLayout(self)
@@ -70,7 +74,7 @@ class FolderPages(QWidget):
 
     def show_text(self) -> None:
         """Turn to the page with the text."""
-        self.tabs.setCurrentWidget(self._workbench)
+        self.tabs.setCurrentWidget(self._text)
 
     def show_difference(self) -> None:
         """Compare what is being written with what is in force."""

@@ -28,7 +28,10 @@ _TOO_WIDE: Final = Say("粘贴的内容比表格宽", "what is pasted is wider t
 
 
 class Grid(FrozenTable):
-    """A table of rules, whose ids stay in sight. Tab and Return move on, typing edits, Delete empties, the clipboard has tab-separated cells."""
+    """A table of rules, whose ids stay in sight.
+
+    Tab and Return move on, typing edits, Delete empties, the clipboard has tab-separated cells.
+    """
 
     told = Signal(object, str)
     """Something to say, a `Say`, and the kind of it."""

@@ -93,10 +93,10 @@ _LEAVE: Final = Say("离开", "Leave")
 _OVERTAKEN: Final = Say("磁盘上的文件已被他人修改", "Somebody else has changed the files on the disk")
 _OVERTAKEN_ABOUT: Final = Say(
     "{files} 在打开之后被他人修改或删除，您的修改尚未保存。",
-    "Since they were opened, {files} were changed or removed. What you wrote is not saved yet.",
+    "Changed or removed since it was opened: {files}. What you wrote is not saved yet.",
 )
-_OVER: Final = Say("用我的覆盖", "Write mine over it")
-_FROM_DISK: Final = Say("读取磁盘上的文件", "Take what is on the disk")
+_OVER: Final = Say("用我的覆盖", "Write over theirs")
+_FROM_DISK: Final = Say("读取磁盘上的文件", "Take theirs")
 _COMPARE: Final = Say("比较", "Compare")
 _FILES_NAMED: Final = 5
 _NOTE_PART: Final = reason(_NOTE, required=False)

@@ -35,10 +35,8 @@ from pdp.v1 import bundle_pb2 as engine_bundle_pb2
 
 MAX_BYTES = 64 * 1024 * 1024
 MOST_UNDERSTOOD = 4_096
-MAX_SURE = MAX_ATTRIBUTES
-"""A request of at most so many bytes holds no attributes of more, and `values` lets no list through that is too long."""
+# At most 4 bytes a code point: a text of at most this length is not too long.
 SHORT_ID = MAX_ID // 4
-"""At most 4 bytes a code point: a text of at most this length is not too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +101,18 @@ class Engine:
 
         Raises RequestRejectedError.
         """
-        if not _within_bounds(plan, question, payload):
+        who, about, fields = plan.who, question.about, question.part.names
+        # A smaller request holds no attributes of more bytes, and `values` lets no list through that is too long.
+        if (
+            len(payload) > MAX_ATTRIBUTES
+            or not 0 < len(who.id) <= SHORT_ID
+            or len(about.id) > SHORT_ID
+            or len(who.roles) > MAX_ROLES
+            or not 0 < len(fields) <= MAX_FIELDS
+        ):
             return self.understand(self.decide(payload, now))  # which refuses what is out of bounds
         try:
-            outcome, noteworthy = self._program.decide_typed(
-                plan.who, plan.doing, question.about, plan.around, now, question.part.names
-            )
+            outcome, noteworthy = self._program.decide_typed(who, plan.doing, about, plan.around, now, fields)
         except RequestError as error:
             raise _error_of(error) from error
         body = outcome.body if noteworthy is None else outcome.body + noteworthy.serialized()
@@ -126,18 +130,6 @@ class Engine:
             self._understood.clear()
         self._understood[key] = found
         return found
-
-
-def _within_bounds(plan: Plan, question: Question, payload: bytes) -> bool:
-    """Whether a request is surely within the bounds of the service, by what is quick to see."""
-    about, who = question.about, plan.who
-    return (
-        len(payload) <= MAX_SURE
-        and 0 < len(who.id) <= SHORT_ID
-        and len(about.id) <= SHORT_ID
-        and len(who.roles) <= MAX_ROLES
-        and 0 < len(question.part.names) <= MAX_FIELDS
-    )
 
 
 def opened(program: TypedProgram) -> Engine:

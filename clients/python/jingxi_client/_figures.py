@@ -6,20 +6,17 @@ What they cannot read becomes HIDDEN; decimals are computed exactly.
 from __future__ import annotations
 
 import datetime
-import functools
+import itertools
 import math
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
-from jingxi_client._text import HIDDEN
-
-Parameters = Mapping[str, Any]
+from jingxi_client._text import HIDDEN, Parameters, TextMask
 
 MAX_DIGITS = 400
 """Digits on either side of the point; every double fits."""
+_TOO_LARGE = 10**MAX_DIGITS
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?")
 _MAX_NUMBER_TEXT = 64
@@ -51,7 +48,7 @@ def number_text(value: float | Decimal) -> str | None:
             return None
         return format(value, "f")
     if isinstance(value, int):
-        return str(int(value)) if abs(value) < 10**MAX_DIGITS else None
+        return str(int(value)) if abs(value) < _TOO_LARGE else None
     if not math.isfinite(value):
         return None
     if value == 0:
@@ -68,6 +65,9 @@ def parse_number(text: str) -> Fraction | None:
 
 def parse_double(text: str) -> float | None:
     """Return the double next to such a number; None for any other text."""
+    # What most texts are; the exact test takes longer than all else.
+    if len(text) <= _MAX_NUMBER_TEXT and text.isascii() and text.replace(".", "", 1).isdigit():
+        return float(text) if text[0] != "." != text[-1] else None
     plain = _plain_number(text)
     return None if plain is None else float(plain)
 
@@ -78,59 +78,72 @@ def _plain_number(text: str) -> str | None:
     return text.replace(",", "")
 
 
-@functools.lru_cache(maxsize=1_024)
-def _fraction(text: str) -> Fraction:
-    return Fraction(text)
-
-
-def bucket(text: str, p: Parameters) -> str:
+def bucket(p: Parameters) -> TextMask:
     """Name the range that a number falls in: a lower edge belongs to its range."""
-    number = parse_number(text)
-    if number is None:
-        return HIDDEN
-    edges = p["edges"]
-    index = sum(number >= _fraction(edge) for edge in edges)
-    labels = p.get("labels")
-    if labels is not None:
-        return str(labels[index])
-    if index == 0:
-        return f"<{edges[0]}"
-    if index == len(edges):
-        return f"≥{edges[-1]}"
-    return f"{edges[index - 1]}–{edges[index]}"
+    texts = p["edges"]
+    edges = [Decimal(text) for text in texts]
+    between = [f"{low}–{high}" for low, high in itertools.pairwise(texts)]
+    labels = p.get("labels", [f"<{texts[0]}", *between, f"≥{texts[-1]}"])
+
+    def show(text: str) -> str:
+        plain = _plain_number(text)
+        if plain is None:
+            return HIDDEN
+        number = Decimal(plain)
+        return str(labels[sum([number >= edge for edge in edges])])
+
+    return show
 
 
-def round_(text: str, p: Parameters) -> str:
+def round_(p: Parameters) -> TextMask:
     """Round a number to a multiple of `unit`, written with as many decimals as `unit`."""
-    number = parse_number(text)
-    if number is None:
-        return HIDDEN
-    unit = Fraction(p["unit"])
-    steps = abs(number) / unit
-    count = math.floor(steps + Fraction(1, 2)) if p["mode"] == "nearest" else math.floor(steps)
+    unit, half = Fraction(p["unit"]), p["mode"] == "nearest"
     decimals = len(p["unit"].partition(".")[2])
-    digits = str(int(count * unit * 10**decimals)).rjust(decimals + 1, "0")
-    shown = f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits
-    return f"-{shown}" if number < 0 and count else shown
+    smallest = int(unit * 10**decimals)
+
+    def show(text: str) -> str:
+        plain = _plain_number(text)
+        if plain is None:
+            return HIDDEN
+        # In whole numbers: Fraction would look for common divisors at every step.
+        whole, _, fraction = plain.lstrip("+-").partition(".")
+        divided = int(whole + fraction) * unit.denominator
+        divisor = 10 ** len(fraction) * unit.numerator
+        count = (2 * divided + divisor) // (2 * divisor) if half else divided // divisor
+        digits = str(count * smallest).rjust(decimals + 1, "0")
+        shown = f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits
+        return f"-{shown}" if plain[0] == "-" and count else shown
+
+    return show
 
 
-def date_trunc(text: str, p: Parameters, today: datetime.date) -> str:
+def date_trunc(p: Parameters, today: datetime.date) -> TextMask:
     """Show the year, the year and month, or the age band of a date."""
-    date = _parse_date(text)
-    if date is None:
-        return HIDDEN
-    if p["unit"] == "year":
-        return f"{date.year:04d}"
-    if p["unit"] == "month":
-        return f"{date.year:04d}-{date.month:02d}"
-    age = today.year - date.year - ((today.month, today.day) < (date.month, date.day))
-    if age < 0:
-        return HIDDEN
-    low = age // p["band"] * p["band"]
-    return f"{low}–{low + p['band'] - 1}"
+    unit, band = p["unit"], p["band"]
+
+    def show(text: str) -> str:
+        date = _parse_date(text)
+        if date is None:
+            return HIDDEN
+        if unit == "year":
+            return f"{date.year:04d}"
+        if unit == "month":
+            return f"{date.year:04d}-{date.month:02d}"
+        age = today.year - date.year - ((today.month, today.day) < (date.month, date.day))
+        if age < 0:
+            return HIDDEN
+        low = age // band * band
+        return f"{low}–{low + band - 1}"
+
+    return show
 
 
 def _parse_date(text: str) -> datetime.date | None:
+    if len(text) == 10 and text[4] == text[7] == "-":  # the usual form
+        try:
+            return datetime.date.fromisoformat(text)
+        except ValueError:
+            return None
     for pattern in _DATES:
         match = pattern.fullmatch(text)
         if match:

@@ -26,6 +26,7 @@ Troubles = list[tuple[int, str]]
 _BUILT_IN = frozenset({"subject.id", "subject.roles", "action.name", "resource.type", "resource.id"})
 _NAMESPACES = frozenset({"subject", "action", "context", "resource"})
 _ID = "resource.id"
+_TEXT = values.Type.ATTRIBUTE_TYPE_STRING
 
 
 class Attribute(NamedTuple):
@@ -57,21 +58,21 @@ class _Step(NamedTuple):
 
     names: Names
     path: paths.Path
-    members: tuple[tuple[str, str, Any, Attribute], ...]
+    members: tuple[tuple[str, str, bool, Any, Attribute], ...]
     others: tuple[tuple[str, Attribute], ...]
     along: bool = False
     attribute: Attribute | None = None
 
 
-Group = tuple[Names, tuple[tuple[int, str], ...]]
-"""The names that lead to an object, and the fields among its members: position and key."""
+Group = tuple[paths.Steps, tuple[tuple[int, str], ...]]
+"""The steps that lead to an object, or to several through lists, and the fields among its members: position and key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How a part's resource and attributes are read from a message, and where its fields are.
 
-    `groups` and `single` have each field once: those that stand in one object at most, by object, and the others.
+    `groups` and `single` have each field once: those that are members of objects, by object, and the others.
     `names` are the part's attributes of the resource, without the root.
     """
 
@@ -89,21 +90,21 @@ class Reading:
         Attributes of the resource go into `attributes`; returned are the resource's id, empty for none, and the
         attributes that are not of the resource. Raises MessageMismatchError.
         """
-        number, others = "", []
+        number = ""
+        others: list[tuple[Attribute, Any]] = []
         troubles += self.troubles
-        for names, path, members, elsewhere, along, attribute in self.steps:
+        for names, path, members, elsewhere, along, lone in self.steps:
             if along:
                 found = paths.find(message, path, place)
-                if attribute is not None:
-                    value = _value_of(attribute, found, troubles)
-                    if value is None:
-                        continue
-                    if attribute.position < 0:
-                        number = value
-                    elif attribute.root == "resource":
-                        attributes[attribute.key] = value
-                    else:
-                        others.append((attribute, value))
+                value = None if lone is None else _value_of(lone, found, troubles)
+                if lone is None or value is None:
+                    continue
+                if lone.position < 0:
+                    number = value
+                elif lone.root == "resource":
+                    attributes[lone.key] = value
+                else:
+                    others.append((lone, value))
                 continue
             holder = document
             for name in names:
@@ -114,25 +115,31 @@ class Reading:
                 if holder is not None:
                     raise _mismatch(message, path, place)
                 continue
-            for key, into, convert, attribute in members:
-                value = holder.get(key)
-                if value is not None:
-                    try:
-                        attributes[into] = convert(value)
-                    except AttributeValueError as error:
-                        troubles.append(_trouble(attribute, error))
-            for key, attribute in elsewhere:
-                value = holder.get(key)
-                if value is not None:
-                    try:
-                        converted = attribute.convert(value)
-                    except AttributeValueError as error:
-                        troubles.append(_trouble(attribute, error))
-                    else:
-                        if attribute.position < 0:
-                            number = converted
-                        else:
-                            others.append((attribute, converted))
+            get = holder.get
+            for key, into, is_text, convert, attribute in members:
+                value = get(key)
+                if value is None:
+                    continue
+                if is_text and type(value) is str and value.isascii():
+                    attributes[into] = value  # what converting would give, without the call
+                    continue
+                try:
+                    attributes[into] = convert(value)
+                except AttributeValueError as error:
+                    troubles.append(_trouble(attribute, error))
+            for key, other in elsewhere:
+                value = get(key)
+                if value is None:
+                    continue
+                try:
+                    converted = other.convert(value)
+                except AttributeValueError as error:
+                    troubles.append(_trouble(other, error))
+                    continue
+                if other.position < 0:
+                    number = converted
+                else:
+                    others.append((other, converted))
         return number, others
 
 
@@ -154,8 +161,7 @@ def compiled(
         else:
             wanted.append(Attribute(position, name, path, kind, values.converter(kind)))
     if resource_id is not None:
-        text = values.Type.ATTRIBUTE_TYPE_STRING
-        wanted.insert(0, Attribute(-1, _ID, resource_id, text, values.converter(text)))
+        wanted.insert(0, Attribute(-1, _ID, resource_id, _TEXT, values.converter(_TEXT)))
     groups, single = _groups(fields)
     steps = _steps(wanted, [path for _, own in fields for path in own])
     return Reading(steps, tuple(troubles), groups, single, frozenset(names))
@@ -180,14 +186,19 @@ def _steps(attributes: Iterable[Attribute], fields: Iterable[paths.Path]) -> tup
         number = step_of(attribute.path)
         step, key = steps[number], attribute.path.names[-1]
         if attribute.root == "resource" and attribute.position >= 0:
-            member = (key, attribute.key, attribute.convert, attribute)
+            member = (key, attribute.key, attribute.kind == _TEXT, attribute.convert, attribute)
             steps[number] = step._replace(members=(*step.members, member))
         else:
             steps[number] = step._replace(others=(*step.others, (key, attribute)))
+    followed: set[paths.Steps] = set()
     for path in fields:
         if _in_one_object(path):
             step_of(path)
-        else:
+            continue
+        # Following the path of one member through lists finds out whatever another member's would.
+        through = path.steps[:-1] if _leads_to_member(path) else path.steps
+        if through not in followed:
+            followed.add(through)
             steps.append(_Step((), path, (), (), along=True))
     return tuple(steps)
 
@@ -198,14 +209,14 @@ def _groups(
     """Return the fields by the object that holds them, and those that have to be looked for one by one."""
     if _enclosing([path for _, own in fields for path in own]):
         return (), tuple((position, own) for position, (_, own) in enumerate(fields))
-    groups: dict[Names, list[tuple[int, str]]] = {}
+    groups: dict[paths.Steps, list[tuple[int, str]]] = {}
     single: list[tuple[int, tuple[paths.Path, ...]]] = []
     for position, (_, own) in enumerate(fields):
-        if len(own) == 1 and _in_one_object(own[0]):
-            groups.setdefault(own[0].names[:-1], []).append((position, own[0].names[-1]))
+        if len(own) == 1 and _leads_to_member(own[0]):
+            groups.setdefault(own[0].steps[:-1], []).append((position, own[0].names[-1]))
         else:
             single.append((position, own))
-    return tuple((names, tuple(members)) for names, members in groups.items()), tuple(single)
+    return tuple((steps, tuple(members)) for steps, members in groups.items()), tuple(single)
 
 
 def _enclosing(own: Sequence[paths.Path]) -> bool:
@@ -218,6 +229,10 @@ def _enclosing(own: Sequence[paths.Path]) -> bool:
 
 def _in_one_object(path: paths.Path) -> bool:
     return bool(path.steps) and paths.EVERY not in path.steps
+
+
+def _leads_to_member(path: paths.Path) -> bool:
+    return bool(path.steps) and path.steps[-1] is not paths.EVERY
 
 
 def _value_of(attribute: Attribute, found: list[tuple[paths.Place, Any]], troubles: Troubles) -> Any:

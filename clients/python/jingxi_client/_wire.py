@@ -54,7 +54,10 @@ def delimited(tag: bytes, body: bytes) -> bytes:
 
 def text(tag: bytes, value: str) -> bytes:
     """Return a field that holds a text, nothing for an empty one."""
-    return delimited(tag, value.encode()) if value else b""
+    if not value:
+        return b""
+    data = value.encode()
+    return tag + _LENGTHS[len(data)] + data
 
 
 class TypedSubject(NamedTuple):
@@ -95,7 +98,7 @@ class Coder:
 
     def subject(self, subject: TypedSubject) -> bytes:
         """Return a Subject."""
-        roles = b"".join([delimited(b"\x12", role.encode()) for role in subject.roles])
+        roles = b"".join([text(b"\x12", role) or b"\x12\x00" for role in subject.roles])
         return text(b"\x0a", subject.id) + roles + self.attributes("subject", subject.attributes)
 
     def action(self, action: TypedAction) -> bytes:
@@ -106,6 +109,21 @@ class Coder:
         """Return a Resource."""
         head = text(b"\x0a", resource.type) + text(b"\x12", resource.id)
         return head + self.attributes("resource", resource.attributes)
+
+    def request(
+        self,
+        subject: TypedSubject,
+        action: TypedAction,
+        resource: TypedResource,
+        context: Mapping[str, Any],
+        message: bytes,
+    ) -> bytes:
+        """Return a DecideRequest; `message` is as of `message_ref`."""
+        who, doing, about = self.subject(subject), self.action(action), self.resource(resource)
+        return b"".join(
+            (b"\x12", _LENGTHS[len(who)], who, b"\x1a", _LENGTHS[len(doing)], doing, b"\x22", _LENGTHS[len(about)],
+             about, self.attributes("context", context), message)
+        )  # fmt: skip
 
     def attributes(self, root: str, held: Mapping[str, Any]) -> bytes:
         """Return attributes as they stand in the message that holds them; `context` is a field of the request."""
@@ -123,18 +141,8 @@ class Coder:
 
 
 def message_ref(application: str, name: str, part: str) -> bytes:
-    """Return a MessageRef."""
-    return text(b"\x0a", application) + text(b"\x12", name) + text(b"\x1a", part)
-
-
-def decide_request(
-    subject: bytes, action: bytes, resource: bytes, context: bytes, message: bytes, asked: bytes = b""
-) -> bytes:
-    """Return a DecideRequest of serialized parts; `asked` are further fields of it."""
-    return b"".join(
-        (b"\x12", _LENGTHS[len(subject)], subject, b"\x1a", _LENGTHS[len(action)], action, b"\x22",
-         _LENGTHS[len(resource)], resource, context, b"\x3a", _LENGTHS[len(message)], message, asked)
-    )  # fmt: skip
+    """Return a MessageRef as it stands in a DecideRequest."""
+    return delimited(b"\x3a", text(b"\x0a", application) + text(b"\x12", name) + text(b"\x1a", part))
 
 
 def _entry(name: str, value: bytes) -> bytes:

@@ -7,11 +7,11 @@ which objects to mask by which function, and kept: see `Maskers`.
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from jingxi_client import paths
-from jingxi_client._reading import Names
 from jingxi_client.decisions import Decision, Mask, Verdict
 from jingxi_client.errors import MaskUnavailableError
 from jingxi_client.keys import KeyProvider, no_keys
@@ -31,10 +31,13 @@ class _Way(NamedTuple):
     masker: Masker | None
 
 
+Members = tuple[tuple[str, Masker | None, Mask], ...]
 Recipe = tuple[
-    tuple[tuple[Names, tuple[tuple[str, _Way], ...]], ...], tuple[tuple[tuple[paths.Path, ...], _Way], ...]
+    tuple[tuple[tuple[str, ...], paths.Steps, Members], ...], tuple[tuple[tuple[paths.Path, ...], _Way], ...]
 ]
-"""How a part is masked: of objects that names lead to members by key, then fields that are looked for by paths."""
+"""How a part is masked: of objects that names, and from the first list on steps, lead to members by key; then fields
+that are looked for by paths.
+"""
 
 
 class Maskers:
@@ -70,10 +73,15 @@ class Maskers:
         """Return how a part is masked when this tells each field's mask."""
         ways = [None if mask is None else self._way(mask) for mask in (mask_of(name) for name, _ in part.fields)]
         groups = []
-        for names, members in part.reading.groups:
-            masked = tuple((key, way) for position, key in members if (way := ways[position]) is not None)
+        for steps, members in part.reading.groups:
+            masked = tuple(
+                (key, way.masker, way.mask) for position, key in members if (way := ways[position]) is not None
+            )
             if masked:
-                groups.append((names, masked))
+                names = tuple(
+                    step for step in itertools.takewhile(lambda s: s is not paths.EVERY, steps) if isinstance(step, str)
+                )
+                groups.append((names, steps[len(names) :], masked))
         single = tuple((own, way) for position, own in part.reading.single if (way := ways[position]) is not None)
         return tuple(groups), single
 
@@ -106,7 +114,7 @@ def masked_copy(
     """
     work = _Masking(message, maskers)
     for question, decision in zip(asked.questions, decisions, strict=True):
-        work.mask(question.part, question.place, maskers.recipe(question.part, decision.verdicts if decision else ()))
+        work.mask(question.place, maskers.recipe(question.part, decision.verdicts if decision else ()))
     return work.finish(), work.problems
 
 
@@ -120,12 +128,14 @@ def masked_by(
         part = question.part
         if part.name not in recipes:
             recipes[part.name] = maskers.recipe_by(part, lambda name: None if name in passing else masks[name])
-        work.mask(part, question.place, recipes[part.name])
+        work.mask(question.place, recipes[part.name])
     return work.finish(), work.problems
 
 
 class _Masking:
     """Masks a copy of a message. Items of lists are dropped at the end, so that the places of others stay true."""
+
+    __slots__ = ("_document", "_dropped", "_made", "_maskers", "_message", "problems")
 
     def __init__(self, message: Any, maskers: Maskers) -> None:
         self.problems: list[str] = []
@@ -135,30 +145,44 @@ class _Masking:
         self._made: dict[Any, Masker] = {}
         self._dropped: list[paths.Place] = []
 
-    def mask(self, part: Part, place: paths.Place, recipe: Recipe) -> None:
+    def mask(self, place: paths.Place, recipe: Recipe) -> None:
         """Mask a part whose items, or whose message, is at this place."""
         groups, single = recipe
-        if groups:
-            document = paths.get(self._document, place) if place else self._document
-            for names, members in groups:
-                holder = document
-                # A mask on what encloses the object may have replaced it.
-                for name in names:
-                    holder = holder.get(name) if type(holder) is dict else None
-                if type(holder) is not dict:
-                    continue
-                for key, (mask, ready) in members:
-                    if key in holder:
-                        shown = (ready or self._make(mask))(holder[key])
-                        if shown is DROP:
-                            del holder[key]
-                        else:
-                            holder[key] = shown
-        for own, (mask, ready) in single:
+        document = paths.get(self._document, place) if place else self._document
+        for names, steps, members in groups:
+            holder = document
+            # A mask on what encloses the object may have replaced it.
+            for name in names:
+                holder = holder.get(name) if type(holder) is dict else None
+            if steps:
+                self._mask_along(holder, steps, members)
+            elif type(holder) is dict:
+                self._mask_members(holder, members)
+        for own, way in single:
             for path in own:
                 found = paths.find(self._message, path, place)
                 if found:
-                    self._mask_places([hit for hit, _ in found], ready or self._make(mask))
+                    self._mask_places([hit for hit, _ in found], way.masker or self._make(way.mask))
+
+    def _mask_along(self, holder: Any, steps: paths.Steps, members: Members) -> None:
+        """Mask members of all objects that these steps lead to, through lists."""
+        if not steps:
+            if type(holder) is dict:
+                self._mask_members(holder, members)
+        elif not isinstance(steps[0], str):
+            for item in holder if type(holder) is list else ():
+                self._mask_along(item, steps[1:], members)
+        elif type(holder) is dict:
+            self._mask_along(holder.get(steps[0]), steps[1:], members)
+
+    def _mask_members(self, holder: dict[Any, Any], members: Members) -> None:
+        for key, ready, mask in members:
+            if key in holder:
+                shown = (ready or self._make(mask))(holder[key])
+                if shown is DROP:
+                    del holder[key]
+                else:
+                    holder[key] = shown
 
     def finish(self) -> Any:
         return paths.remove(self._document, self._dropped) if self._dropped else self._document

@@ -21,7 +21,7 @@ from typing import Any, Final
 import re2
 
 from jingxi_client import _figures, _text, ciphers
-from jingxi_client._text import HIDDEN
+from jingxi_client._text import HIDDEN, TextMask
 from jingxi_client.errors import KeyUnavailableError, MaskUnavailableError
 from jingxi_client.keys import MIN_KEY_BYTES, KeyProvider, no_keys
 
@@ -47,7 +47,6 @@ DROP: Final = Drop.DROP
 REQUIRED: Final = Required.REQUIRED
 
 Masker = Callable[[Any], Any]
-_TextMask = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class _Setting:
     nonces: ciphers.NonceSource
 
 
-_Maker = Callable[[Mapping[str, Any], _Setting], _TextMask]
+_Maker = Callable[[Mapping[str, Any], _Setting], TextMask]
 
 # The kinds of parameters: what a value must be to mean anything here.
 _KINDS: Mapping[str, Callable[[Any], bool]] = {
@@ -95,35 +94,35 @@ class _Algorithm:
     parameters: Mapping[str, _Parameter]
 
 
-def _simple(mask: Callable[[str, Mapping[str, Any]], str]) -> _Maker:
-    return lambda p, _: lambda text: mask(text, p)
+def _simple(make: Callable[[Mapping[str, Any]], TextMask]) -> _Maker:
+    return lambda p, _: make(p)
 
 
-def _make_keep_range(p: Mapping[str, Any], _: _Setting) -> _TextMask:
+def _make_keep_range(p: Mapping[str, Any], _: _Setting) -> TextMask:
     if p["to"] < p["from"]:
         raise MaskUnavailableError("parameter `to` lies before `from`")
-    return lambda text: _text.keep_range(text, p)
+    return _text.keep_range(p)
 
 
-def _make_bucket(p: Mapping[str, Any], _: _Setting) -> _TextMask:
+def _make_bucket(p: Mapping[str, Any], _: _Setting) -> TextMask:
     if "labels" in p and len(p["labels"]) != len(p["edges"]) + 1:
         raise MaskUnavailableError("parameter `labels` does not have one item more than `edges`")
-    return lambda text: _figures.bucket(text, p)
+    return _figures.bucket(p)
 
 
-def _make_date_trunc(p: Mapping[str, Any], setting: _Setting) -> _TextMask:
+def _make_date_trunc(p: Mapping[str, Any], setting: _Setting) -> TextMask:
     if p["band"] == 0:
         raise MaskUnavailableError("parameter `band` is 0")
-    return lambda text: _figures.date_trunc(text, p, setting.today)
+    return _figures.date_trunc(p, setting.today)
 
 
-def _make_ip(p: Mapping[str, Any], _: _Setting) -> _TextMask:
+def _make_ip(p: Mapping[str, Any], _: _Setting) -> TextMask:
     if p["ipv4"] > 3 or p["ipv6"] > 7:
         raise MaskUnavailableError("parameter `ipv4` or `ipv6` would show everything")
-    return lambda text: _text.ip(text, p)
+    return _text.ip(p)
 
 
-def _make_regex(p: Mapping[str, Any], _: _Setting) -> _TextMask:
+def _make_regex(p: Mapping[str, Any], _: _Setting) -> TextMask:
     pattern = _compiled(p["pattern"])
     template = _template(p["template"], pattern.groups)
 
@@ -137,7 +136,7 @@ def _make_regex(p: Mapping[str, Any], _: _Setting) -> _TextMask:
     return mask
 
 
-def _make_hash(p: Mapping[str, Any], setting: _Setting) -> _TextMask:
+def _make_hash(p: Mapping[str, Any], setting: _Setting) -> TextMask:
     try:
         key = setting.keys(p["key"])
     except KeyUnavailableError as error:
@@ -286,7 +285,19 @@ def masker(
         return lambda _: None
     day = today or datetime.datetime.now().astimezone().date()
     mask = _ALGORITHMS[algorithm].make(given, _Setting(keys, day, nonces))
-    return lambda value: _on_value(value, mask, 0)
+
+    def show(value: Any) -> Any:
+        if type(value) is not str:
+            return _on_value(value, mask, 0)
+        # By far the most, so what `_on_value` does with it stands here again.
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                return HIDDEN
+        return mask(value) if value else ""
+
+    return show
 
 
 def apply(
@@ -324,11 +335,9 @@ def _given(algorithm: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _on_value(value: Any, mask: _TextMask, depth: int) -> Any:
+def _on_value(value: Any, mask: TextMask, depth: int) -> Any:
     """Mask whatever JSON may hold: see "Values that are no text" in docs/guides/masking.md."""
-    if type(value) is str:  # by far the most
-        if not value:
-            return ""
+    if type(value) is str and value:
         return HIDDEN if _text.has_lone_surrogate(value) else mask(value)
     match value:
         case None:

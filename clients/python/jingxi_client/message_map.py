@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from jingxi_client import paths, values
 from jingxi_client._gen.pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
 from jingxi_client._reading import Reading, Troubles, compiled
-from jingxi_client._wire import Coder, TypedAction, TypedResource, TypedSubject, decide_request, message_ref
+from jingxi_client._wire import Coder, TypedAction, TypedResource, TypedSubject, message_ref
 from jingxi_client.decisions import Action, Mask, Resource, Subject
 from jingxi_client.errors import AttributeValueError, MessageMismatchError
 
@@ -73,6 +73,7 @@ class MessageMap:
     failure_rule: FailureRule = FailureRule()
     coder: Coder = field(init=False, repr=False, compare=False)
     converters: Mapping[str, Mapping[str, Any]] = field(init=False, repr=False, compare=False)
+    references: Mapping[str, bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         converters: dict[str, dict[str, Any]] = {root: {} for root in ("subject", "action", "resource", "context")}
@@ -81,6 +82,8 @@ class MessageMap:
             converters.setdefault(root, {})[key] = values.converter(kind)
         object.__setattr__(self, "converters", converters)
         object.__setattr__(self, "coder", Coder(self.types))
+        references = {part.name: message_ref(self.application, self.name, part.name) for part in self.parts}
+        object.__setattr__(self, "references", references)
 
     def agrees_with(self, other: MessageMap) -> bool:
         """Whether both ask and mask alike, whatever policy set they come from."""
@@ -97,7 +100,8 @@ class Caller:
     context: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Question(NamedTuple):
+@dataclass(slots=True)
+class Question:
     """One resource of the message: its part, its place, and what to ask about it."""
 
     message_map: MessageMap
@@ -132,7 +136,8 @@ class Question(NamedTuple):
         return decision_service_pb2.BatchItem(resource=self.resource, message=reference)
 
 
-class Plan(NamedTuple):
+@dataclass(slots=True)
+class Plan:
     """All questions about a message and what they share. `problems` are as in `Masked`."""
 
     message_map: MessageMap
@@ -161,14 +166,8 @@ class Plan(NamedTuple):
     def request(self, question: Question) -> bytes:
         """Return what `Decide` is asked about a question, serialized, without ids and revisions."""
         known = self.message_map
-        coder = known.coder
-        return decide_request(
-            coder.subject(self.who),
-            coder.action(self.doing),
-            coder.resource(question.about),
-            coder.attributes("context", self.around),
-            message_ref(known.application, known.name, question.part.name),
-        )
+        reference = known.references[question.part.name]
+        return known.coder.request(self.who, self.doing, question.about, self.around, reference)
 
 
 def from_response(response: decision_service_pb2.GetMessageMapResponse) -> MessageMap:
@@ -288,14 +287,14 @@ def _items(
 ) -> None:
     """Add a question for each item of a list."""
     reading = part.reading
-    # An account without a balance must not be judged by its customer's.
-    passed = {name: value for name, value in inherited.attributes.items() if name not in reading.names}
     kind = part.resource_type or inherited.type
     for place, items in paths.find(message, part.path):
         if items is None:
             continue
         if not isinstance(items, list | tuple):
             raise MessageMismatchError(f"path `{part.path}` expects a list at `{paths.show(place)}`")
+        # An account without a balance must not be judged by its customer's.
+        passed = {name: value for name, value in inherited.attributes.items() if name not in reading.names}
         for index, item in enumerate(items):
             if item is None:
                 continue
@@ -319,19 +318,21 @@ def _note(troubles: Troubles, problems: list[str]) -> None:
         problems += [says for _, says in troubles]
 
 
-def _declared(
-    message_map: MessageMap, root: str, attributes: Mapping[str, Any], problems: list[str]
-) -> dict[str, Any]:
+def _declared(message_map: MessageMap, root: str, attributes: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
     """Return the caller's attributes as the policy set declares them; undeclared ones as Python has them."""
-    converters = message_map.converters[root]
     found: dict[str, Any] = {}
+    if not attributes:
+        return found
+    converters = message_map.converters[root]
     for name, value in attributes.items():
         if value is None:
             continue
-        key = values.text_of("the name of an attribute", name)
-        convert = converters.get(key)
+        convert = converters.get(name)
+        if convert is None:
+            values.text_of("the name of an attribute", name)
+            convert = values.to_value
         try:
-            found[key] = values.to_value(value) if convert is None else convert(value)
+            found[name] = convert(value)
         except AttributeValueError as error:
-            problems.append(f"attribute `{root}.{key}`: {error}")
+            problems.append(f"attribute `{root}.{name}`: {error}")
     return found

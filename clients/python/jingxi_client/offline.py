@@ -272,9 +272,7 @@ class OfflineClient:
             )  # fmt: skip
         return decisions, error
 
-    def _masked(
-        self, message: Any, plan: Plan, decisions: Sequence[Decision], request_id: str, name: str
-    ) -> Masked:
+    def _masked(self, message: Any, plan: Plan, decisions: Sequence[Decision], request_id: str, name: str) -> Masked:
         copy, dropped = masking.masked_copy(message, plan, decisions, self._maskers)
         parts = tuple(
             [

@@ -28,6 +28,7 @@ _IMMUTABLE = frozenset({str, int, float, bool, type(None), Decimal})
 
 EVERY: Final = _Every()
 """The step `[*]`."""
+Steps = tuple[str | _Every, ...]
 
 _STEP = re.compile(
     r"\.(?P<name>[A-Za-z_\u0080-\uD7FF\uE000-\U0010FFFF][0-9A-Za-z_\u0080-\uD7FF\uE000-\U0010FFFF-]*)"
@@ -41,7 +42,7 @@ class Path:
     """A path: its text and its steps, each a member's name or EVERY."""
 
     text: str
-    steps: tuple[str | _Every, ...]
+    steps: Steps
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -93,6 +93,8 @@ def typed_value(value: Any, kind: int) -> Value:
 
 def text_of(name: str, value: Any) -> str:
     """Return a text that is no attribute, such as the subject's id. Raises AttributeValueError."""
+    if type(value) is str and value.isascii():
+        return value
     if isinstance(value, str) and not has_lone_surrogate(value):
         return str.__str__(value)
     raise AttributeValueError(f"`{name}` is a value of type `{type(value).__name__}` and not a text without surrogates")
@@ -125,6 +127,8 @@ def _unknown_type(value: Any) -> NoReturn:
 
 
 def _string(value: Any) -> str:
+    if type(value) is str and value.isascii():
+        return value
     if isinstance(value, str):
         if has_lone_surrogate(value):
             raise AttributeValueError("the text holds a lone surrogate")
@@ -160,7 +164,7 @@ def _double(value: Any) -> float:
 
 
 def _bool(value: Any) -> bool:
-    if isinstance(value, bool):
+    if value is True or value is False:
         return value
     if value in ("true", "false"):
         return bool(value == "true")

@@ -270,6 +270,15 @@ class Audit:
     checkpoint_seconds: Annotated[
         float, Meta(Number(0.1, 3600), "多久签署一次检查点", "how often a checkpoint is signed", unit="seconds")
     ] = 10.0
+    shipper_nice: Annotated[
+        int,
+        Meta(
+            Whole(0, 19),
+            "搬运进程让路的程度（nice 值）：0 与裁决进程平等，19 只在处理器有空时搬运，其间记录留在本机",
+            "how far the process that carries snapshots into the store steps back (its nice value): 0 for not at all, 19 "
+            "to carry while a processor is free; until then they wait on this machine",
+        ),
+    ] = 19
     checkpoint_copy: Annotated[
         Path | None,
         Meta(

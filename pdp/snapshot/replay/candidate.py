@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from pdp.engine.assemble import Schema
 from pdp.engine.bundle import parse
-from pdp.engine.grants import GrantFacts
+from pdp.engine.grants import NO_GRANT, GrantFacts
 from pdp.engine.outcome import Hit, Outcomes
 from pdp.engine.request import TYPES, python_value
 from pdp.engine.rules import CompiledRule, read_rules
@@ -19,7 +20,7 @@ from pdp.snapshot.replay.evidence import NO_EVIDENCE, Evidence, Prints
 from pdp.snapshot.replay.facts import FactsReader, Values
 from pdp.snapshot.replay.known import Known
 from pdp.snapshot.replay.origin import Mask, mask_of
-from pdp.snapshot.replay.sieve import Doubts, Plan, Rules, Sieve, Sifted, members
+from pdp.snapshot.replay.sieve import GRANT, Doubts, Plan, Rules, Sieve, Sifted, members
 from pdp.snapshot.replay.uses import readings_of, uses_of
 from pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
 from pdp.values import NANOS
@@ -88,7 +89,7 @@ class Candidate:
         self.uses = uses_of(self._rules)
         self.reader = FactsReader(self._sieve.attributes)
         self._now = self.reader.slots.get("now", 0)
-        self._grant = self.reader.slots.get("grant", 0)
+        self._grant = self.reader.slots.get(GRANT, 0)
         self._readings = readings_of(self._rules)
         self._second: int | None = None
         self._clock: tuple[int, ...] = ()
@@ -100,9 +101,12 @@ class Candidate:
             found |= self._about.get(field, 0)
         return found
 
-    def plan(self, known: Known, parties: Parties) -> Plan:
-        """Return how to sift records of which the same is known; `parties` are those of one of them."""
-        return self._sieve.plan(known, self.reader.slots, parties)
+    def plan(self, known: Known, parties: Parties, *, granted: bool) -> Plan:
+        """Return how to sift records of which the same is known, with grants or without.
+
+        `parties` are those of one of them.
+        """
+        return self._sieve.plan(known, self.reader.slots, parties, granted=granted)
 
     def _time(self, now: int) -> Hashable:
         """Return what stands for the time: equal where all conditions see the same of it."""
@@ -151,12 +155,13 @@ class Candidate:
         may: list[May] = []
         if self._now:
             values[self._now] = self._time(now)
-        turns = [(0, None, about & ~self._granted), *((n, held, about & self._granted) for n, held in enumerate(grants))]
+        under = about & self._granted
+        turns = [(0, None, about & ~under), *((order, grant, under) for order, grant in enumerate(grants))]
         for order, grant, rules in turns:
-            facts = GrantFacts() if grant is None else grant.facts
+            facts = NO_GRANT if grant is None else grant.facts
             if self._grant:
                 values[self._grant] = None if grant is None else facts
-            sifted = self._sieve.sift(plan, rules, values, lambda facts=facts: parties(facts))
+            sifted = self._sieve.sift(plan, rules, values, partial(parties, facts))
             settled = self.settle(sifted, plan.known, NO_EVIDENCE)
             grant_id = "" if grant is None else grant.id
             for index in members(settled.hits):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Collection, Iterator
+from typing import Final, NamedTuple
 
 from pdp.snapshot.query import entry
 from pdp.snapshot.replay.facts import Place
-from pdp.snapshot.replay.recorded import SHOWN, Result
+from pdp.snapshot.replay.recorded import SHOWN, End, Result
 from pdp.snapshot.store.base import StoredRecord
 from pdp.v1 import policy_service_pb2
 
@@ -31,6 +31,15 @@ class _Group:
         self.examples: list[tuple[StoredRecord, Result]] = []
 
 
+class _Counts(NamedTuple):
+    """How many decisions came to the same end, by each of what a `Place` has."""
+
+    roles: dict[tuple[str, ...], int]
+    branch: dict[str, int]
+    menu: dict[str, int]
+    application: dict[str, int]
+
+
 class Groups:
     """What was counted so far; `examples` is how many each group shows."""
 
@@ -39,23 +48,36 @@ class Groups:
         self._taken = 0
         self._groups: dict[str, dict[str, _Group]] = {by: {} for by in KINDS}
         # Most decisions are like one before: these are counted together first.
-        self._waiting: dict[tuple[Place, Result], int] = {}
+        self._results: dict[Result, int] = {}
+        self._ends: dict[End, _Counts] = {end: _Counts({}, {}, {}, {}) for end in End}
+        self._waiting = 0
+        self._tried: dict[tuple[Place, Result], int] = {}
         self.read = self._changed = self._more_shown = self._undecidable = 0
         self._lacks: dict[str, int] = {}
 
     def add(self, record: StoredRecord, place: Place, result: Result) -> None:
         """Count a decision."""
-        key = place, result
-        count = self._waiting.get(key, 0)
-        self._waiting[key] = count + 1
-        if result.changes and count < self._examples:
-            self._keep(record, place, result)
-        if len(self._waiting) > _MAX_WAITING:
+        self._results[result] = self._results.get(result, 0) + 1
+        by_roles, by_branch, by_menu, by_application = self._ends[result.end]
+        roles, branch, menu, application = place
+        by_roles[roles] = by_roles.get(roles, 0) + 1
+        by_branch[branch] = by_branch.get(branch, 0) + 1
+        by_menu[menu] = by_menu.get(menu, 0) + 1
+        by_application[application] = by_application.get(application, 0) + 1
+        if result.changes:
+            self._show(record, place, result)
+        self._waiting += 1
+        if self._waiting >= _MAX_WAITING:
             self._fold()
 
-    def _keep(self, record: StoredRecord, place: Place, result: Result) -> None:
-        if self._taken >= _MAX_EXAMPLES:
+    def _show(self, record: StoredRecord, place: Place, result: Result) -> None:
+        """Take a decision for an example wherever there is none like it, or too few."""
+        tried = self._tried.get((place, result), 0)
+        if tried >= self._examples or self._taken >= _MAX_EXAMPLES:
             return
+        if len(self._tried) >= _MAX_WAITING:
+            self._tried.clear()
+        self._tried[place, result] = tried + 1
         kept = False
         for by, keys in _changed_keys(place, result).items():
             for key in keys:
@@ -75,28 +97,42 @@ class Groups:
         return found
 
     def _fold(self) -> None:
-        for (place, result), count in self._waiting.items():
+        for result, count in self._results.items():
             self.read += count
-            shown = any(change.kind == SHOWN for change in result.changes)
             self._changed += count * bool(result.changes)
-            self._more_shown += count * shown
+            self._more_shown += count * (result.end is End.SHOWN)
             self._undecidable += count * result.undecidable
             for name in result.lacks:
                 self._lacks[name] = self._lacks.get(name, 0) + count
-            if result.undecidable:
-                # Of its fields, those that were decided are known not to change.
-                for field in result.decided:
-                    self._group("field", field).decisions += count
-                continue
-            changed = _changed_keys(place, result)
-            for by, keys in _keys(place, result).items():
-                for key in keys:
-                    group = self._group(by, key)
-                    group.decisions += count
-                    if key in changed[by]:
-                        group.changed += count
-                        group.more_shown += count * _is_more(by, key, result, shown=shown)
-        self._waiting.clear()
+            # Of the fields of an undecidable decision, those that were decided are known not to change.
+            for field in result.decided:
+                self._group("field", field).decisions += count
+            for change in result.changes:
+                group = self._group("field", change.field)
+                group.changed += count
+                group.more_shown += count * (change.kind == SHOWN)
+            for kind in result.kinds:
+                self._count("change", kind, count, End.SHOWN if kind == SHOWN else End.CHANGED)
+        self._results.clear()
+        for end, counts in self._ends.items():
+            if end is not End.OPEN:
+                for roles, count in counts.roles.items():
+                    for role in dict.fromkeys(roles or ("",)):
+                        self._count("role", role, count, end)
+                for by, keys in (
+                    ("branch", counts.branch), ("menu", counts.menu), ("application", counts.application)
+                ):  # fmt: skip
+                    for key, count in keys.items():
+                        self._count(by, key, count, end)
+            for held in counts:
+                held.clear()
+        self._waiting = 0
+
+    def _count(self, by: str, key: str, count: int, end: End) -> None:
+        group = self._group(by, key)
+        group.decisions += count
+        group.changed += count * (end is not End.SAME)
+        group.more_shown += count * (end is End.SHOWN)
 
     def totals(self) -> policy_service_pb2.AnalyseImpactResponse:
         """Return what was counted so far, without the groups."""
@@ -124,30 +160,16 @@ class Groups:
                 )  # fmt: skip
 
 
-def _keys(place: Place, result: Result) -> dict[str, frozenset[str]]:
-    """Return the groups of a decision, by kind."""
+def _changed_keys(place: Place, result: Result) -> dict[str, Collection[str]]:
+    """Return the groups in which a decision counts as changed, by kind: of the fields, those that change."""
     return {
-        "role": frozenset(place.roles or ("",)),
-        "branch": frozenset({place.branch}),
-        "menu": frozenset({place.menu}),
-        "field": frozenset(result.decided),
-        "application": frozenset({place.application}),
+        "role": dict.fromkeys(place.roles or ("",)),
+        "branch": (place.branch,),
+        "menu": (place.menu,),
+        "field": [change.field for change in result.changes],
+        "application": (place.application,),
         "change": result.kinds,
     }
-
-
-def _changed_keys(place: Place, result: Result) -> dict[str, frozenset[str]]:
-    """Return the groups in which a decision counts as changed: of the fields, those that change."""
-    if not result.changes:
-        return dict.fromkeys(KINDS, frozenset())
-    return _keys(place, result) | {"field": frozenset(change.field for change in result.changes)}
-
-
-def _is_more(by: str, key: str, result: Result, *, shown: bool) -> bool:
-    """Whether a change shows something that was masked: of a field, that field; of a kind of change, that kind."""
-    if by == "field":
-        return any(change.field == key and change.kind == SHOWN for change in result.changes)
-    return key == SHOWN if by == "change" else shown
 
 
 def _message(by: str, key: str, group: _Group, *, examples: bool) -> policy_service_pb2.ImpactGroup:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final, NamedTuple
 
 from pdp.engine.grants import GrantFacts
@@ -15,6 +16,7 @@ from pdp.v1 import policy_service_pb2, snapshot_pb2, types_pb2
 SHOWN: Final = "masked>clear"
 HIDDEN: Final = "clear>masked"
 REMASKED: Final = "mask>mask"
+NOTHING: Final[frozenset[str]] = frozenset()
 
 
 class Before(NamedTuple):
@@ -52,6 +54,15 @@ def _effect(mask: Mask | None) -> types_pb2.Effect:
     return types_pb2.EFFECT_UNMASK if mask is None else types_pb2.EFFECT_MASK
 
 
+class End(Enum):
+    """What a decision counts as. `SHOWN`: it changes, and something would be in clear that was masked."""
+
+    SAME = "same"
+    CHANGED = "changed"
+    SHOWN = "shown"
+    OPEN = "open"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """What becomes of a decision: the fields that were decided again, those of them that change, and what lacks.
@@ -63,14 +74,18 @@ class Result:
     changes: tuple[Change, ...]
     lacks: frozenset[str]
     kinds: frozenset[str] = field(init=False)
+    end: End = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "kinds", frozenset(change.kind for change in self.changes))
+        kinds = frozenset(change.kind for change in self.changes)
+        end = End.SHOWN if SHOWN in kinds else End.CHANGED if kinds else End.OPEN if self.lacks else End.SAME
+        object.__setattr__(self, "kinds", kinds)
+        object.__setattr__(self, "end", end)
 
     @property
     def undecidable(self) -> bool:
         """Whether it is open if the decision would change."""
-        return bool(self.lacks) and not self.changes
+        return self.end is End.OPEN
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,9 +110,7 @@ class Reader:
             verdict = snapshot_pb2.RecordedVerdict.FromString(entry)
             shown = verdict.effect == types_pb2.EFFECT_UNMASK
             rule = verdict.rule
-            before = {
-                name: Before(None if shown else self.origin.mask(name, verdict), rule) for name in verdict.fields
-            }
+            before = {name: Before(None if shown else self.origin.mask(name, verdict), rule) for name in verdict.fields}
             if len(self._known) >= _MOST_READ:
                 self._known.clear()
             known = self._known[entry] = Said(verdict, before)
@@ -138,18 +151,18 @@ class Verdicts:
             for grant in map(snapshot_pb2.RecordedGrant.FromString, grants)
         ]
 
-    def result(self, part: Callable[[Said], Part]) -> Result:
-        """Return what becomes of a record, given what becomes of the fields of each verdict."""
+    def sum(self, part: Callable[[Said], Part]) -> Part:
+        """Return what becomes of all fields, given what becomes of those of each verdict."""
         parts = [part(said) for said in self.said]
-        return Result(
+        return Part(
             tuple([name for part in parts for name in part.decided]),
             tuple([change for part in parts for change in part.changes]),
-            frozenset().union(*[part.lacks for part in parts]),
+            NOTHING.union(*[part.lacks for part in parts]),
         )
 
 
 class Part(NamedTuple):
-    """What becomes of the fields of one verdict: see `Result`."""
+    """What becomes of some fields: see `Result`."""
 
     decided: tuple[str, ...]
     changes: tuple[Change, ...]
@@ -174,7 +187,7 @@ def compare(said: Said, after: Callable[[str], After | frozenset[str]]) -> Part:
         decided.append(name)
         if changed:
             changes.append(Change(name, before, now))
-    return Part(tuple(decided), tuple(changes), frozenset(lacks))
+    return Part(tuple(decided), tuple(changes), frozenset(lacks) if lacks else NOTHING)
 
 
 POLICY_HASH: Final = "policy_hash"

@@ -48,7 +48,7 @@ class Replayer:
         self._plans: dict[Hashable, Plan] = {}
         self._concerned: dict[Said, Rules] = {}
         self._parts: dict[Hashable, Part] = {}
-        self._same: dict[Hashable, Result] = {}
+        self._same: dict[Part, Result] = {}
         self._remembered = 0
 
     def replay(self, body: bytes) -> tuple[Place, Result]:
@@ -61,14 +61,16 @@ class Replayer:
     def _replay(self, part: Any) -> tuple[Place, Result]:
         candidate, facts = self._candidate, part.facts
         values = candidate.reader.read(facts)
-        policy_hash, said, hashes = part.policy_hash, part.verdicts, part.hashes
+        policy_hash, said, hashes = part.policy_hash, part.verdicts[:], part.hashes[:]
         found = self._verdicts.get((policy_hash, *said)) or self._read(policy_hash, said)
         if isinstance(found, Result):
             return candidate.reader.place(values, ()), found
         verdicts, about = found
         # What follows the name in a hash's entry differs from record to record.
         names = [entry[2 : 2 + entry[1]] for entry in hashes] if hashes else ()
-        kept = policy_hash, (*part.buckets,), (*names,), (*part.withheld,), not part.resource_key
+        kept = (
+            policy_hash, (*part.buckets[:],), (*names,), (*part.withheld[:],), not part.resource_key, not part.grants
+        )  # fmt: skip
         plan = self._plans.get(kept) or self._plan(kept, part, verdicts.origin)
         known, now = plan.known, part.time_nanos
         place = candidate.reader.place(values, known.fixed)
@@ -76,10 +78,10 @@ class Replayer:
         def parties(grant: GrantFacts = NO_GRANT) -> Parties:
             return _parties(facts, known, now, grant)
 
-        if part.grants:
+        if not kept[-1]:
             hits, may = candidate.sift_granted(plan, about, values, now, parties, verdicts.grants(part.grants))
-            return place, verdicts.result(
-                lambda said: compare(said, lambda name: candidate.field(name, hits, may)),
+            return place, Result(
+                *verdicts.sum(lambda said: compare(said, lambda name: candidate.field(name, hits, may)))
             )
         sifted = candidate.sift(plan, about, values, now, parties)
         case = (sifted, known.unknown) if sifted.doubts else sifted.rules
@@ -108,8 +110,11 @@ class Replayer:
                 found = self._parts[place] = compare(said, lambda name: candidate.after(name, settled))
             return found
 
-        result = verdicts.result(part)
-        return self._same.setdefault((result.decided, result.changes, result.lacks), result)
+        total = verdicts.sum(part)
+        result = self._same.get(total)
+        if result is None:
+            result = self._same[total] = Result(*total)
+        return result
 
     def _about(self, said: Said) -> Rules:
         """Return the rules about the fields of a verdict."""
@@ -143,7 +148,8 @@ class Replayer:
         known = known_of(origin, candidate.uses, candidate.types, part.buckets, lost, has_key=has_key)
         if len(self._plans) >= MAX_PLANS:
             self._plans.clear()
-        made = self._plans[kept] = candidate.plan(known, _parties(part.facts, known, part.time_nanos, NO_GRANT))
+        parties = _parties(part.facts, known, part.time_nanos, NO_GRANT)
+        made = self._plans[kept] = candidate.plan(known, parties, granted=bool(part.grants))
         return made
 
     def _origin(self, policy_hash: bytes) -> Reader | None:

@@ -23,6 +23,7 @@ from pdp.snapshot.replay.known import Known
 _MOST_FOUND: Final = 50_000
 """So many values of the attributes of a group are remembered, and then others."""
 _NO_VALUES: Final = ()
+GRANT: Final = "grant"
 
 Rules = int
 """A set of rules: bit `n` stands for the rule with index `n`."""
@@ -99,7 +100,7 @@ class Plan:
 class Sieve:
     """Holds the conditions of rules. One thread at a time may use it.
 
-    `attributes` are those that conditions read; what is known of a grant is one of them, `grant`.
+    `attributes` are those that conditions read; all of a grant is one of them, `grant`.
     """
 
     def __init__(self, rules: Sequence[CompiledRule], schema: Schema) -> None:
@@ -124,19 +125,23 @@ class Sieve:
 
     def _group(self, attributes: frozenset[str]) -> _Group:
         # All that is known of a grant is one value.
-        names = frozenset("grant" if name.startswith("grant.") else name for name in attributes)
+        names = frozenset(GRANT if name.startswith("grant.") else name for name in attributes)
         found = self._groups.get(names)
         if found is None:
             found = self._groups[names] = _Group(tuple(sorted(names)))
         return found
 
-    def plan(self, known: Known, slots: Mapping[str, int], parties: Parties) -> Plan:
-        """Return how to sift the records that these are of; `parties` are those of one of them."""
+    def plan(self, known: Known, slots: Mapping[str, int], parties: Parties, *, granted: bool) -> Plan:
+        """Return how to sift the records of which this is known; `parties` are those of one of them.
+
+        `granted` says whether `grant` may be anything but the absence of one.
+        """
         plan = Plan(known)
+        fixed = {**known.fixed} if granted else {**known.fixed, GRANT: None}
         for group in self._groups.values():
-            fixed = tuple((name, known.fixed[name]) for name in group.attributes if name in known.fixed)
-            found = group.found.setdefault(fixed, {})
-            free = tuple(slots[name] for name in group.attributes if name not in known.fixed)
+            held = tuple((name, fixed[name]) for name in group.attributes if name in fixed)
+            found = group.found.setdefault(held, {})
+            free = tuple(slots[name] for name in group.attributes if name not in fixed)
             if not free:
                 what = found.get(_NO_VALUES) or self._find(plan, group, found, _NO_VALUES, parties, group.rules)
                 plan.refuted |= what.refuted
@@ -211,20 +216,9 @@ class Sieve:
 
     def _outcomes(self, atom: Atom, attribute: Callable[[str], Any], known: Known) -> Outcomes:
         expr = atom.condition.expr
-        match expr:
-            # Nearly all scopes and most conditions about roles: there are too many to go the long way.
-            case Call(function="in_list", args=(AttributeRef(name=name, type=kind), Literal(value=values))) if (
-                kind == STRING and name not in known.unknown
-            ):
-                held = attribute(name)
-                if held is not MISSING:
-                    return SURE if held in values else REFUTED
-            case Call(function="in_list", args=(Literal(value=str() as value), AttributeRef(name=name, type=kind))) if (
-                kind == _TEXTS and name not in known.unknown
-            ):
-                held = attribute(name)
-                if held is not MISSING:
-                    return SURE if value in held else REFUTED
+        found = _membership(expr, attribute)
+        if found is not None:
+            return SURE if found else REFUTED
         return Doubt(attribute, atom.variables, known.unknown, known.intervals, self._names).condition(expr)
 
     def _same(self, about: tuple[tuple[Atom, Outcomes], ...]) -> Doubts:
@@ -238,6 +232,21 @@ class Sieve:
 
 
 _TEXTS: Final = list_of(STRING)
+
+
+def _membership(expr: Expr, attribute: Callable[[str], Any]) -> bool | None:
+    """Return whether a text is in a list, None for all else: there are too many scopes and roles for the long way."""
+    match expr:
+        case Call(function="in_list", args=(AttributeRef(name=name, type=kind), Literal(value=values))):
+            if kind == STRING and (held := attribute(name)) is not MISSING:
+                return held in values
+        case Call(function="in_list", args=(Literal(value=str() as value), AttributeRef(name=name, type=kind))):
+            if kind == _TEXTS and (held := attribute(name)) is not MISSING:
+                return value in held
+        case Call(function="not", args=(operand,)):
+            found = _membership(operand, attribute)
+            return None if found is None else not found
+    return None
 
 
 def _key(condition: Condition, rule: CompiledRule) -> Hashable:

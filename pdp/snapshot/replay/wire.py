@@ -32,6 +32,8 @@ _FIELDS: Final = {
     "grants": _Field.TYPE_BYTES,
 }
 _ONCE: Final = frozenset({"policy_hash", "time_nanos", "facts", "resource_key"})
+# Of these there are few different ones, so they are not taken apart either.
+_WHOLE: Final = frozenset({"action", "resource"})
 _PACKAGE: Final = "replay"
 
 
@@ -57,12 +59,14 @@ def _message() -> Any:
 
 
 def _with_entries(file: descriptor_pb2.FileDescriptorProto, original: Any) -> str:
-    """Declare a message in which the entries of maps are bytes, and all else is as it was; return its type's name."""
+    """Declare a message of which the entries of maps are bytes, and some whole parts; return its type's name."""
     copy = descriptor_pb2.DescriptorProto(name=original.name)
     for field in original.fields:
         place = copy.field.add(name=field.name, number=field.number, type=field.type)
         place.label = _Field.LABEL_REPEATED if field.is_repeated else _Field.LABEL_OPTIONAL
-        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        if field.name in _WHOLE:
+            place.type, place.label = _Field.TYPE_BYTES, _Field.LABEL_REPEATED
+        elif field.message_type is not None and field.message_type.GetOptions().map_entry:
             place.type = _Field.TYPE_BYTES
         elif field.message_type is not None:
             place.type_name = _with_entries(file, field.message_type)
@@ -71,7 +75,8 @@ def _with_entries(file: descriptor_pb2.FileDescriptorProto, original: Any) -> st
 
 
 RecordPart: Final = _message()
-"""A Record with a `snapshot`: `facts` are a DecideRequest whose maps are lists of entries; all that repeats is bytes."""
+"""A Record with a `snapshot`. Its `facts` are a DecideRequest of which maps are lists of entries, and `action` and
+`resource` lists of parts that together are one message. All else that is a message or repeats is bytes."""
 
 
 def name_of(entry: bytes) -> str:
@@ -85,6 +90,11 @@ def name_of(entry: bytes) -> str:
 def _named(entry: bytes) -> str:
     # A record that holds this entry alone.
     return next(iter(snapshot_pb2.Snapshot.FromString(length_delimited(HASHES, entry)).hashes), "")
+
+
+def check_attribute(entry: bytes) -> None:
+    """Raise DecodeError for an entry of a request's map that cannot be read."""
+    types_pb2.Subject.FromString(length_delimited(_ATTRIBUTES, entry))
 
 
 def attribute_of(entry: bytes) -> tuple[str, types_pb2.Value]:

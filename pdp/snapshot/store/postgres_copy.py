@@ -20,7 +20,7 @@ _LENGTH = struct.Struct(">i").pack
 _INT = struct.Struct(">ii").pack
 _POSITION_TIME_ID = struct.Struct(">iqiqi").pack
 _SEVERITY_SUBJECT = struct.Struct(">iii").pack
-_MARKS = struct.Struct(">iqiq").pack
+_MARKS = struct.Struct(">iqiqi").pack
 _PIECE = 100
 # Some 150 KB: about what the socket holds, so that the server works on one piece while the next is made.
 
@@ -33,6 +33,7 @@ class CopyRows:
 
     def __init__(self, part: tuple[str, int], added: Sequence[tuple[int, Batch]], columns: ColumnCache) -> None:
         self._part, self._added, self._columns = part, added, columns
+        self._few: dict[str, bytes] = {}
         self.count = 0
         self.low, self.high = 2**63 - 1, -(2**63)
 
@@ -49,18 +50,27 @@ class CopyRows:
     def _rows(self, batch: Batch, at: int, head: bytes, position: int) -> bytes:
         draw = self._columns.row
         pieces: list[bytes] = []
+        times: list[int] = []
         for _, _, body, chain in batch.records[at : at + _PIECE]:
             time, record_id, kind, severity, subject_id, caller, resource_key, mark_a, mark_b, facts = draw(body)
-            identity, subject, json = record_id.encode(), subject_id.encode(), facts.encode()
-            what, who, key = kind.encode(), caller.encode(), resource_key.encode()
+            identity, subject, key, json = (
+                record_id.encode(), subject_id.encode(), resource_key.encode(), facts.encode()
+            )  # fmt: skip
             pieces += (
                 head, _POSITION_TIME_ID(8, position, 8, time, len(identity)), identity,
-                _LENGTH(len(what)), what, _SEVERITY_SUBJECT(4, severity, len(subject)), subject,
-                _LENGTH(len(who)), who, _LENGTH(len(key)), key, _MARKS(8, mark_a, 8, mark_b),
-                _LENGTH(len(json)), json,
+                self._few.get(kind) or self._field(kind), _SEVERITY_SUBJECT(4, severity, len(subject)), subject,
+                self._few.get(caller) or self._field(caller), _LENGTH(len(key)), key,
+                _MARKS(8, mark_a, 8, mark_b, len(json)), json,
                 _LENGTH(len(body)), body, _LENGTH(len(chain)), chain,
             )  # fmt: skip
             position += 1
-            self.count += 1
-            self.low, self.high = min(self.low, time), max(self.high, time)
+            times.append(time)
+        self.count += len(times)
+        self.low, self.high = min(self.low, *times), max(self.high, *times)
         return b"".join(pieces)
+
+    def _field(self, text: str) -> bytes:
+        """Return a text as a field, and remember it: kinds and callers are few in one batch."""
+        data = text.encode()
+        field = self._few[text] = _LENGTH(len(data)) + data
+        return field

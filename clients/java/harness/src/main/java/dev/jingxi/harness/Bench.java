@@ -17,7 +17,6 @@ import dev.jingxi.client.internal.messages.Maskers;
 import dev.jingxi.client.internal.messages.Plan;
 import dev.jingxi.client.internal.messages.Planner;
 import dev.jingxi.client.internal.messages.Question;
-import dev.jingxi.client.internal.messages.Replies;
 import dev.jingxi.client.offline.OfflineClient;
 import dev.jingxi.client.offline.internal.LoadedBundle;
 import dev.jingxi.pdp.v1.DecideRequest;
@@ -169,7 +168,7 @@ public final class Bench {
             DecideRequest asked = DecideRequest.newBuilder().setRequestId("r1").setSubject(plan.subject())
                     .setAction(plan.action()).setResource(question.resource()).putAllContext(plan.context())
                     .setMessage(question.reference(map)).build();
-            Decision decision = Replies.decision(bundle.decider().decide(asked, Instant.now(), id -> null), "r1");
+            Decision decision = bundle.decider().decide(asked, Instant.now(), id -> null).decision("c-1");
             MaskedCopy copy = new MaskedCopy(message, maskers);
             copy.apply(plan, List.of(decision));
             copy.finish();

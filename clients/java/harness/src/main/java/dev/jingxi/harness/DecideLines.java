@@ -55,7 +55,7 @@ public final class DecideLines {
             BigInteger[] now = new BigInteger(line.path("now_nanos").asText()).divideAndRemainder(NANOS);
             Instant time = Instant.ofEpochSecond(now[0].longValueExact(), now[1].longValueExact());
             byte[] response = bundle.decider()
-                    .decide(DecideRequest.parseFrom(decoded(line.path("request"))), time, grants::get).toByteArray();
+                    .decide(DecideRequest.parseFrom(decoded(line.path("request"))), time, grants::get).response().toByteArray();
             return Map.of("response", Base64.getEncoder().encodeToString(response));
         } catch (JingxiException error) {
             return Map.of("error", error.getMessage());

@@ -47,6 +47,20 @@ public final class Service implements AutoCloseable {
         return start(folder, bank(), options);
     }
 
+    /**
+     * Returns a service on the sample bank for tests that only ask it: the one at `JINGXI_SERVICE`, for starting one takes longer
+     * than they do, else one of its own.
+     */
+    public static Service shared(Path folder) {
+        String running = Settings.text("JINGXI_SERVICE", "");
+        if (running.isEmpty()) {
+            return start(folder);
+        }
+        Service service = new Service(folder, bank());
+        service.address = running;
+        return service;
+    }
+
     /** Starts the service on a folder of policies. */
     public static Service start(Path folder, Path policies, String... options) {
         Service service = new Service(folder, policies, options);
@@ -144,7 +158,7 @@ public final class Service implements AutoCloseable {
 
     @Override
     public void close() {
-        if (process.isAlive()) {
+        if (process != null && process.isAlive()) {
             goOn();
             process.destroy();
             try {

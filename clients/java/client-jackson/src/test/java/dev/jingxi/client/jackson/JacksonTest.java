@@ -71,7 +71,7 @@ class JacksonTest {
 
     @BeforeAll
     static void start() {
-        service = Service.start(folder);
+        service = Service.shared(folder);
         client = JingxiClient.builder(service.address()).deadline(Duration.ofSeconds(30)).build();
     }
 

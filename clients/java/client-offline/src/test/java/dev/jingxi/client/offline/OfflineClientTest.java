@@ -70,7 +70,7 @@ class OfflineClientTest {
 
     @Test
     void messagesAreMaskedByABundleAndReportedToTheRealService() {
-        try (Service service = Service.start(folder.resolve("service"));
+        try (Service service = Service.shared(folder.resolve("service"));
                 JingxiClient online = JingxiClient.builder(service.address()).deadline(Duration.ofSeconds(30)).build();
                 JingxiClient client = builder(service.address()).bundleFile(bundle).build()) {
             Masked masked = client.mask(MESSAGE, REQUEST);

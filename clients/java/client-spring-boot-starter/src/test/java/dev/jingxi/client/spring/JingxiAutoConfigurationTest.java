@@ -29,7 +29,7 @@ class JingxiAutoConfigurationTest {
 
     @Test
     void aClientIsSetUpFromProperties() {
-        try (Service service = Service.start(folder.resolve("service"))) {
+        try (Service service = Service.shared(folder.resolve("service"))) {
             JingxiClient[] kept = {null};
             runner.withPropertyValues("jingxi.targets=" + service.address(), "jingxi.deadline=20s",
                     "jingxi.state-folder=" + folder.resolve("state"), "jingxi.keys=" + folder).run(context -> {

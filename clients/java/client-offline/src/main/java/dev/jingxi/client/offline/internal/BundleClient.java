@@ -19,18 +19,14 @@ import dev.jingxi.client.internal.messages.Maskers;
 import dev.jingxi.client.internal.messages.Plan;
 import dev.jingxi.client.internal.messages.Planner;
 import dev.jingxi.client.internal.messages.Question;
-import dev.jingxi.client.internal.messages.Replies;
 import dev.jingxi.client.internal.messages.Requests;
 import dev.jingxi.client.internal.net.Connection;
 import dev.jingxi.client.internal.net.Threads;
 import dev.jingxi.client.internal.state.Disk;
 import dev.jingxi.client.internal.state.StateFolder;
 import dev.jingxi.pdp.v1.DecideRequest;
-import dev.jingxi.pdp.v1.DecideResponse;
 import dev.jingxi.pdp.v1.Diagnostic;
 import dev.jingxi.pdp.v1.DiagnosticCode;
-import dev.jingxi.pdp.v1.Effect;
-import dev.jingxi.pdp.v1.Verdict;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -43,7 +39,6 @@ import java.util.concurrent.ExecutorService;
 /** The client that decides by a bundle. */
 public final class BundleClient implements JingxiClient {
     private static final System.Logger LOG = System.getLogger(JingxiClient.class.getName());
-    private static final String PUBLIC_LEVEL = "C1";
 
     private final OfflineSettings settings;
     private final Connection connection;
@@ -148,50 +143,38 @@ public final class BundleClient implements JingxiClient {
     /** Decides and records. When it cannot be recorded, nothing is unmasked. */
     private List<Decision> decide(LoadedBundle bundle, List<DecideRequest> asked, List<String> problems) {
         Instant now = Instant.now();
-        List<DecideResponse> responses = new ArrayList<>(asked.size());
+        List<Answer> answers = new ArrayList<>(asked.size());
         boolean shows = false;
         for (DecideRequest request : asked) {
-            DecideResponse response = withAge(bundle.decider().decide(request, now, id -> null));
-            responses.add(response);
-            shows |= shows(bundle.decider(), response);
+            Answer answer = withAge(bundle.decider().decide(request, now, id -> null));
+            answers.add(answer);
+            shows |= answer.shows();
         }
-        List<String> ids;
+        List<Decision> decisions = new ArrayList<>(asked.size());
         try {
             long nanos = now.getEpochSecond() * 1_000_000_000L + now.getNano();
-            ids = asked.isEmpty() ? List.of() : recorder.record(asked, responses, nanos, !settings.async || shows && !settings.asyncAlways);
+            List<String> ids = asked.isEmpty() ? List.of()
+                    : recorder.record(asked, answers, nanos, !settings.async || shows && !settings.asyncAlways);
+            for (int i = 0; i < ids.size(); i++) {
+                decisions.add(answers.get(i).decision(ids.get(i)));
+            }
         } catch (IOException error) {
             String says = "decisions could not be recorded, so nothing is unmasked: " + error;
             alarms.raise(Alarm.Kind.NOT_RECORDED, says);
             problems.add(says);
-            ids = null;
-        }
-        List<Decision> decisions = new ArrayList<>(asked.size());
-        for (int i = 0; i < asked.size(); i++) {
-            DecideResponse response = ids == null ? bundle.decider().masked(asked.get(i))
-                    : responses.get(i).toBuilder().setDecisionId(ids.get(i)).build();
-            decisions.add(Replies.decision(response, asked.get(i).getRequestId()));
+            asked.forEach(request -> decisions.add(bundle.decider().masked(request).decision("")));
         }
         recorder.wake();
         return decisions;
     }
 
-    /** Returns whether an answer unmasks anything that is not public. */
-    private static boolean shows(Decider decider, DecideResponse response) {
-        for (Verdict verdict : response.getVerdictsList()) {
-            if (verdict.getEffect() == Effect.EFFECT_UNMASK && !decider.level(verdict.getField()).equals(PUBLIC_LEVEL)) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    private DecideResponse withAge(DecideResponse response) {
+    private Answer withAge(Answer answer) {
         if (settings.maxAge == null || holder.age().compareTo(settings.maxAge) <= 0) {
-            return response;
+            return answer;
         }
-        return response.toBuilder().addDiagnostics(Diagnostic.newBuilder()
+        return answer.with(Diagnostic.newBuilder()
                 .setCode(DiagnosticCode.DIAGNOSTIC_CODE_STALE_POLICIES)
-                .setMessage("the bundle was last confirmed " + holder.age().toSeconds() + " s ago")).build();
+                .setMessage("the bundle was last confirmed " + holder.age().toSeconds() + " s ago").build());
     }
 
     private LoadedBundle bundle() {

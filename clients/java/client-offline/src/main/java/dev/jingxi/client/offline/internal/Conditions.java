@@ -98,7 +98,8 @@ final class Conditions {
                 }
             }
             int[] read = attributes.stream().mapToInt(Integer::intValue).toArray();
-            return new Planned(program, read, isGranted, isStrict, names);
+            Clauses.Test test = new Clauses(names, programs, source).test(source.getExpr());
+            return new Planned(program, test, read, isGranted, isStrict, names);
         } catch (CelEvaluationException | RuntimeException error) {
             throw unplanned(expression, error);
         }

@@ -21,7 +21,6 @@ import dev.jingxi.pdp.v1.Rule;
 import dev.jingxi.pdp.v1.ScopeClause;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,16 +32,17 @@ public final class Decider {
     private static final int MAX_FIELDS = 512;
     private static final int MAX_GRANTS = 8;
     private static final int MAX_REQUEST_ID = 128;
-    /** Lists of fields whose rules are remembered; a system asks about few. */
+    /** Lists of fields that are remembered; a system asks about few. */
     private static final int REMEMBERED = 1_024;
 
     private final long revision;
     private final String hash;
     private final Programs programs;
     private final List<PlannedPolicy> policies = new ArrayList<>();
-    private final Map<MessageRef, List<String>> messages = new HashMap<>();
-    private final Map<List<String>, List<PlannedPolicy>> policiesOfFields = new ConcurrentHashMap<>();
+    private final Map<MessageRef, Asked> messages = new HashMap<>();
+    private final Map<List<String>, Asked> lists = new ConcurrentHashMap<>();
     private final Outcomes outcomes;
+    private int ruleCount;
     private final Diagnostics diagnostics;
 
     /** Plans a bundle. Throws BundleException. */
@@ -52,7 +52,8 @@ public final class Decider {
         List<AttributeReader> attributes = new ArrayList<>();
         bundle.getAttributesList().forEach(attribute -> attributes.add(new AttributeReader(attribute)));
         this.programs = new Programs(attributes);
-        this.outcomes = new Outcomes(bundle.getFieldsList());
+        this.outcomes = new Outcomes(bundle.getFieldsList(),
+                DecideResponse.newBuilder().setRevision(revision).setPolicyHash(hash).build());
         Map<ByteString, Integer> shared = new HashMap<>();
         for (Policy policy : bundle.getPoliciesList()) {
             policies.add(planned(policy, shared));
@@ -64,7 +65,7 @@ public final class Decider {
                     fields.add(field.getField());
                 }
                 messages.put(MessageRef.newBuilder().setApplication(map.getApplication()).setName(map.getName())
-                        .setPart(part.getName()).build(), Collections.unmodifiableList(fields));
+                        .setPart(part.getName()).build(), new Asked(fields, policies));
             }
         }
         this.diagnostics = new Diagnostics(attributes, outcomes);
@@ -85,7 +86,7 @@ public final class Decider {
         for (Rule rule : policy.getRulesList()) {
             int[] places = rule.getWhenList().stream().mapToInt(conditions::condition).toArray();
             Mask mask = rule.hasMask() ? outcomes.one(rule.getMask()) : null;
-            rules.add(new PlannedRule(policy.getId(), rule, mask, programs, places));
+            rules.add(new PlannedRule(ruleCount++, policy.getId(), rule, mask, programs, places));
         }
         return new PlannedPolicy(scope.toArray(new ScopeCondition[0]), rules);
     }
@@ -106,44 +107,48 @@ public final class Decider {
     }
 
     /**
-     * Returns the answer without its `decision_id`. `grants` gives the grants that exist. Throws RequestRejectedException
-     * for a request that the service would refuse too.
+     * Returns the answer. `grants` gives the grants that exist. Throws RequestRejectedException for a request that the service
+     * would refuse too.
      */
-    public DecideResponse decide(DecideRequest request, Instant now, Function<String, Grant> grants) {
-        List<String> fields = fields(request);
-        check(request, fields);
+    public Answer decide(DecideRequest request, Instant now, Function<String, Grant> grants) {
+        Asked asked = asked(request);
+        check(request, asked.fields);
         Facts facts = new Facts(programs, request, now);
-        DecideResponse.Builder response = DecideResponse.newBuilder()
-                .setRequestId(request.getRequestId()).setRevision(revision).setPolicyHash(hash);
-        List<Grant> counting = new ArrayList<>();
-        Diagnostics.Found found = diagnostics.begin(request, fields);
+        List<Grant> counting = request.getGrantIdsCount() > 0 ? new ArrayList<>() : List.of();
+        Diagnostics.Found found = diagnostics.begin(request, asked.fields);
         if (request.getGrantIdsCount() > 0) {
             diagnostics.grants(request, now, grants, counting, found);
         }
-        List<Result> results = results(fields, facts, counting);
+        List<Result> results = new ArrayList<>();
+        for (PlannedPolicy policy : asked.policies) {
+            policy.evaluate(facts, counting, results);
+        }
         diagnostics.undecided(results, found);
-        outcomes.respond(fields, results, response);
-        found.addTo(response);
-        return response.build();
+        return new Answer(outcomes.said(asked, results), request.getRequestId(), found.bounded());
     }
 
     /** Returns an answer in which every field is masked by its default mask. */
-    public DecideResponse masked(DecideRequest request) {
-        DecideResponse.Builder response = DecideResponse.newBuilder()
-                .setRequestId(request.getRequestId()).setRevision(revision).setPolicyHash(hash);
-        outcomes.maskAll(fields(request), response);
-        return response.build();
+    Answer masked(DecideRequest request) {
+        return new Answer(outcomes.masked(asked(request).fields), request.getRequestId(), List.of());
     }
 
-    private List<String> fields(DecideRequest request) {
+    private Asked asked(DecideRequest request) {
         if (!request.hasMessage()) {
-            return request.getFieldsList();
+            List<String> fields = request.getFieldsList();
+            Asked known = lists.get(fields);
+            if (known == null) {
+                known = new Asked(fields, policies);
+                if (lists.size() < REMEMBERED) {
+                    lists.put(known.fields, known);
+                }
+            }
+            return known;
         }
         if (request.getFieldsCount() > 0) {
             throw rejected("message", "excludes `fields`; send one of them");
         }
         MessageRef message = request.getMessage();
-        List<String> found = messages.get(message);
+        Asked found = messages.get(message);
         if (found == null) {
             String shown = String.join(" ", message.getApplication(), message.getName(), message.getPart()).strip();
             Violation violation = new Violation("message", "no message map for `" + shown + "`");
@@ -173,32 +178,5 @@ public final class Decider {
 
     private static RequestRejectedException rejected(String field, String problem) {
         return new RequestRejectedException("`" + field + "` " + problem, List.of(new Violation(field, problem)), null);
-    }
-
-    private List<Result> results(List<String> fields, Facts facts, List<Grant> grants) {
-        List<Result> found = new ArrayList<>();
-        for (PlannedPolicy policy : about(fields)) {
-            policy.evaluate(facts, grants, found);
-        }
-        return found;
-    }
-
-    /** Returns the policies with the rules that speak about any of these fields, in order. */
-    private List<PlannedPolicy> about(List<String> fields) {
-        List<PlannedPolicy> known = policiesOfFields.get(fields);
-        if (known != null) {
-            return known;
-        }
-        List<PlannedPolicy> found = new ArrayList<>();
-        for (PlannedPolicy policy : policies) {
-            PlannedPolicy own = policy.about(fields);
-            if (own != null) {
-                found.add(own);
-            }
-        }
-        if (policiesOfFields.size() < REMEMBERED) {
-            policiesOfFields.put(List.copyOf(fields), found);
-        }
-        return found;
     }
 }

@@ -10,10 +10,7 @@ import dev.jingxi.client.internal.state.EventLog;
 import dev.jingxi.client.internal.state.StateFolder;
 import dev.jingxi.pdp.v1.BundleServiceGrpc;
 import dev.jingxi.pdp.v1.DecideRequest;
-import dev.jingxi.pdp.v1.DecideResponse;
-import dev.jingxi.pdp.v1.Mask;
 import dev.jingxi.pdp.v1.OfflineDecision;
-import dev.jingxi.pdp.v1.Reason;
 import dev.jingxi.pdp.v1.ReportDecisionsRequest;
 import io.grpc.Deadline;
 import java.io.IOException;
@@ -62,16 +59,17 @@ final class DecisionRecorder implements AutoCloseable {
     }
 
     /** Records decisions and returns the id of each. Throws IOException when they cannot be recorded. */
-    List<String> record(List<DecideRequest> requests, List<DecideResponse> responses, long timeNanos, boolean wait)
+    List<String> record(List<DecideRequest> requests, List<Answer> answers, long timeNanos, boolean wait)
             throws IOException {
         List<LongFunction<byte[]>> payloads = new ArrayList<>(requests.size());
         long[] first = {0};
         for (int i = 0; i < requests.size(); i++) {
-            OfflineDecision.Builder decision = OfflineDecision.newBuilder()
-                    .setTimeNanos(timeNanos).setRequest(requests.get(i)).setResponse(lean(responses.get(i)));
+            DecideRequest request = requests.get(i);
+            Answer answer = answers.get(i);
             payloads.add(number -> {
                 first[0] = first[0] == 0 ? number : first[0];
-                return decision.setSequence(number).build().toByteArray();
+                return OfflineDecision.newBuilder().setSequence(number).setTimeNanos(timeNanos)
+                        .setRequest(request).setResponse(answer.lean(clientId + "-" + number)).build().toByteArray();
             });
         }
         if (wait) {
@@ -84,18 +82,6 @@ final class DecisionRecorder implements AutoCloseable {
             ids.add(clientId + "-" + (first[0] + i));
         }
         return ids;
-    }
-
-    /** What the record does not need: the service has the parameters of masks and the titles of rules. */
-    private static DecideResponse lean(DecideResponse response) {
-        DecideResponse.Builder lean = response.toBuilder().clearMasks().clearReasons();
-        for (Mask mask : response.getMasksList()) {
-            lean.addMasks(Mask.newBuilder().setName(mask.getName()).setAlgorithm(mask.getAlgorithm()));
-        }
-        for (Reason reason : response.getReasonsList()) {
-            lean.addReasons(reason.toBuilder().clearTitle());
-        }
-        return lean.build();
     }
 
     long unreported() {
@@ -115,7 +101,8 @@ final class DecisionRecorder implements AutoCloseable {
     @Override
     public void close() {
         if (flusher != null) {
-            flusher.shutdownNow();
+            // Not shutdownNow: a thread that is interrupted while it writes closes the file under everybody.
+            flusher.shutdown();
             flush();
         }
         if (reporter != null) {

@@ -2,7 +2,6 @@ package dev.jingxi.client.offline.internal;
 
 import dev.jingxi.client.offline.internal.PlannedRule.Result;
 import dev.jingxi.pdp.v1.DecideRequest;
-import dev.jingxi.pdp.v1.DecideResponse;
 import dev.jingxi.pdp.v1.Diagnostic;
 import dev.jingxi.pdp.v1.DiagnosticCode;
 import dev.jingxi.pdp.v1.Grant;
@@ -45,14 +44,14 @@ final class Diagnostics {
                     .addAllAttributes(attributes).build());
         }
 
-        void addTo(DecideResponse.Builder response) {
+        List<Diagnostic> bounded() {
             if (all.size() <= MOST) {
-                response.addAllDiagnostics(all);
-                return;
+                return all;
             }
-            response.addAllDiagnostics(all.subList(0, MOST - 1));
-            response.addDiagnostics(Diagnostic.newBuilder().setCode(DiagnosticCode.DIAGNOSTIC_CODE_TRUNCATED)
-                    .setMessage((all.size() - MOST + 1) + " more diagnostics are left out"));
+            List<Diagnostic> first = new ArrayList<>(all.subList(0, MOST - 1));
+            first.add(Diagnostic.newBuilder().setCode(DiagnosticCode.DIAGNOSTIC_CODE_TRUNCATED)
+                    .setMessage((all.size() - MOST + 1) + " more diagnostics are left out").build());
+            return first;
         }
     }
 

@@ -75,6 +75,11 @@ final class Facts {
         return value == LACKING ? null : value;
     }
 
+    /** Returns the value of an attribute by its place, or of a variable by -1 - its place; null where there is none. */
+    Object operand(int place) {
+        return place >= 0 ? get(place) : variable(-1 - place);
+    }
+
     /** Returns how a condition comes out. */
     Outcome outcome(int condition) {
         Outcome outcome = outcomes[condition];

@@ -83,7 +83,7 @@ public final class LoadedBundle {
         DecideResponse response;
         try {
             DecideRequest request = DecideRequest.parseFrom(golden.getRequest());
-            response = decider.decide(request, instant(golden.getNowNanos()), grants::get);
+            response = decider.decide(request, instant(golden.getNowNanos()), grants::get).response();
         } catch (InvalidProtocolBufferException | RequestRejectedException error) {
             throw new BundleException("golden_case", "golden case `" + golden.getName() + "` cannot be decided", error);
         }

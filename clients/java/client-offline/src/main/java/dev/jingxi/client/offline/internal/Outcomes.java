@@ -29,12 +29,15 @@ final class Outcomes {
     /** Weaker than every mask. */
     private static final int SHOWN = 0;
 
+    private final DecideResponse begun;
     private final Map<String, FieldDefinition> fields = new HashMap<>();
     private final Map<Mask, Mask> masks = new HashMap<>();
     private final Map<FieldDefinition, Mask> defaults = new IdentityHashMap<>();
     private final Mask full = one(FULL);
 
-    Outcomes(List<FieldDefinition> dictionary) {
+    /** `begun` is what every answer says. */
+    Outcomes(List<FieldDefinition> dictionary, DecideResponse begun) {
+        this.begun = begun;
         for (FieldDefinition field : dictionary) {
             fields.put(field.getId(), field);
             defaults.put(field, one(field.getDefaultMask()));
@@ -56,8 +59,23 @@ final class Outcomes {
         return known == null ? "" : known.getLevel();
     }
 
-    /** Fills in verdicts, masks, reasons and obligations. `results` stand in the order of rules, then of grants. */
-    void respond(List<String> asked, List<Result> results, DecideResponse.Builder response) {
+    /** Returns what rules say about the fields that are asked about. `results` stand in the order of rules, then of grants. */
+    Said said(Asked asked, List<Result> results) {
+        Said.Key key = Said.Key.of(results);
+        Said said = key == null ? null : asked.known(key);
+        if (said == null) {
+            DecideResponse.Builder response = begun.toBuilder();
+            respond(asked.fields, results, response);
+            said = new Said(response.build(), this::level);
+            if (key != null) {
+                asked.remember(key, said);
+            }
+        }
+        return said;
+    }
+
+    /** Fills in verdicts, masks, reasons and obligations. */
+    private void respond(List<String> asked, List<Result> results, DecideResponse.Builder response) {
         Table table = new Table(response);
         Map<PlannedRule, Set<String>> obliging = new HashMap<>();
         for (String name : asked) {
@@ -84,14 +102,16 @@ final class Outcomes {
         addObligations(results, obliging, response);
     }
 
-    /** Fills in verdicts that mask every field by its default mask. */
-    void maskAll(List<String> asked, DecideResponse.Builder response) {
+    /** Returns verdicts that mask every field by its default mask. */
+    Said masked(List<String> asked) {
+        DecideResponse.Builder response = begun.toBuilder();
         Table table = new Table(response);
         for (String name : asked) {
             FieldDefinition field = fields.get(name);
             ReasonKind kind = field == null ? ReasonKind.REASON_KIND_UNKNOWN_FIELD : ReasonKind.REASON_KIND_DEFAULT;
             table.add(name, field == null ? full : defaults.get(field), kind, null);
         }
+        return new Said(response.build(), this::level);
     }
 
     /** Returns of each rule that applies to a field the first result under which it does. */
@@ -171,7 +191,7 @@ final class Outcomes {
     private static final class Table {
         private final DecideResponse.Builder response;
         private final List<Mask> masks = new ArrayList<>();
-        private final List<Said> reasons = new ArrayList<>();
+        private final List<Why> reasons = new ArrayList<>();
 
         Table(DecideResponse.Builder response) {
             this.response = response;
@@ -204,7 +224,7 @@ final class Outcomes {
                     return i;
                 }
             }
-            reasons.add(new Said(kind, result));
+            reasons.add(new Why(kind, result));
             response.addReasons(reason(kind, result));
             return reasons.size() - 1;
         }
@@ -222,11 +242,11 @@ final class Outcomes {
     }
 
     /** Why a field is shown as it is: results are different objects where their reasons differ. */
-    private static final class Said {
+    private static final class Why {
         final ReasonKind kind;
         final Result result;
 
-        Said(ReasonKind kind, Result result) {
+        Why(ReasonKind kind, Result result) {
             this.kind = kind;
             this.result = result;
         }

@@ -14,13 +14,17 @@ final class Planned {
     /** Whether one of them is about the grant. */
     final boolean isGranted;
     private final CelRuntime.Program program;
+    /** Decides without the runtime; null when it cannot. */
+    private final Clauses.Test test;
     /** Whether any lacking attribute makes it undecided. */
     private final boolean isStrict;
     /** The places of attributes and, as -1 - place, of variables, by name. */
     private final Map<String, Integer> names;
 
-    Planned(CelRuntime.Program program, int[] attributes, boolean isGranted, boolean isStrict, Map<String, Integer> names) {
+    Planned(CelRuntime.Program program, Clauses.Test test, int[] attributes, boolean isGranted, boolean isStrict,
+            Map<String, Integer> names) {
         this.program = program;
+        this.test = test;
         this.attributes = attributes;
         this.isGranted = isGranted;
         this.isStrict = isStrict;
@@ -28,10 +32,14 @@ final class Planned {
     }
 
     Outcome outcome(Facts facts) {
+        Outcome found = test == null ? null : test.of(facts);
+        if (found != null) {
+            return found;
+        }
         if (isStrict && lacks(facts)) {
             return Outcome.UNDECIDED; // as its evaluation would be, without the cost of an exception
         }
-        Object value = value(facts);
+        Object value = evaluated(facts);
         return value instanceof Boolean ? (Boolean) value ? Outcome.TRUE : Outcome.FALSE : Outcome.UNDECIDED;
     }
 
@@ -46,11 +54,18 @@ final class Planned {
 
     /** Returns what the expression gives; null when its evaluation ends in an error. */
     Object value(Facts facts) {
+        Outcome found = test == null ? null : test.of(facts);
+        if (found != null) {
+            return found == Outcome.UNDECIDED ? null : (Object) (found == Outcome.TRUE);
+        }
+        return isStrict && lacks(facts) ? null : evaluated(facts);
+    }
+
+    private Object evaluated(Facts facts) {
         // A lacking attribute is not bound, so that `||` and `&&` may still decide.
         CelVariableResolver resolver = name -> {
             Integer place = names.get(name);
-            return place == null ? Optional.empty()
-                    : Optional.ofNullable(place >= 0 ? facts.get(place) : facts.variable(-1 - place));
+            return place == null ? Optional.empty() : Optional.ofNullable(facts.operand(place));
         };
         try {
             return program.eval(resolver);

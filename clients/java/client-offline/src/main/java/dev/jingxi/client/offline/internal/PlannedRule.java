@@ -12,6 +12,8 @@ import java.util.Set;
 /** A rule ready to be evaluated. */
 final class PlannedRule {
     final Rule source;
+    /** Its place among all rules of the bundle. */
+    final int number;
     /** `policy/rule`. */
     final String name;
     final boolean unmasks;
@@ -23,8 +25,9 @@ final class PlannedRule {
     /** The places of its conditions. */
     private final int[] conditions;
 
-    PlannedRule(String policy, Rule source, Mask mask, Programs programs, int[] conditions) {
+    PlannedRule(int number, String policy, Rule source, Mask mask, Programs programs, int[] conditions) {
         this.source = source;
+        this.number = number;
         this.name = policy + "/" + source.getId();
         this.unmasks = source.getEffect() == Effect.EFFECT_UNMASK;
         this.mask = mask;

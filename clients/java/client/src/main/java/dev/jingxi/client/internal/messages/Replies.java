@@ -29,6 +29,13 @@ public final class Replies {
 
     /** Returns a reply as a decision. A verdict that this client does not understand masks in full. */
     public static Decision decision(DecideResponse reply, String requestId) {
+        return new Decision(reply.getDecisionId(), reply.getRequestId().isEmpty() ? requestId : reply.getRequestId(),
+                reply.getRevision(), reply.getPolicyHash(), verdicts(reply), obligations(reply),
+                diagnostics(reply.getDiagnosticsList()));
+    }
+
+    /** Returns the verdicts of a reply. */
+    public static List<Verdict> verdicts(DecideResponse reply) {
         List<Mask> masks = new ArrayList<>(reply.getMasksCount());
         reply.getMasksList().forEach(mask -> masks.add(mask(mask)));
         List<Reason> reasons = new ArrayList<>(reply.getReasonsCount());
@@ -40,14 +47,23 @@ public final class Replies {
             Reason reason = place >= 0 && place < reasons.size() ? reasons.get(place) : Reason.NONE;
             verdicts.add(new Verdict(verdict.getField(), mask(verdict, masks), reason));
         }
+        return verdicts;
+    }
+
+    /** Returns the obligations of a reply. */
+    public static List<Obligation> obligations(DecideResponse reply) {
         List<Obligation> obligations = new ArrayList<>();
         reply.getObligationsList().forEach(o -> obligations.add(
                 new Obligation(o.getType(), o.getParametersMap(), o.getFieldsList(), o.getRule())));
-        List<Diagnostic> diagnostics = new ArrayList<>();
-        reply.getDiagnosticsList().forEach(d -> diagnostics.add(
+        return obligations;
+    }
+
+    /** Returns diagnostics as callers see them. */
+    public static List<Diagnostic> diagnostics(List<dev.jingxi.pdp.v1.Diagnostic> sources) {
+        List<Diagnostic> diagnostics = new ArrayList<>(sources.size());
+        sources.forEach(d -> diagnostics.add(
                 new Diagnostic(name(d.getCode()), d.getMessage(), d.getSubject(), d.getAttributesList())));
-        return new Decision(reply.getDecisionId(), reply.getRequestId().isEmpty() ? requestId : reply.getRequestId(),
-                reply.getRevision(), reply.getPolicyHash(), verdicts, obligations, diagnostics);
+        return diagnostics;
     }
 
     /** Returns a mask of the protocol; a parameter of an unknown kind becomes null, which no mask accepts. */

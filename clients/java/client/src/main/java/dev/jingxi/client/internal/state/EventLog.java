@@ -122,7 +122,9 @@ public final class EventLog implements AutoCloseable {
     }
 
     private Path path(long first) {
-        return folder.resolve(String.format("%08d.log", first));
+        // Not by String.format, whose digits are those of the machine's language.
+        String number = Long.toString(first);
+        return folder.resolve("0".repeat(Math.max(8 - number.length(), 0)) + number + ".log");
     }
 
     /** Appends events, each made from its number, and returns when they are on the disk. */

@@ -11,6 +11,7 @@ import java.time.LocalDate;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -18,6 +19,8 @@ import java.util.stream.StreamSupport;
 import org.bouncycastle.util.encoders.Hex;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** tests/vectors/masking.json. */
 class MaskVectorsTest {
@@ -36,6 +39,27 @@ class MaskVectorsTest {
                         assertEquals(expected, shown(one));
                     }
                 }));
+    }
+
+    /** Whose numbers have digits, years or letters of their own. */
+    @ParameterizedTest
+    @ValueSource(strings = {"th-TH-u-ca-buddhist-nu-thai", "ar-EG-u-nu-arab", "fa-IR-u-ca-persian-nu-arabext", "tr-TR"})
+    void theLanguageOfTheMachineChangesNothing(String language) {
+        Locale usual = Locale.getDefault();
+        Locale.setDefault(Locale.forLanguageTag(language));
+        try {
+            cases().forEach(MaskVectorsTest::run);
+        } finally {
+            Locale.setDefault(usual);
+        }
+    }
+
+    private static void run(DynamicTest test) {
+        try {
+            test.getExecutable().execute();
+        } catch (Throwable failure) {
+            throw new AssertionError(test.getDisplayName(), failure);
+        }
     }
 
     private static Object shown(JsonNode one) {

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentSkipListSet;
@@ -105,6 +106,21 @@ class EventLogTest {
             assertEquals(List.of("6"), read(log), "numbers go on although no file is left");
         }
         assertEquals(List.of(), told);
+    }
+
+    @Test
+    void filesHaveTheSameNamesWhateverTheLanguageOfTheMachine() throws IOException {
+        Locale usual = Locale.getDefault();
+        Locale.setDefault(Locale.forLanguageTag("ar-EG-u-nu-arab"));
+        try (EventLog log = open(new Disk())) {
+            log.append(events(1, 3));
+        } finally {
+            Locale.setDefault(usual);
+        }
+        assertTrue(Files.exists(file("00000001.log")));
+        try (EventLog log = open(new Disk())) {
+            assertEquals(List.of("1"), read(log));
+        }
     }
 
     @Test
