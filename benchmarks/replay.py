@@ -1,7 +1,11 @@
-"""Measures how fast recorded decisions are made again by another policy set (`pdp policy impact`), on one core.
+"""Measures what is done about a policy change before it is in force, in CPU time of one core.
 
-`make bench-replay` runs it in about a minute. `varied` has no two records alike and remembers none; `repeats` has each
-request 20 times, as busy counters do. `decide` is what a fresh decision of the same requests takes at the same time.
+`make bench-replay` runs it in two to three minutes: recorded decisions made again by a draft (`pdp policy impact`), two
+policy sets compared (`pdp policy diff`), and calls compared with another revision beside the live one.
+
+Of the replays, `varied` has no two records alike and `repeats` each request 20 times, as busy counters do; both by the
+set that decided. `menu` and `bank-wide` are the varied records by a draft that changes one menu or rules of the whole
+bank, `sample` is the sample bank. `decide_us` is what a fresh decision of the same requests takes at the same time.
 """
 
 from __future__ import annotations
@@ -14,70 +18,72 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from policy_sets import bank
+import shadowing
+from drafts import bank_wide, built, built_folder, everything, one_menu
+from policy_sets import RuleSet, bank
 from report import machine, write_json
 from samples import NOW, samples
 from service_usage import Meter
 from snapshots_rows import FIRST_DAY, chained, stream_of
 
+from pdp.control import changes
 from pdp.engine import bundle
 from pdp.engine.program import Program
 from pdp.engine.recording import Notes
-from pdp.lang.check import check_folder
-from pdp.lang.resolved import ResolvedSet
 from pdp.snapshot.filter import Schema
-from pdp.snapshot.query import Asking, Tokens
+from pdp.snapshot.query import Asking, Tokens, where
 from pdp.snapshot.recorder import recorder
 from pdp.snapshot.replay import analysis
 from pdp.snapshot.replay.candidate import Candidate
 from pdp.snapshot.replay.origin import Origin
 from pdp.snapshot.replay.replayer import Replayer
+from pdp.snapshot.replay.wire import RecordPart
 from pdp.snapshot.resource_keys import ResourceKeys
 from pdp.snapshot.store import open_reader, open_writer
-from pdp.v1 import bundle_pb2, policy_service_pb2
+from pdp.v1 import bundle_pb2, control_pb2, policy_service_pb2
 
 _RESULT = Path(__file__).resolve().parent / "results" / "replay.json"
 _KEYS = ResourceKeys({"k1": b"0" * 32})
 _REPEATS = 20
-AIM = 50_000
+_PAGE = 2_000
+AIMS = {"replays_per_second": 50_000, "meaning_seconds": 2.0}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=40_000, help="records of each kind (default: %(default)s)")
+    parser.add_argument("--rules", type=int, default=10_000, help="changed rules to compare (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="the best of so many counts (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=_RESULT, help="the JSON file to write (default: %(default)s)")
     options = parser.parse_args()
     load, meter = os.getloadavg(), Meter([])
+    rule_set = bank(1_000)
+    live, menu, wide = built(rule_set), built(one_menu(rule_set)), built(bank_wide(rule_set))
+    sample = built_folder(Path(__file__).parents[1] / "policies")
+    varied = _varied(options.records)
+    replays = {}
     with tempfile.TemporaryDirectory() as folder:
-        found = {
-            name: measure(signed, payloads, Path(folder) / name, options.rounds)
-            for name, signed, payloads in (
-                ("varied", _bank(Path(folder)), _varied(options.records)),
-                ("repeats", _bank(Path(folder)), _repeated(options.records)),
-                ("sample", _built(Path(__file__).parents[1] / "policies"), _varied(options.records)),
-            )
-        }
+        for name, recording, candidate, payloads in (
+            ("varied", live, live, varied),
+            ("repeats", live, live, _repeated(options.records)),
+            ("menu", live, menu, varied),
+            ("bank-wide", live, wide, varied),
+            ("sample", sample, sample, varied),
+        ):
+            replays[name] = measure(recording, candidate, payloads, Path(folder) / name, options.rounds)
+            _show(name, replays[name])
+    found = {"replays": replays, "comparison": compare(bank(options.rules), options.rounds)}
+    _show("comparison", found["comparison"])
+    found["shadow"] = shadowing.measure(live, wide, varied[:5_000], options.rounds + 2)
+    _show("shadow", found["shadow"])
     noise = round(meter.stop().foreign, 2)
-    write_json(options.out, {"machine": machine(load) | {"foreign_cores": noise}, "aim": AIM, **found})
-    for name, row in found.items():
-        print(f"{name:8} " + "  ".join(f"{key} {value}" for key, value in row.items()))
-    print(f"written to {options.out}; the aim is {AIM:,} replays a second and core")
+    write_json(options.out, {"machine": machine(load) | {"foreign_cores": noise}, "aims": AIMS, **found})
+    print(f"written to {options.out}; others used {noise} cores meanwhile")
     return 0
 
 
-def _bank(folder: Path) -> bundle_pb2.SignedBundle:
-    place = folder / "bank"
-    for name, text in bank(1_000).texts().items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_text(text, encoding="utf-8")
-    return _built(place)
-
-
-def _built(folder: Path) -> bundle_pb2.SignedBundle:
-    found = check_folder(folder, analyse=False).resolved
-    assert isinstance(found, ResolvedSet)
-    return bundle.build(found)
+def _show(name: str, row: dict[str, Any]) -> None:
+    print(f"{name:10} " + "  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
 
 
 def _varied(count: int) -> list[bytes]:
@@ -88,47 +94,65 @@ def _repeated(count: int) -> list[bytes]:
     return [sample.payload() for sample in samples(bank(1_000), max(1, count // _REPEATS))] * _REPEATS
 
 
-def measure(signed: bundle_pb2.SignedBundle, payloads: list[bytes], folder: Path, rounds: int) -> dict[str, Any]:
-    """Return CPU microseconds of each part, and replays a second with and without the store."""
-    program = Program.from_bundle(signed)
-    bodies = _recorded(signed, payloads)
+def measure(
+    recording: bundle_pb2.SignedBundle,
+    candidate: bundle_pb2.SignedBundle,
+    payloads: list[bytes],
+    folder: Path,
+    rounds: int,
+) -> dict[str, Any]:
+    """Return CPU microseconds of a record and of some parts of them, and replays a second with and without the store.
+
+    A replay begins with nothing but the bundles, as an analysis does.
+    """
+    program = Program.from_bundle(recording)
+    bodies = _recorded(recording, payloads)
     url = f"sqlite:{folder}/snapshots.db"
     writer = open_writer(url)
     made = chained(stream_of("medium", FIRST_DAY), iter(bodies), closed=False)
     writer.take(made.records, [made.state])
-    writer.add_bundle(signed.hash, 1, signed.SerializeToString())
+    writer.add_bundle(recording.hash, 1, recording.SerializeToString())
     writer.close()
-    candidate, origin = Candidate(signed), Origin(bundle.parse(signed))
-
-    def replays(*, remembers: bool) -> None:
-        replayer = Replayer(candidate, lambda _: origin, remembers=remembers)
-        for body in bodies:
-            replayer.replay(body)
+    reader = open_reader(url)
+    asking = Asking(Schema(), Tokens(b"t" * 32), lambda: NOW + 86_400 * 10**9)
+    order = analysis.check(asking, policy_service_pb2.AnalyseImpactRequest())
+    changed = 0
 
     def decisions() -> None:
         for payload in payloads:
             program.decide(payload, NOW)
 
-    reader = open_reader(url)
-    asking = Asking(Schema(), Tokens(b"t" * 32), lambda: NOW + 86_400 * 10**9)
-    request = policy_service_pb2.AnalyseImpactRequest()
+    def parsed() -> None:
+        for body in bodies:
+            RecordPart.FromString(body)
+
+    def replays() -> None:
+        origin = Origin(bundle.parse(recording))
+        replayer = Replayer(Candidate(candidate), lambda _: origin)
+        for body in bodies:
+            replayer.replay(body)
+
+    def read() -> None:
+        condition, after, page = where(reader, order.filter), None, [None] * _PAGE
+        while len(page) == _PAGE:
+            page = reader.select(condition, after=after, oldest_first=False, limit=_PAGE, bare=True)
+            after = page[-1].place if page else None
 
     def whole() -> None:
-        *_, last = analysis.analyse(reader, analysis.check(asking, request), signed)
+        nonlocal changed
+        *_, last = analysis.analyse(reader, order, candidate)
         assert last.read == len(bodies)
-        assert not last.changed
+        assert bool(last.changed) is (recording is not candidate)
+        changed = last.changed
 
     parts = {
-        "decide_us": decisions,
-        "replay_us": lambda: replays(remembers=False),
-        "replay_remembering_us": lambda: replays(remembers=True),
-        "with_store_us": whole,
-    }
+        "decide_us": decisions, "parse_us": parsed, "replay_us": replays, "read_us": read, "with_store_us": whole,
+    }  # fmt: skip
     found: dict[str, Any] = {name: _best(part, rounds, len(bodies)) for name, part in parts.items()}
     reader.close()
-    for name in ("replay", "replay_remembering", "with_store"):
+    for name in ("replay", "with_store"):
         found[f"{name}_per_second"] = round(1e6 / found[f"{name}_us"])
-    return found
+    return found | {"changed": round(changed / len(bodies), 4)}
 
 
 def _recorded(signed: bundle_pb2.SignedBundle, payloads: list[bytes]) -> list[bytes]:
@@ -136,6 +160,35 @@ def _recorded(signed: bundle_pb2.SignedBundle, payloads: list[bytes]) -> list[by
     for number, payload in enumerate(payloads):
         program.decide(payload, NOW + number * 10**6, None, notes)
     return [body for _, body in notes.take()]
+
+
+def compare(rule_set: RuleSet, rounds: int) -> dict[str, Any]:
+    """Return CPU seconds of comparing a set with one in which every rule is another: by lines, and by meaning too."""
+    sides = [rule_set, everything(rule_set)]
+    texts = [_sources(side) for side in sides]
+    bundles = [bundle.parse(built(side)) for side in sides]
+    told = 0
+
+    def lines() -> None:
+        changes.compare(*texts, bundle_before=None, bundle_after=None)
+
+    def both() -> None:
+        nonlocal told
+        answer = changes.compare(*texts, bundle_before=bundles[0], bundle_after=bundles[1])
+        told = len(answer.meaning)
+
+    by_lines, together = (_best(part, rounds, 1) / 1e6 for part in (lines, both))
+    assert told == rule_set.size
+    return {
+        "rules": rule_set.size,
+        "lines_seconds": round(by_lines, 3),
+        "meaning_seconds": round(together - by_lines, 3),
+    }
+
+
+def _sources(rule_set: RuleSet) -> control_pb2.Sources:
+    files = (control_pb2.PolicyFile(path=path, text=text) for path, text in rule_set.texts().items())
+    return control_pb2.Sources(files=files)
 
 
 def _best(part: Callable[[], None], rounds: int, count: int) -> float:

@@ -2,7 +2,8 @@
 
 Once without records of decisions, and once with them: snapshots beside Cerbos' audit log. `make bench-service` runs it
 in full, which takes about half an hour, and writes the figures, a plot and the tables of docs/guides/performance.md.
-`--quick` is a smoke test whose figures mean little.
+`--native-records` measures the native transport with snapshots beside Cerbos with its audit log and nothing else, in
+some two minutes. `--quick` is a smoke test whose figures mean little.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from samples import samples
 from service_candidates import MissingError
 from service_dialects import BATCH, BATCH_ITEMS, UNARY, Question, Verdicts
 from service_figures import judge
-from service_plan import FULL, QUICK, RECORDS, Plan
+from service_plan import FULL, NATIVE_RECORDS, QUICK, RECORDS, Plan
 from service_plot import plot
 from service_records import file_system
 from service_report import PAGES, show, write_pages
@@ -39,14 +40,19 @@ _FAILED, _MISSING = 1, 3
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one second of everything: a smoke test")
-    parser.add_argument("--out", type=Path, default=_RESULT, help="the JSON file to write (default: %(default)s)")
+    parser.add_argument(
+        "--native-records", action="store_true", help="only native with snapshots beside Cerbos with its log"
+    )
+    parser.add_argument("--out", type=Path, help=f"the JSON file to write (default: {_RESULT}, or one beside it)")
     parser.add_argument("--cerbos", type=Path, metavar="PROGRAM", help="this Cerbos instead of the newest from npm")
     parser.add_argument("--pages", action="store_true", help="measure nothing: write the tables from the JSON file")
     options = parser.parse_args()
+    in_part = options.native_records
+    out = options.out or (_RESULT.with_stem("service-native-records") if in_part else _RESULT)
     if options.pages:
-        write_pages(options.out)
+        write_pages(out)
         return 0
-    plan = QUICK if options.quick else FULL
+    plan = NATIVE_RECORDS if in_part else QUICK if options.quick else FULL
     load = os.getloadavg()
     try:
         tools = {"h2load": candidates.find_h2load()}
@@ -61,12 +67,13 @@ def main() -> int:
         print(error, file=sys.stderr)
         return _FAILED
     result = {"machine": machine(load), "tools": tools, "disk": file_system(disk), "quick": options.quick, **measured}
-    write_json(options.out, result)
-    options.out.with_suffix(".svg").write_text(plot(result), encoding="utf-8")
+    write_json(out, result)
+    if not in_part:
+        out.with_suffix(".svg").write_text(plot(result), encoding="utf-8")
     show(Console(), result)
-    print(f"written to {options.out}")
-    if not options.quick and options.out == _RESULT:
-        write_pages(options.out)
+    print(f"written to {out}")
+    if not options.quick and out == _RESULT:
+        write_pages(out)
         print(f"and to {', '.join(page.name for page in PAGES.values())}")
     return 0
 
@@ -86,7 +93,7 @@ def run(plan: Plan, binary: Path, folder: Path) -> dict[str, Any]:
         records = book.key == RECORDS
         serving = [
             candidates.cerbos(binary, rule_set, folder, records=records),
-            *candidates.ours(plan.workers, policies, folder, records=records),
+            *candidates.ours(plan.workers, policies, folder, records=records, transports=plan.transports),
         ]
         turns = Turns(book, plan, questions, folder, expected)
         books[book.key] = turns.measure(serving, partial(candidates.echoes, folder=folder, logs=folder))

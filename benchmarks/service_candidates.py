@@ -46,13 +46,15 @@ class Candidate:
     records: Records | None = None
 
 
-def ours(workers: tuple[int, ...], policies: Path, folder: Path, *, records: bool) -> list[Candidate]:
+def ours(
+    workers: tuple[int, ...], policies: Path, folder: Path, *, records: bool, transports: tuple[str, ...] = TRANSPORTS
+) -> list[Candidate]:
     """Return `pdp serve` on each transport with each number of workers, with `records` or without.
 
     Logs and what must last go into the folder.
     """
     found = []
-    for transport in TRANSPORTS:
+    for transport in transports:
         for count in workers:
             key, label = f"{transport}-{count}", f"Jingxi {_TRANSPORT_LABELS[transport]} ×{count}"
             if records:

@@ -120,9 +120,24 @@ ANOMALY_STATES: Final[Mapping[int, Say]] = {
 }
 ANOMALY_ACTIONS: Final[Mapping[int, Say]] = {
     anomaly_pb2.ANOMALY_ACTION_RECORD: Say("仅记录", "recorded"),
-    anomaly_pb2.ANOMALY_ACTION_FLAG: Say("待复核", "flagged"),
+    anomaly_pb2.ANOMALY_ACTION_FLAG: Say("留待复核", "flagged"),
     anomaly_pb2.ANOMALY_ACTION_LOCK: Say("已锁定账户", "account locked"),
 }
+DETAILS: Final[Mapping[str, Say]] = {
+    "days": Say("未用天数", "Days unused"),
+    "hour": Say("钟点", "Hour"),
+    "failures": Say("连续失败", "Failures in a row"),
+    "network": Say("网络", "Network"),
+    "from": Say("自", "From"),
+    "to": Say("至", "To"),
+    "km": Say("公里", "km"),
+    "kmh": Say("时速（公里）", "km/h"),
+    "seconds": Say("相隔秒数", "Seconds between"),
+    "revision": Say("版本", "Revision"),
+    "draft": Say("草稿", "Draft"),
+    "reason": Say("原因", "Reason"),
+}
+"""What is known of an anomaly, by the service's names."""
 REVIEW_STATES: Final[Mapping[int, tuple[Say, str]]] = {
     account_pb2.RIGHTS_REVIEW_STATE_CONFIRMED: (Say("已确认", "confirmed"), "quiet"),
     account_pb2.RIGHTS_REVIEW_STATE_DUE: (Say("即将到期", "due"), "warning"),

@@ -13,7 +13,7 @@ from jingxi_client._gen.pdp.v1 import anomaly_pb2
 
 SignIn = messages.SignInRecord
 OUTCOMES: Final[Mapping[int, tuple[Say, str]]] = {
-    messages.SIGN_IN_OUTCOME_SIGNED_IN: (Say("登录", "signed in"), ""),
+    messages.SIGN_IN_OUTCOME_SIGNED_IN: (Say("成功", "success"), ""),
     messages.SIGN_IN_OUTCOME_FAILED: (Say("失败", "failed"), "danger"),
     messages.SIGN_IN_OUTCOME_SESSION_REFUSED: (Say("会话被拒", "refused"), "danger"),
 }

@@ -81,6 +81,18 @@ class Workspace:
                 else:
                     side[path] = now
 
+    def follow(self) -> list[str]:
+        """Take what is other on the disk than it was read and was not edited here; return which files those are.
+
+        What was edited stays, to be asked about when it is saved. Raises WorkspaceError.
+        """
+        if self.folder is None:
+            return []
+        now, mine = open_folder(self.folder).kept, set(self.changed)
+        other = [path for path in sorted({*self.kept, *now} - mine) if self.kept.get(path) != now.get(path)]
+        self.take(other)
+        return other
+
     def _target(self, path: str) -> Path:
         return (self.folder or Path()).joinpath(*PurePosixPath(path).parts)
 
@@ -94,22 +106,41 @@ def open_folder(folder: Path) -> Workspace:
 
     Raises WorkspaceError.
     """
-    found: dict[str, str] = {}
+    return Workspace(folder, {name: _read(path) for name, path in _files(folder).items()})
+
+
+def stamps_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return when the policy files of a folder were written last, in nanoseconds since 1970, and their bytes.
+
+    So one sees without reading them whether any has changed. Raises WorkspaceError.
+    """
     try:
-        for path in sorted(folder.rglob("*")):
-            parts = path.relative_to(folder).parts
-            if path.suffix in SUFFIXES and not any(part.startswith(".") for part in parts) and path.is_file():
-                found["/".join(parts)] = _read(path)
-                if len(found) > _MOST_FILES:
-                    raise WorkspaceError(f"`{folder}` has more than {_MOST_FILES} files; is it the policy folder?")
+        found = {name: path.stat() for name, path in _files(folder).items()}
     except OSError as error:
         raise WorkspaceError(f"cannot read `{folder}`: {error.strerror or error}") from error
-    return Workspace(folder, found)
+    return {name: (stat.st_mtime_ns, stat.st_size) for name, stat in found.items()}
 
 
 def of_texts(texts: Mapping[str, str]) -> Workspace:
     """Return texts that come from the service."""
     return Workspace(None, dict(texts))
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    if not folder.is_dir():
+        # A share that is away is no folder without files.
+        raise WorkspaceError(f"cannot read `{folder}`: there is no such folder")
+    try:
+        for path in sorted(folder.rglob("*")):
+            parts = path.relative_to(folder).parts
+            if path.suffix in SUFFIXES and not any(part.startswith(".") for part in parts) and path.is_file():
+                found["/".join(parts)] = path
+                if len(found) > _MOST_FILES:
+                    raise WorkspaceError(f"`{folder}` has more than {_MOST_FILES} files; is it the policy folder?")
+    except OSError as error:
+        raise WorkspaceError(f"cannot read `{folder}`: {error.strerror or error}") from error
+    return found
 
 
 def _read(path: Path) -> str:

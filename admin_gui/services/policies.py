@@ -34,9 +34,14 @@ class Policies:
         """Ask for revisions, newest first: a ListRevisionsResponse."""
         return self._ask("ListRevisions", page_size=_PAGE, page_token=page)
 
-    def check(self, text: policy_service_pb2.PolicyText, *, analyse: bool = False) -> Call:
+    def check(self, text: policy_service_pb2.PolicyText) -> Call:
         """Ask what is wrong in a text: a CheckPoliciesResponse."""
-        return self._ask("CheckPolicies", LONG, text=text, analyse=analyse)
+        return self._ask("CheckPolicies", LONG, text=text)
+
+    def analyse(self, text: policy_service_pb2.PolicyText) -> Call:
+        """Ask which rules get in each other's way: a stream of AnalysePoliciesResponse, the last with the result."""
+        request = policy_service_pb2.AnalysePoliciesRequest(text=text)
+        return self._connection.stream(_STUB, "AnalysePolicies", request)
 
     def drafts(self, page: str = "") -> Call:
         """Ask for drafts by name: a ListDraftsResponse."""

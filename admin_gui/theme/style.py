@@ -165,6 +165,8 @@ QTreeView::item {{ padding: 3px 2px; }}
 QListView::item {{ padding: 3px 2px; }}
 QTableView::item {{ padding: 0 5px; }}
 QTextBrowser#facts {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 6px; }}
+QToolButton#reveal {{ border: none; background: transparent; color: {t.quiet}; padding: 2px 6px; }}
+QToolButton#reveal:hover {{ color: {t.accent}; }}
 QFrame#rule {{ color: {t.line}; }}
 QHeaderView::section {{ background: {t.window}; color: {t.quiet}; border: none; border-bottom: 1px solid {t.line};
   padding: 6px 8px; }}

@@ -136,6 +136,7 @@ class Window(QMainWindow):
             return
         self._connection.available.connect(self._heard)
         self._where = where
+        self._status.setText(self._context.language(where))
         self.start.wait(waiting=True, connecting=True)
         self.keeper.begin(self._connection, where, account)
 

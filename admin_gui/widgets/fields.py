@@ -43,6 +43,8 @@ def secret_field(context: Context, column: QVBoxLayout, say: Say) -> QLineEdit:
 def _name(context: Context, column: QVBoxLayout, widget: QWidget, say: Say) -> None:
     label = QLabel()
     context.language.bind(label, label.setText, say)
+    # A name belongs to the line below it, not to the one above.
+    label.setContentsMargins(0, 4, 0, 0)
     label.setBuddy(widget)
     context.language.bind(widget, widget.setAccessibleName, say)
     column.addWidget(label)

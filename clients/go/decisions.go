@@ -101,7 +101,8 @@ type Diagnostic struct {
 	Attributes []string
 }
 
-// Decision is the answer for one resource, verdicts in the order of the question.
+// Decision is the answer for one resource, verdicts in the order of the question. Its slices and maps may be those of other
+// decisions too and must not be written to.
 type Decision struct {
 	ID          string
 	RequestID   string

@@ -15,6 +15,7 @@ HERE = Path(__file__).resolve().parent
 _TEXT = re.compile(r"licen[cs]e|copying|notice|authors", re.IGNORECASE)
 _GLIBC = re.compile(rb"GLIBC_(\d+)\.(\d+)")
 _QT = ("pyside6", "shiboken6")
+_STARTER = "pyinstaller"
 _HEAD = """Jingxi desktop, {version}
 
 This folder needs no Python. It needs Linux on {machine} with glibc {glibc} or newer and, for a window, X11 or Wayland.
@@ -41,8 +42,7 @@ def write(folder: Path, sources: Iterable[Path], version: str) -> str:
     for package in sorted(importlib.metadata.distributions(), key=lambda one: one.name.lower()):
         mine = {Path(str(package.locate_file(file))).resolve() for file in package.files or ()}
         claimed |= mine
-        # The part of PyInstaller that starts a program is in both programs.
-        if files & mine or package.name == "pyinstaller":
+        if files & mine or package.name == _STARTER:
             lines.append(_package(package, texts))
     prefixes = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
     system = {file for file in files - claimed if ".so" in file.name and not any(map(file.is_relative_to, prefixes))}
@@ -88,6 +88,8 @@ def _package(package: importlib.metadata.Distribution, texts: Path) -> str:
         licence = "LGPL-3.0-only"
         for file in (HERE / "licenses").iterdir():
             _copy(file, texts / package.name)
+    if package.name == _STARTER:
+        licence = "GPL-2.0-or-later WITH Bootloader-exception; of it only what starts the two programs is in the folder"
     return f"{package.name} {package.version}: {licence}"
 
 

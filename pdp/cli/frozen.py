@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
+from pdp.cli.main import main as run
+
 MODULES: Final = ("pdp.server.shipping", "pdp.server.worker")
 """What may be run by its name."""
 
@@ -23,6 +25,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given[:1] == ["-m"] and given[1:2] and given[1] in MODULES:
         import_module(given[1]).main(given[2:])
         return
-    from pdp.cli.main import main as run
-
     run(given)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeVar
 
@@ -19,8 +19,9 @@ from pdp.control.revisions import Judgement
 from pdp.engine import bundle
 from pdp.engine.program import Program
 from pdp.errors import GoldenCaseError, PolicyError
+from pdp.lang.analyse import Progress, steps
 from pdp.lang.check import check
-from pdp.lang.diagnostics import Diagnostic, Severity
+from pdp.lang.diagnostics import Diagnostic, Diagnostics, Severity
 from pdp.lang.loader import load_texts
 from pdp.lang.resolved import ResolvedSet
 from pdp.server import golden
@@ -64,6 +65,18 @@ class PolicyJudge:
         """Return what is wrong in a text; `analyse` also looks for shadowed, conflicting and overlapping rules."""
         return await self._run(lambda: self._examine(text, analyse=analyse))
 
+    def examining(self, text: control_pb2.Sources) -> Generator[Progress, None, Examined]:
+        """Do what `examine` with `analyse` does in the thread of whoever asks, and yield how far it is.
+
+        Whoever closes it gives the rest up.
+        """
+        policy_set, diagnostics = load_texts(sources.texts(text))
+        found = check(policy_set, diagnostics, analyse=False)
+        if found is None:
+            return Examined(diagnostics.sorted(), None)
+        diagnostics.add((yield from steps(found)))
+        return self._tried(text, found, diagnostics)
+
     async def bundle(self, text: control_pb2.Sources) -> bundle_pb2.SignedBundle:
         """Return the unsigned bundle of a text, be its own scenarios met or not. Raises PolicyError."""
         return await self._run(lambda: self._built(text))
@@ -105,8 +118,10 @@ class PolicyJudge:
     def _examine(self, text: control_pb2.Sources, *, analyse: bool) -> Examined:
         policy_set, diagnostics = load_texts(sources.texts(text))
         found = check(policy_set, diagnostics, analyse=analyse)
-        if found is None:
-            return Examined(diagnostics.sorted(), None)
+        return Examined(diagnostics.sorted(), None) if found is None else self._tried(text, found, diagnostics)
+
+    def _tried(self, text: control_pb2.Sources, found: ResolvedSet, diagnostics: Diagnostics) -> Examined:
+        """Return what is wrong in a text that resolves, once its own scenarios were tried."""
         signed = bundle.build(found)
         trial = GrantTable()
         program = Program.from_bundle(signed, grants=trial)

@@ -53,8 +53,8 @@ _Field = descriptor_pb2.FieldDescriptorProto
 
 def _make_views() -> list[Callable[[bytes], Any]]:
     """Return parsers of a request and a subject in which sub-messages stay bytes, but for a request's resource."""
-    opened = types_pb2.Resource.DESCRIPTOR
-    real = (decision_service_pb2.DecideRequest.DESCRIPTOR, types_pb2.Subject.DESCRIPTOR, opened)
+    opened: Any = types_pb2.Resource.DESCRIPTOR
+    real: tuple[Any, ...] = (decision_service_pb2.DecideRequest.DESCRIPTOR, types_pb2.Subject.DESCRIPTOR, opened)
     file = descriptor_pb2.FileDescriptorProto(name="view.proto", package="view", syntax="proto3")
     for descriptor in real:
         message = file.message_type.add(name=descriptor.name)

@@ -46,7 +46,10 @@ _MOST_MICROS = 0xFFFF_FFFF
 _MOST_HASHES = 4_096
 
 Keep = Callable[[types_pb2.Value], bytes]
-"""Returns what a record holds of an attribute besides the facts, as pieces of a Snapshot."""
+"""Returns what a record holds of an attribute besides the facts, as pieces of a Snapshot.
+
+Nothing for a value that is empty: reading an absent attribute leaves such a one behind.
+"""
 
 
 def recorder(keys: ResourceKeys) -> MakeRecorder:
@@ -95,12 +98,12 @@ class Recorder:
                     lambda bucket: length_delimited(_BUCKETS, entry + length_delimited(b"\x12", bucket)),
                 )
                 withheld = _withheld(name)
-                return lambda value: bucket(value) or withheld
+                return lambda value: bucket(value) or (withheld if value.ByteSize() else b"")
             case bundle_pb2.RECORD_MODE_HASH:
                 return self._hashing(name, entry)
             case _:
                 piece = _withheld(name)
-                return lambda value: piece
+                return lambda value: piece if value.ByteSize() else b""
 
     def _hashing(self, name: str, entry: bytes) -> Keep:
         known: dict[str, bytes] = {}
@@ -109,7 +112,10 @@ class Recorder:
             text = value.string_value
             piece = known.get(text) if text else None
             if piece is None:
-                digest = self._hash.value(name, value.SerializeToString(deterministic=True))
+                data = value.SerializeToString(deterministic=True)
+                if not data:
+                    return b""
+                digest = self._hash.value(name, data)
                 piece = length_delimited(_HASHES, entry + length_delimited(b"\x12", digest))
                 if text and len(known) < _MOST_HASHES:
                     known[text] = piece
@@ -228,6 +234,9 @@ class Recorder:
     def _filter(self, root: str, party: Any, pieces: list[bytes]) -> None:
         """Take out of a map what is not kept in full; what stands for it goes to the pieces."""
         values = party.context if root == "context" else party.attributes
+        if not values:
+            # To clear it would leave an empty party behind.
+            return
         full, keeps = self._full[root], self._keeps[root]
         undeclared = False
         gone: list[str] = []
@@ -239,10 +248,7 @@ class Recorder:
             if keep is None:
                 undeclared = True
                 continue
-            value = values[key]
-            # Reading an absent attribute leaves an empty value behind.
-            if value.ByteSize():
-                pieces.append(keep(value))
+            pieces.append(keep(values[key]))
         if len(gone) == len(values):
             party.ClearField("context" if root == "context" else "attributes")
         else:

@@ -40,6 +40,11 @@ class PolicyServiceStub:
                 request_serializer=pdp_dot_v1_dot_policy__service__pb2.CheckPoliciesRequest.SerializeToString,
                 response_deserializer=pdp_dot_v1_dot_policy__service__pb2.CheckPoliciesResponse.FromString,
                 _registered_method=True)
+        self.AnalysePolicies = channel.unary_stream(
+                '/pdp.v1.PolicyService/AnalysePolicies',
+                request_serializer=pdp_dot_v1_dot_policy__service__pb2.AnalysePoliciesRequest.SerializeToString,
+                response_deserializer=pdp_dot_v1_dot_policy__service__pb2.AnalysePoliciesResponse.FromString,
+                _registered_method=True)
         self.ListDrafts = channel.unary_unary(
                 '/pdp.v1.PolicyService/ListDrafts',
                 request_serializer=pdp_dot_v1_dot_policy__service__pb2.ListDraftsRequest.SerializeToString,
@@ -133,6 +138,14 @@ class PolicyServiceServicer:
 
     def CheckPolicies(self, request, context):
         """Judges a text without keeping it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnalysePolicies(self, request, context):
+        """Judges a text as CheckPolicies with `analyse` does. Sends how far it is, then the result; whoever ends the call gives
+        the rest up. RESOURCE_EXHAUSTED when too many are analysed at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -269,6 +282,11 @@ def add_PolicyServiceServicer_to_server(servicer, server):
                     request_deserializer=pdp_dot_v1_dot_policy__service__pb2.CheckPoliciesRequest.FromString,
                     response_serializer=pdp_dot_v1_dot_policy__service__pb2.CheckPoliciesResponse.SerializeToString,
             ),
+            'AnalysePolicies': grpc.unary_stream_rpc_method_handler(
+                    servicer.AnalysePolicies,
+                    request_deserializer=pdp_dot_v1_dot_policy__service__pb2.AnalysePoliciesRequest.FromString,
+                    response_serializer=pdp_dot_v1_dot_policy__service__pb2.AnalysePoliciesResponse.SerializeToString,
+            ),
             'ListDrafts': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDrafts,
                     request_deserializer=pdp_dot_v1_dot_policy__service__pb2.ListDraftsRequest.FromString,
@@ -383,6 +401,33 @@ class PolicyService:
             '/pdp.v1.PolicyService/CheckPolicies',
             pdp_dot_v1_dot_policy__service__pb2.CheckPoliciesRequest.SerializeToString,
             pdp_dot_v1_dot_policy__service__pb2.CheckPoliciesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnalysePolicies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/pdp.v1.PolicyService/AnalysePolicies',
+            pdp_dot_v1_dot_policy__service__pb2.AnalysePoliciesRequest.SerializeToString,
+            pdp_dot_v1_dot_policy__service__pb2.AnalysePoliciesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -13,6 +13,8 @@ from tests.integration.running import start_server, stopping
 
 FOLDER = toolchains.CLIENTS / "java"
 
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture(scope="module")
 def suite() -> Iterator[str]:
@@ -25,7 +27,7 @@ def suite() -> Iterator[str]:
     server = start_server(toolchains.POLICIES, node="java")
     with stopping([server]):
         given = toolchains.environment(MAVEN_OPTS=options, JINGXI_SERVICE=server.target)
-        yield toolchains.run([mvn, *arguments], FOLDER, given=given)
+        yield toolchains.run([mvn, *arguments], FOLDER, given=given, patience=570)
 
 
 def _ran(module: str) -> tuple[int, int]:

@@ -28,7 +28,7 @@ from jingxi_client._gen.pdp.v1.decision_service_pb2_grpc import DecisionServiceS
 from jingxi_client._gen.pdp.v1.policy_service_pb2_grpc import PolicyServiceStub
 from tests.integration.running import ATTRIBUTES, DICTIONARY, POLICY
 
-PATIENCE = 20_000
+PATIENCE = 60_000
 TEXTS = {"attributes.yaml": ATTRIBUTES, "dictionary.yaml": DICTIONARY, "policies/core.yaml": POLICY}
 CORE = "policies/core.yaml"
 
@@ -87,7 +87,7 @@ def drafting() -> Iterator[Drafting]:
         process = subprocess.Popen(command, stdout=log, stderr=log)
 
         def wait(path: Path) -> None:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 180
             while not path.exists():
                 if process.poll() is not None or time.monotonic() > deadline:
                     log.seek(0)

@@ -2,8 +2,8 @@
 
     python -m tests.gui.screenshots [--out FOLDER] [--only bank|accounts]
 
-It runs the real program on the sample bank and asks its service some decisions first, so that there are snapshots; and on
-a service of its own with people (`account_pictures`).
+It runs the real program on the sample bank and asks its service some decisions first, so that there are snapshots;
+and on a service of its own with people (`account_pictures`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import grpc
 from PySide6.QtCore import QEventLoop, QSettings, Qt
 from PySide6.QtGui import QColor, QImage
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from admin_gui.domain.say import Tongue
 from admin_gui.i18n import Language
@@ -79,14 +79,14 @@ class Camera:
         end = time.monotonic() + _SETTLE
         self.until(lambda: time.monotonic() > end)
 
-    def take(self, name: str) -> None:
-        """Write the four pictures of what is shown."""
+    def take(self, name: str, shown: QWidget | None = None) -> None:
+        """Write the four pictures of the window, or of a dialog."""
         for tongue in _TONGUES:
             for shade in _SHADES:
                 self._context.language.choose(tongue)
                 self._context.theme.choose(shade)
                 self.settle()
-                image = _small(self._window.grab().toImage())
+                image = _small((shown or self._window).grab().toImage())
                 path = self._out / f"{name}-{tongue}-{shade}.png"
                 if not image.save(str(path), "PNG", 0):
                     raise OSError(f"cannot write `{path}`")

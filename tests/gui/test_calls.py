@@ -146,3 +146,31 @@ def test_the_service_goes_and_comes_back(qtbot: QtBot, servicer: Servicer) -> No
         server.start()
     connection.close()
     server.stop(0).wait()
+
+
+def test_what_is_over_is_let_go_of(qtbot: QtBot, connection: Connection, servicer: Servicer) -> None:
+    cancelled, failed = ask(connection), ask(connection, page_size=-1)
+    assert servicer.entered.wait(30)
+    cancelled.cancel()
+    servicer.may.set()
+    answered = ask(connection)
+    stream = connection.stream(
+        cluster_service_pb2_grpc.ClusterServiceStub, "WatchNodes", cluster_service_pb2.WatchNodesRequest()
+    )
+    assert len(connection.findChildren(Call)) == 4
+    calls = (cancelled, failed, answered, stream)
+    qtbot.waitUntil(lambda: all(call.is_over for call in calls), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not connection.findChildren(Call), timeout=PATIENCE)
+    # Whoever still holds one may end it, and nothing happens.
+    for call in calls:
+        call.cancel()
+
+
+def test_a_call_may_be_ended_by_whom_it_tells(qtbot: QtBot, connection: Connection, servicer: Servicer) -> None:
+    servicer.may.set()
+    call = ask(connection)
+    told: list[str] = []
+    call.answered.connect(lambda _: call.cancel())
+    call.ended.connect(lambda: told.append("ended"))
+    qtbot.waitUntil(lambda: not connection.findChildren(Call), timeout=PATIENCE)
+    assert told == []

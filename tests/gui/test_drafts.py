@@ -128,6 +128,33 @@ def test_two_editors_of_one_draft_are_told_and_nothing_is_lost(qtbot: QtBot, sit
     assert not one.session.conflict.isVisible()
 
 
+def test_leaving_waits_until_a_draft_is_saved_or_given_up(qtbot: QtBot, sit: Sit, service: Drafting) -> None:
+    seat, went = sit(), list[bool]()
+    begun(qtbot, seat, "left")
+
+    def leave() -> None:
+        went.append(seat.screen.may_leave(leave))
+
+    seat.write("level >= 3", "level >= 2")
+    leave()
+    assert went == [False]
+    qtbot.waitUntil(lambda: went == [False, True], timeout=PATIENCE)
+    kept = service.call("GetDraft", name="left", with_sources=True)
+    assert any("level >= 2" in file.text for file in kept.sources.files)
+    # Somebody else was first: it cannot be saved, and that is asked about.
+    service.save("left", TEXTS, kept.draft.version)
+    seat.write("level >= 2", "level >= 1")
+    before = seat.session.ask
+    leave()
+    qtbot.waitUntil(lambda: seat.session.ask is not before, timeout=PATIENCE)
+    assert seat.session.ask is not None
+    seat.session.ask.reject()
+    assert went == [False, True, False]
+    leave()
+    seat.session.ask.answer()
+    assert went[3:] == [False, True]
+
+
 def test_their_text_can_be_taken(qtbot: QtBot, sit: Sit, service: Drafting) -> None:
     seat = sit()
     begun(qtbot, seat, "taken")

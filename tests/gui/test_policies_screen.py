@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -225,6 +226,31 @@ def test_what_somebody_else_wrote_can_be_taken(screen: PoliciesScreen, folder: P
     assert CORE not in screen.workbench.documents
     assert screen.save()
     assert not (folder / CORE).exists()
+
+
+def test_what_somebody_else_writes_is_shown(qtbot: QtBot, screen: PoliciesScreen, window: Window, folder: Path) -> None:
+    typed(screen)
+    screen.workbench.open_file("dictionary.yaml")
+    (folder / "dictionary.yaml").write_text("# theirs\n" + TEXTS["dictionary.yaml"])
+    window._reload()
+    assert screen.workbench.editor.toPlainText().startswith("# theirs")
+    assert "dictionary.yaml" in screen.banner._text.text()
+    assert screen.workspace is not None
+    assert screen.workspace.changed == [CORE]
+    (folder / "dictionary.yaml").unlink()
+    (folder / "more.yaml").write_text(TEXTS["dictionary.yaml"])
+    window._reload()
+    assert "dictionary.yaml" not in screen.workbench.documents
+    screen.workbench.open_file("more.yaml")
+    assert screen.workbench.editor.toPlainText() == TEXTS["dictionary.yaml"]
+    assert screen.workspace.changed == [CORE]
+    screen.workbench.open_file(CORE)
+    assert screen.workbench.editor.toPlainText().startswith("# x")
+    shutil.rmtree(folder)
+    window._reload()
+    assert "there is no such folder" in screen.banner._text.text()
+    assert "more.yaml" in screen.workbench.documents
+    assert screen.workspace.changed == [CORE]
 
 
 def test_the_text_being_written_is_compared(qtbot: QtBot, screen: PoliciesScreen, folder: Path) -> None:

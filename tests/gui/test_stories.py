@@ -43,7 +43,7 @@ from tests.integration.accounts_steps import MANAGER, RESTRICTED, USER, Office, 
 from tests.integration.pki import Authority
 from tests.integration.staffed import shown
 
-SECONDS = 60
+SECONDS = 120
 SCENARIOS = """
 kind: Test
 id: counter
@@ -64,7 +64,7 @@ scenarios:
 WRITER, APPROVER, TESTER, AUDITOR = "wei", "lan", "min", "sun"
 RIGHTS = {
     WRITER: (USER, ("POLICY_READ", "POLICY_WRITE", "SIMULATE", "SNAPSHOT_READ")),
-    APPROVER: (MANAGER, ("POLICY_READ", "POLICY_APPROVE", "POLICY_PUBLISH", "SIMULATE")),
+    APPROVER: (MANAGER, ("POLICY_READ", "POLICY_APPROVE", "POLICY_PUBLISH", "POLICY_EMERGENCY", "SIMULATE")),
     TESTER: (RESTRICTED, ("POLICY_READ", "SIMULATE")),
     AUDITOR: (MANAGER, ("SNAPSHOT_READ", "SNAPSHOT_EXPORT")),
 }
@@ -202,6 +202,12 @@ class Desk(Seat):
         """Which screen is shown."""
         return next(shown.key for shown in self.window._screens if shown.widget is self.window.stack.currentWidget())
 
+    def does(self, command: str) -> None:
+        """Do what a command of the shown screen does."""
+        [action] = [one for one in self.window.actions_.all if one.objectName() == command]
+        assert action.isEnabled()
+        action.trigger()
+
     def policies(self) -> PoliciesScreen:
         self.window.go("policies")
         found = self.window.shown_as("policies")
@@ -297,7 +303,7 @@ def test_the_administrator(sit: Callable[[str], Desk], branch: Branch) -> None:
     told = wei.story(wei.records(f'id == "{after.decision_id}"', 1))
     assert "T-admin" in told
     assert "手机号" in told
-    assert f"版本 {number}" in told
+    assert f"策略版本\n{number} " in told
 
 
 def written(wei: Desk) -> PoliciesScreen:
@@ -400,7 +406,7 @@ def published(lan: Desk, wei: Desk) -> int:
     life.tabs.setCurrentWidget(life.drafts)
     life.drafts.choose("senior")
     lan.wait(lambda: review.draft is not None and review.draft.name == "senior" and bool(review.difference.said))
-    assert offered(screen) == {"open", "approve", "return"}
+    assert offered(screen) == {"open", "approve", "return", "emergency"}
     assert review.draft is not None
     review.buttons["approve"].click()
     assert review.ask is not None
@@ -409,13 +415,16 @@ def published(lan: Desk, wei: Desk) -> int:
     )
     review.ask.answer(reason="read")
     lan.wait(lambda: "publish" in offered(screen) and review.buttons["publish"].isEnabled())
+    assert "emergency" not in offered(screen)
     review.buttons["publish"].click()
     review.ask.answer(reason="agreed")
     lan.wait(lambda: life.convergence.converged)
     assert "1/1 个节点生效" in life.convergence.said.zh
     lan.wait(lambda: life.catalogue.head == numbers[0])
-    # Whoever wrote it is told when they look again.
-    wei.window.go("policies")
+    newest = life.history.model.record(0)
+    assert (newest.who, newest.approvers, newest.origin.zh) == (APPROVER, APPROVER, "草稿 senior")
+    # Whoever wrote it sees it when they look again.
+    wei.does("reload")
     mine = wei.window.shown_as("policies")
     assert isinstance(mine, PoliciesScreen)
     assert mine.lifecycle is not None
@@ -442,7 +451,7 @@ def test_the_tester(sit: Callable[[str], Desk]) -> None:
     min_.wait(lambda: verdict(screen, "balance") == "clear")
     screen.situation.choose_step("over")
     min_.wait(lambda: verdict(screen, "balance") == "masked")
-    QTest.keyClick(min_.window, Qt.Key.Key_F5, Qt.KeyboardModifier.ControlModifier)
+    min_.does("run-all")
     min_.wait(lambda: screen.run.rules.rowCount() == 2)
     results = [screen.run.results.record(row) for row in range(screen.run.results.rowCount())]
     assert [one.passed for one in results] == [True, True]
@@ -489,6 +498,7 @@ def test_the_auditor(sit: Callable[[str], Desk], branch: Branch, context: Contex
     assert caught.args == [target, 2]
     rows = list(csv.DictReader(io.StringIO(target.read_text(encoding="utf-8-sig"))))
     assert row.id in [one["编号"] for one in rows]
+    assert oct(target.stat().st_mode & 0o777) == "0o600"
     told = sun.story(sun.records('kind.startsWith("snapshot.export")', 2, "operations"), 1)
     assert "导出快照（snapshot.export）" in told
     assert "2026 年度审计" in told

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from admin_gui.domain.workspace import OvertakenError, WorkspaceError, of_texts, open_folder
+from admin_gui.domain.workspace import OvertakenError, WorkspaceError, of_texts, open_folder, stamps_of
 
 
 @pytest.fixture
@@ -67,6 +67,21 @@ def test_a_file_that_somebody_removed_comes_back_on_request_alone(folder: Path) 
     workspace.write("masks.yaml", "more\n")
     workspace.discard()
     assert workspace.changed == []
+
+
+def test_what_somebody_else_wrote_is_followed_and_edits_stay(folder: Path) -> None:
+    workspace, before = open_folder(folder), stamps_of(folder)
+    (folder / "more.yaml").write_text("kind: Masks\n")
+    (folder / "policies" / "核心.yml").unlink()
+    workspace.write("masks.yaml", "mine\n")
+    (folder / "masks.yaml").write_text("theirs\n")
+    assert stamps_of(folder) != before
+    assert workspace.follow() == ["more.yaml", "policies/核心.yml"]
+    assert workspace.texts == {"masks.yaml": "mine\n", "more.yaml": "kind: Masks\n"}
+    assert workspace.changed == ["masks.yaml"]
+    with pytest.raises(OvertakenError):
+        workspace.save()
+    assert workspace.follow() == []
 
 
 def test_what_cannot_be_read_or_saved(folder: Path) -> None:

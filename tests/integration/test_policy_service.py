@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +26,7 @@ from pdp.errors import SpoolError
 from pdp.server.address import Address
 from pdp.server.judge import PolicyJudge
 from pdp.server.staff import ControlHost, StaffServer, make_staff_server
-from pdp.server.staff.calls import THREADS
+from pdp.server.staff.calls import MAX_CHECKS, THREADS
 from pdp.server.staff.control_host import LoopRunner
 from pdp.server.staff.policies import SERVICE
 from pdp.signing import NodeKey
@@ -215,6 +217,60 @@ def test_a_sound_text_has_the_bundle_that_is_published(service: Service) -> None
     answer = service.call("CheckPolicies", text=ps.PolicyText(sources=text()), analyse=True)
     assert not answer.problems
     assert service.published("a", text()).revision.bundle_hash == answer.bundle_hash
+
+
+def crossing(count: int) -> control_pb2.Sources:
+    """Return a text with so many rules, of which many meet."""
+    rules = "".join(
+        f"  - id: r{number}\n    when: [subject.level >= {number % 7}, resource.balance < {number % 13}000.0]\n"
+        f"    fields: [balance]\n    {'unmask: true' if number % 3 else 'mask: mobile'}\n    priority: {number % 5}\n"
+        for number in range(count)
+    )
+    made = control_pb2.Sources()
+    made.CopyFrom(text())
+    title = "title: {zh: 多, en: many}"
+    made.files.add(path="zz-crossing.yaml", text=f"kind: Policy\nid: crossing\n{title}\nrules:\n{rules}")
+    return made
+
+
+def test_an_analysis_tells_how_far_it_is_and_finds_the_same(service: Service) -> None:
+    asked = ps.PolicyText(sources=crossing(60))
+    *told, last = service.stub.AnalysePolicies(ps.AnalysePoliciesRequest(text=asked), timeout=60)
+    assert last.result == service.call("CheckPolicies", text=asked, analyse=True)
+    assert any(found.code == "conflicting-rules" for found in last.result.problems)
+    shares = [100 * one.done // one.total for one in told]
+    assert shares == sorted(set(shares))
+    assert len(shares) > 20
+    assert not any(one.HasField("result") for one in told)
+    assert last.done == last.total
+    # A text with errors is not analysed, and says so at once.
+    asked = ps.PolicyText(sources=wrong())
+    [only] = service.stub.AnalysePolicies(ps.AnalysePoliciesRequest(text=asked), timeout=60)
+    assert only.result == service.call("CheckPolicies", text=asked)
+    with pytest.raises(grpc.RpcError) as error:
+        next(service.stub.AnalysePolicies(ps.AnalysePoliciesRequest(text=ps.PolicyText(draft="none")), timeout=60))
+    assert error.value.code() is MISSING
+
+
+def test_an_analysis_that_nobody_waits_for_gives_its_place_back(service: Service) -> None:
+    request = ps.AnalysePoliciesRequest(text=ps.PolicyText(sources=crossing(200)))
+    going = [service.stub.AnalysePolicies(request, timeout=60) for _ in range(MAX_CHECKS)]
+    for stream in going:
+        assert next(stream).total > 0
+    with pytest.raises(grpc.RpcError) as error:
+        next(service.stub.AnalysePolicies(request, timeout=60))
+    assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    for stream in going:
+        stream.cancel()
+
+    def has_place() -> bool:
+        with contextlib.suppress(grpc.RpcError):
+            return bool(next(service.stub.AnalysePolicies(request, timeout=60)).total)
+        return False
+
+    deadline = time.monotonic() + 60
+    while not has_place():
+        assert time.monotonic() < deadline
 
 
 def test_texts_are_compared_however_they_are_named(service: Service) -> None:

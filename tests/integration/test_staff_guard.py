@@ -54,7 +54,7 @@ WHO = {
         "CheckPolicies": "MUR", "ListDrafts": "MUR", "GetDraft": "MUR", "SaveDraft": "U", "DeleteDraft": "U",
         "SubmitDraft": "U", "ReturnDraft": "MU", "PublishDraft": "M", "RollBack": "M", "ListRevisions": "MUR",
         "GetRevision": "MUR", "ComparePolicies": "MUR", "GetRollout": "MUR", "PromoteRollout": "M", "StopRollout": "M",
-        "AnalyseImpact": "MUR", "ApproveDraft": "M", "GetBundle": "MUR",
+        "AnalyseImpact": "MUR", "ApproveDraft": "M", "GetBundle": "MUR", "AnalysePolicies": "MUR",
     },
     SIMULATION: {"DescribePolicies": "MUR", "Simulate": "MUR", "RunScenarios": "MUR"},
     CALLER: {
@@ -126,7 +126,8 @@ def test_every_method_as_every_level(port: Staffed) -> None:
     bare = {
         "bare A": ("ListAccounts", "GetAccount", "ListRightsReviews", "ListNodes", "WatchNodes", "AwaitRevision"),
         "bare M": ("CheckPolicies", "ListDrafts", "GetDraft", "ListRevisions", "GetRevision", "ComparePolicies",
-                   "GetRollout", "GetBundle", "DescribePolicies", "ListNodes", "WatchNodes", "AwaitRevision"),
+                   "GetRollout", "GetBundle", "DescribePolicies", "ListNodes", "WatchNodes", "AwaitRevision",
+                   "AnalysePolicies"),
         "bare R": (),
     }  # fmt: skip
     everybody = {path for path, need in NEEDS.items() if isinstance(need, Access)}

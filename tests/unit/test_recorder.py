@@ -18,8 +18,10 @@ from pdp.engine.program import Program
 from pdp.engine.recording import BATCH, EXPLAIN, Notes
 from pdp.engine.request import build_request, wire_value
 from pdp.errors import ConfigError
+from pdp.snapshot import columns
 from pdp.snapshot import recorder as module
 from pdp.snapshot.buckets import bucket_writer, representative
+from pdp.snapshot.columns_cached import ColumnCache
 from pdp.snapshot.recorder import recorder
 from pdp.snapshot.resource_keys import KEY_BYTES, Hash, ResourceKeys
 from pdp.v1 import bundle_pb2, decision_service_pb2, snapshot_pb2, types_pb2
@@ -214,6 +216,42 @@ def test_what_must_not_be_kept_is_not_there(program: Program) -> None:
     assert record.buckets["resource.balance"].below.int_value == 500_000
     assert not record.facts.fields
     assert not record.facts.request_id
+
+
+def test_what_is_not_there_leaves_nothing(program: Program) -> None:
+    """Reading an absent attribute leaves an empty one behind, which is not what a caller sent."""
+    kept = {"subject.level", "resource.class", "context.menu"}
+    there = {name: value for name, value in USUAL.items() if name in kept or name not in TYPES}
+    _, _, record, _ = decide(program, ask(there))
+    assert (dict(record.buckets), dict(record.hashes), list(record.withheld)) == ({}, {}, [])
+    request = ask(there)
+    for name in ("balance", "branch", "opened"):
+        request.resource.attributes[name].SetInParent()
+    request.subject.attributes["phone"].SetInParent()
+    _, _, record, _ = decide(program, request)
+    assert (dict(record.buckets), dict(record.hashes), list(record.withheld)) == ({}, {}, [])
+
+
+def test_columns_are_drawn_the_fast_way(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies = [decide(program, ask())[-1]]
+    notes = Notes()
+    notes.caller = "counter"
+    request = decision_service_pb2.DecideBatchRequest(items=[{"resource": ask().resource, "fields": ["mobile"]}])
+    for name in ("subject", "action", "context"):
+        party = getattr(ask(), name)
+        if name == "context":
+            for key, value in party.items():
+                request.context[key].CopyFrom(value)
+        else:
+            getattr(request, name).CopyFrom(party)
+    program.decide_batch(request.SerializeToString(), NOW, None, notes)
+    bodies.append(only(notes)[-1])
+    wanted = [tuple(columns.stored(body).values()) for body in bodies]
+    # Else they would be the same, and slow.
+    monkeypatch.setattr(columns, "stored", None)
+    cache = ColumnCache()
+    for _ in range(2):
+        assert [cache.row(body) for body in bodies] == wanted
 
 
 def test_a_resource_is_found_by_its_keyed_hash(program: Program) -> None:

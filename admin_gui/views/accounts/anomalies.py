@@ -26,7 +26,7 @@ _COLUMNS: Final = (
     Column[Anomaly](Say("类别", "Class"), lambda one: words.word(words.ANOMALIES, one.kind), width=120),
     Column[Anomaly](
         Say("程度", "Severity"), lambda one: words.SEVERITIES.get(one.severity, _UNKNOWN)[0],
-        lambda one: words.SEVERITIES.get(one.severity, _UNKNOWN)[1], 64,
+        lambda one: words.SEVERITIES.get(one.severity, _UNKNOWN)[1], 76,
     ),
     Column[Anomaly](Say("账户", "Account"), lambda one: one.account, width=110),
     Column[Anomaly](Say("次数", "Times"), lambda one: str(one.count), width=56),
@@ -87,6 +87,7 @@ class AnomaliesTab(Tab):
         self._found = [*self._found, *answer.anomalies]
         self._next = answer.next_page_token
         self.list.show_records(self._found, more=bool(self._next))
+        self.list.choose_first()
 
     def _choose(self, anomaly: Anomaly | None) -> None:
         may = anomaly is not None and anomaly.state == anomaly_pb2.ANOMALY_STATE_OPEN
@@ -119,7 +120,7 @@ def _sections(anomaly: Anomaly) -> list[Section]:
         (Say("地址", "Address"), anomaly.address or Say("本机", "this machine")),
         (Say("编号", "Id"), anomaly.id),
     ]
-    about += [(plain(name), value) for name, value in sorted(anomaly.details.items())]
+    about += [(words.DETAILS.get(name, plain(name)), value) for name, value in sorted(anomaly.details.items())]
     sections = [Section(_DETAIL, about)]
     if anomaly.reviewer:
         found: list[Line] = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
 from admin_gui.domain.say import Say
 from admin_gui.views.accounts.form import Form, columns, names, phrases
@@ -93,7 +93,9 @@ class CallerForm(Form):
                 column.addWidget(tick)
             column.addStretch(1)
         self.key = field(context, self.column, _KEY)
-        self.consent.toggled.connect(self.key.setEnabled)
+        self._key_name = next(label for label in self.findChildren(QLabel) if label.buddy() is self.key)
+        for widget in (self.key, self._key_name):
+            self.consent.toggled.connect(widget.setVisible)
         self.token, self.days = self._tick(_WITH_TOKEN), QSpinBox(maximum=_MOST_DAYS, value=_USUAL_DAYS)
         context.language.bind(self.days, self.days.setAccessibleName, _WITH_TOKEN)
         self.token.toggled.connect(self.days.setEnabled)
@@ -125,10 +127,12 @@ class CallerForm(Form):
         self.reports.setChecked(caller.reports or not caller.HasField("reports"))
         self.ask.setChecked("ask" in caller.grants)
         self.consent.setChecked("consent" in caller.grants)
-        self.key.setEnabled(self.consent.isChecked())
+        for widget in (self.key, self._key_name):
+            widget.setVisible(self.consent.isChecked())
         self.token.setChecked(self._is_new)
-        for widget in (self.token, self.days):
-            widget.setVisible(self._is_new)
+        for one in (self.token, self.days):
+            one.setVisible(self._is_new)
+        (self.name if self._is_new else self.owner).setFocus()
 
     def enter(self) -> None:
         """Look at what was entered, and tell it."""

@@ -28,7 +28,7 @@ from admin_gui.views.accounts.part import Once, Tab
 from admin_gui.views.screen import Desk
 from admin_gui.widgets.ask import Choice, Line
 from admin_gui.widgets.facts import Facts
-from admin_gui.widgets.labels import button
+from admin_gui.widgets.labels import button, heading
 from jingxi_client._gen.pdp.v1 import caller_pb2, caller_service_pb2
 
 Caller = caller_pb2.Caller
@@ -99,11 +99,12 @@ class CallersTab(Tab):
         )  # fmt: skip
         self.changes = Listing[Change](
             context, _CHANGES, _CHANGE_COLUMNS, lambda one: one.id, "accounts/changes",
-            Say("没有待批准的变更", "No change waits"),
+            Say("没有待批准的变更", "No change waits"), filtered=False,
         )  # fmt: skip
         self.list.chosen.connect(self._choose)
         self.changes.chosen.connect(self._choose_change)
         self.list.more_wanted.connect(lambda: self._ask(self._next))
+        self.changes.head.addWidget(heading(context, _CHANGES))
         self.facts = Facts(context, _DETAIL)
         self.new = button(context, _NEW, self._create, primary=True)
         self.list.head.addWidget(self.new)
@@ -140,6 +141,8 @@ class CallersTab(Tab):
         if (change := self.changes.current()) is not None:
             # What a change changes is told by the caller as it is, which may have come only now.
             self._choose_change(change)
+        else:
+            self.list.choose_first()
 
     def _choose(self, caller: Caller | None) -> None:
         there = caller is not None
@@ -149,6 +152,9 @@ class CallersTab(Tab):
         self.disable.setVisible(caller is not None and not caller.disabled)
         self.enable.setVisible(caller is not None and caller.disabled)
         self.delete.setVisible(there)
+        if caller is not None:
+            # One thing is chosen at a time: it is what the buttons and the facts are about.
+            self.changes.choose_none()
         if caller is not None or self.changes.current() is None:
             self.facts.show_sections(caller_sections(caller, time.time_ns()) if caller is not None else ())
 
@@ -158,6 +164,7 @@ class CallersTab(Tab):
         self.refuse.setVisible(change is not None and not own)
         self.withdraw.setVisible(change is not None and own)
         if change is not None:
+            self.list.choose_none()
             current = next((one for one in self._found if one.name == change.wanted.name), None)
             self.facts.show_sections(change_sections(change, current, time.time_ns()))
 

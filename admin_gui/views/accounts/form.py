@@ -35,7 +35,7 @@ class Form(QDialog):
         self.banner = Banner(context)
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(22, 18, 22, 18)
-        self.column.setSpacing(6)
+        self.column.setSpacing(4)
         self.column.addWidget(heading(context, say))
         self.column.addWidget(quiet(context, about))
         self.column.addWidget(self.banner)
@@ -78,6 +78,7 @@ class Form(QDialog):
         """Add a widget with its name above it."""
         label = QLabel()
         self.context.language.bind(label, label.setText, say)
+        label.setContentsMargins(0, 4, 0, 0)
         label.setBuddy(widget)
         self.context.language.bind(widget, widget.setAccessibleName, say)
         column.addWidget(label)
@@ -127,7 +128,7 @@ def columns(form: Form, *shares: int) -> list[QVBoxLayout]:
     made = []
     for share in shares:
         column = QVBoxLayout()
-        column.setSpacing(6)
+        column.setSpacing(4)
         across.addLayout(column, share)
         made.append(column)
     form.column.addLayout(across)

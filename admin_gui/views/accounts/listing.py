@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QStackedWidget, QTableView, QVBoxLayout, QWidget
+from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
 
 from admin_gui.domain.say import Say
 from admin_gui.models.records import Column, RecordModel
 from admin_gui.widgets.context import Context
 from admin_gui.widgets.empty import Empty
 from admin_gui.widgets.labels import button
+from admin_gui.widgets.tables import row_table
 
 R = TypeVar("R")
 _FILTER: Final = Say("筛选", "Filter")
@@ -58,18 +59,9 @@ class Listing(_Signals, Generic[R]):
         self._typed = QTimer(self, interval=_TYPING_MILLISECONDS, singleShot=True)
         self._typed.timeout.connect(lambda: self.searched.emit(self.text))
         self.filter.textChanged.connect(self._changed)
-        self.table = table = QTableView(showGrid=False, wordWrap=False)
-        table.setModel(self.model)
-        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
+        self.table = table = row_table(context, self.model, name, (column.width for column in columns))
         table.setTabKeyNavigation(False)
-        table.verticalHeader().hide()
         header = table.horizontalHeader()
-        header.setStretchLastSection(True)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        context.language.bind(table, table.setAccessibleName, name)
-        for section, column in enumerate(columns):
-            table.setColumnWidth(section, column.width)
         if (state := context.settings.value(f"{setting}/header")) is not None:
             header.restoreState(state)
         header.sectionResized.connect(lambda *_: context.settings.setValue(f"{setting}/header", header.saveState()))
@@ -117,6 +109,16 @@ class Listing(_Signals, Generic[R]):
             if self._key(self.model.record(row)) == key:
                 self.table.setCurrentIndex(self.model.index(row, 0))
                 return
+
+    def choose_first(self) -> None:
+        """Choose the first record, where none is chosen and there is one."""
+        if self.current() is None and self.model.rowCount():
+            self.table.setCurrentIndex(self.model.index(0, 0))
+
+    def choose_none(self) -> None:
+        """Choose nothing."""
+        self.table.setCurrentIndex(QModelIndex())
+        self.table.clearSelection()
 
     def _changed(self) -> None:
         self._context.settings.setValue(f"{self._setting}/filter", self.filter.text())

@@ -20,7 +20,7 @@ from admin_gui.views.screen import Desk
 from admin_gui.views.sign_in.password import PasswordPage
 from admin_gui.views.sign_in.totp import RecoveryPage, TotpPage
 from admin_gui.widgets.facts import Facts
-from admin_gui.widgets.labels import button
+from admin_gui.widgets.labels import button, heading
 from jingxi_client._gen.pdp.v1 import account_pb2, account_service_pb2
 
 Session = account_pb2.Session
@@ -57,12 +57,15 @@ class OwnTab(Tab):
             Column[Session](Say("方式", "Factors"), lambda one: words.factors_say(one.factors), width=90),
         )
         self.list = Listing[Session](
-            self.context, _NAME, columns, lambda one: one.id, "accounts/own", Say("没有会话", "There is no session")
-        )
+            self.context, _NAME, columns, lambda one: one.id, "accounts/own", Say("没有会话", "There is no session"),
+            filtered=False,
+        )  # fmt: skip
+        self.list.head.addWidget(heading(self.context, _NAME))
         self.list.chosen.connect(lambda one: self.end.setVisible(one is not None and not self._is_here(one)))
         self.facts = Facts(self.context, _DETAIL)
         self.password = button(self.context, _PASSWORD, self._change_password)
         self.totp = button(self.context, _TOTP, self._set_up)
+        self.context.language.bind(self.totp, self.totp.setText, self._totp_say)
         self.sign_ins = SignIns(desk, "accounts/own/sign-ins")
         right = self.split("own/lists", {self.list: 240, self.sign_ins: 350}, Qt.Orientation.Vertical)
         self.column.addWidget(self.split("own", {self.facts: 440, right: 690}), 1)
@@ -83,8 +86,11 @@ class OwnTab(Tab):
         self._current = answer
         self.facts.show_sections(account_sections(answer.account, answer.rights))
         self.password.setVisible(answer.account.HasField("password"))
-        self.totp.setText(self.context.language(_TOTP_AGAIN if answer.account.totp.confirmed else _TOTP))
+        self.totp.setText(self.context.language(self._totp_say()))
         self.list.show_records(self.list.records)
+
+    def _totp_say(self) -> Say:
+        return _TOTP_AGAIN if self._current.account.totp.confirmed else _TOTP
 
     def _which(self, session: Session) -> Say:
         return _HERE if self._is_here(session) else plain(session.id[:8])

@@ -28,6 +28,7 @@ from admin_gui.widgets.ask import Ask, Part, reason
 from admin_gui.widgets.banner import Banner
 from admin_gui.widgets.labels import button, heading, quiet
 
+_GAP: Final = 10
 _COPY: Final = Say("复制", "Copy")
 _CLOSE: Final = Say("已妥善保存，关闭", "I have put it away")
 
@@ -109,6 +110,7 @@ class Tab(QWidget):
         """Return widgets beside or above each other, with their sizes until somebody moves them; that is remembered."""
         made, settings, key = QSplitter(orientation), self.context.settings, f"accounts/{name}/split"
         made.setChildrenCollapsible(False)
+        made.setHandleWidth(_GAP)
         for widget in sizes:
             made.addWidget(widget)
         made.setSizes(list(sizes.values()))

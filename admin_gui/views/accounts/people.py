@@ -28,15 +28,15 @@ Account = account_pb2.Account
 _NAME: Final = Say("账户列表", "Accounts")
 _COLORS: Final = {account_pb2.ACCOUNT_STATE_LOCKED: "danger", account_pb2.ACCOUNT_STATE_CLOSED: "quiet"}
 _COLUMNS: Final = (
-    Column[Account](Say("账户", "Account"), lambda one: one.name, width=110),
-    Column[Account](Say("责任人", "Owner"), lambda one: one.owner, width=110),
+    Column[Account](Say("账户", "Account"), lambda one: one.name, width=100),
+    Column[Account](Say("责任人", "Owner"), lambda one: one.owner, width=90),
     Column[Account](Say("机构", "Branch"), lambda one: one.branch or "–", lambda _: "quiet", 70),
-    Column[Account](Say("级别", "Level"), lambda one: words.word(words.LEVELS, one.level), width=80),
+    Column[Account](Say("级别", "Level"), lambda one: words.word(words.LEVELS, one.level), width=76),
     Column[Account](
         Say("状态", "State"),
         lambda one: words.word(words.STATES, one.state),
         lambda one: _COLORS.get(one.state, ""),
-        76,
+        64,
     ),
     Column[Account](Say("最近登录", "Last sign-in"), lambda one: clock(one.last_sign_in_nanos), width=120),
     Column[Account](Say("另授权限", "Rights given"), lambda one: words.rights_say(one.rights), width=100),
@@ -92,7 +92,7 @@ class PeopleTab(Tab):
         self.end = button(self.context, _END, self._end)
         self.sign_ins = SignIns(desk, "accounts/people/sign-ins")
         right = self.split("people/account", {self.facts: 380, self.sign_ins: 210}, Qt.Orientation.Vertical)
-        self.column.addWidget(self.split("people", {self.list: 640, right: 490}), 1)
+        self.column.addWidget(self.split("people", {self.list: 590, right: 540}), 1)
         self.offer_below(self.change, self.reset, self.close_account, self.lock, self.unlock, self.end)
         self._offer(None)
 
@@ -113,8 +113,7 @@ class PeopleTab(Tab):
         self._found = [*self._found, *answer.accounts]
         self._next = answer.next_page_token
         self.list.show_records(self._found, more=bool(self._next))
-        if self.list.current() is None and self._found:
-            self.list.choose(self._found[0].name)
+        self.list.choose_first()
 
     def _choose(self, account: Account | None) -> None:
         self._offer(account)

@@ -116,8 +116,7 @@ class RequestsTab(Tab):
         self._found = [*self._found, *answer.requests]
         self._next = answer.next_page_token
         self.list.show_records(self._found, more=bool(self._next))
-        if self.list.current() is None and self._found:
-            self.list.choose(self._found[0].id)
+        self.list.choose_first()
 
     def _choose(self, request: Request | None) -> None:
         may = words.offers(request, self.rights, alone=self._alone) if request is not None else frozenset()

@@ -102,6 +102,7 @@ class ReviewsTab(Tab):
         self._rule = _EVERY.filled(days=answer.review_days) if answer.review_days else _NEVER
         self._told.setText(self.context.language(self._rule))
         self.list.show_records(self._found, more=bool(self._next))
+        self.list.choose_first()
 
     def _choose(self, review: Review | None) -> None:
         may = self.rights.may("account_review")

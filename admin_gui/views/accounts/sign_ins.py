@@ -21,14 +21,14 @@ from jingxi_client._gen.pdp.v1 import account_service_pb2
 
 _NAME: Final = Say("登录记录", "Sign-ins")
 _COLUMNS: Final = (
-    Column[SignIn](Say("时间", "When"), lambda one: clock(one.time_nanos), width=112),
+    Column[SignIn](Say("时间", "When"), lambda one: clock(one.time_nanos), width=108),
     Column[SignIn](
-        Say("结果", "Outcome"), lambda one: told.outcome(one)[0], lambda one: told.outcome(one)[1], 72
+        Say("结果", "Result"), lambda one: told.outcome(one)[0], lambda one: told.outcome(one)[1], 60
     ),
-    Column[SignIn](Say("方式或原因", "How, or why not"), told.how, width=132),
+    Column[SignIn](Say("方式或原因", "How or why not"), told.how, width=104),
     Column[SignIn](Say("地点", "Place"), told.place, width=124),
-    Column[SignIn](Say("设备", "Device"), lambda one: one.device or "–", width=96),
-    Column[SignIn](Say("异常", "Unusual"), told.unusual, lambda _: "warning", 110),
+    Column[SignIn](Say("设备", "Device"), lambda one: one.device or "–", width=66),
+    Column[SignIn](Say("异常", "Unusual"), told.unusual, lambda _: "warning", 80),
 )  # fmt: skip
 _ALL: Final = Say("在快照中查看", "Show in snapshots")
 _NONE: Final = Say("没有登录记录", "No sign-in is on record")
@@ -56,7 +56,7 @@ class SignIns(QWidget):
         if self._may_read:
             self.list.table.activated.connect(lambda _: self._show_one())
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(0, 2, 0, 0)
         column.addWidget(self.banner)
         column.addWidget(self.list, 1)
 

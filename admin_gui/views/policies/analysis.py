@@ -28,7 +28,7 @@ _RUN: Final = Say("开始分析", "Analyse")
 _CANCEL: Final = Say("停止", "Stop")
 _OPEN: Final = Say("转到规则", "Go to the rule")
 _TRY: Final = Say("在模拟器中打开反例", "Open counterexample in the simulator")
-_RUNNING: Final = Say("正在分析全部规则…（{seconds} 秒）", "analysing all rules… ({seconds} s)")
+_RUNNING: Final = Say("正在分析全部规则… {percent}%（{seconds} 秒）", "analysing all rules… {percent}% ({seconds} s)")
 _STOPPED: Final = Say("已停止", "stopped")
 _FOUND: Final = Say("{warnings} 处要看，{others} 处提示", "{warnings} to look at, {others} to know")
 _OLD: Final = Say("文本已修改，请重新分析", "the texts have changed since; analyse again")
@@ -79,8 +79,10 @@ class AnalysisView(QWidget):
         self.stop_button = button(context, _CANCEL, self.stop)
         self.open_button = button(context, _OPEN, self.open_place)
         self.try_button = button(context, _TRY, self.open_scenario)
-        self._busy = QProgressBar(minimum=0, maximum=0, textVisible=False)
+        self._percent = 0
+        self._busy = QProgressBar(textVisible=False)
         self._busy.setFixedSize(110, 8)
+        context.language.bind(self._busy, self._busy.setAccessibleName, _ANALYSIS)
         self._label = QLabel()
         self._label.setObjectName("quiet")
         context.language.bind(self._label, self._label.setText, lambda: self._said)
@@ -136,8 +138,11 @@ class AnalysisView(QWidget):
         self._old = False
         self._clock.start()
         self._tick.start()
-        self._call = call = self._policies.check(text, analyse=True)
-        call.answered.connect(self._checked)
+        self._percent = 0
+        # Nothing is known before the first answer: until then it is only busy.
+        self._busy.setRange(0, 0)
+        self._call = call = self._policies.analyse(text)
+        call.answered.connect(self._told)
         call.failed.connect(self._failed)
         self._count()
         self._arrange()
@@ -165,6 +170,14 @@ class AnalysisView(QWidget):
         found = self._chosen()
         if found is not None and found.scenario is not None and self.may_simulate:
             self.scenario_chosen.emit(found.scenario)
+
+    def _told(self, answer: policy_service_pb2.AnalysePoliciesResponse) -> None:
+        self._busy.setRange(0, answer.total)
+        self._busy.setValue(answer.done)
+        self._percent = 100 * answer.done // max(answer.total, 1)
+        self._count()
+        if answer.HasField("result"):
+            self._checked(answer.result)
 
     def _checked(self, answer: policy_service_pb2.CheckPoliciesResponse) -> None:
         listed = problems.problems(answer.problems)
@@ -208,7 +221,7 @@ class AnalysisView(QWidget):
         self._arrange()
 
     def _count(self) -> None:
-        self._say(_RUNNING.filled(seconds=self._clock.elapsed() // 1000))
+        self._say(_RUNNING.filled(percent=self._percent, seconds=self._clock.elapsed() // 1000))
 
     def _say(self, said: Say) -> None:
         self._said = said

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from admin_gui.domain.recovery import Origin
 from admin_gui.domain.say import Say
-from admin_gui.domain.workspace import OvertakenError, Workspace, WorkspaceError, open_folder
+from admin_gui.domain.workspace import OvertakenError, Workspace, WorkspaceError, open_folder, stamps_of
 from admin_gui.services.texts import IN_FORCE, text_of
 from admin_gui.views.policies import questions
 from admin_gui.views.policies.compare import ComparePage, TextChoice, mine
@@ -28,6 +28,7 @@ _COMPARE_COMMAND: Final = Say("与现行文本比较", "Compare with what is in 
 _SAVE: Final = Say("保存", "Save")
 _SAVED: Final = Say("已保存 {count} 个文件。", "{count} files saved.")
 _TAKEN: Final = Say("已读取磁盘上的 {count} 个文件。", "{count} files are as they are on the disk now.")
+_FOLLOWED: Final = Say("已读取他人在磁盘上的修改：{files}", "Changed by somebody else on the disk, and read: {files}")
 _ASIDE: Final = Say("未恢复的修改保留在 {path}。", "The changes that were not restored are in {path}.")
 _IN_FORCE: Final = Say("现行（本机）", "in force here")
 _OPENED: Final = Say("打开时的文本", "as it was opened")
@@ -42,6 +43,7 @@ class FolderPages(QWidget):
         self._context, self._folder = desk.context, folder
         self._workbench, self._banner = workbench, banner
         self._opened = text_of(folder.texts)
+        self._stamps = self._stamped()
         self._is_asked = self._has_compared = False
         self.ask: Ask | None = None
         """The last question, for tests."""
@@ -63,10 +65,12 @@ class FolderPages(QWidget):
         column.addWidget(self.tabs)
 
     def load(self) -> None:
-        """Show the folder, the first time."""
+        """Show the folder; later on, what somebody else has changed in it."""
         if self._workbench.workspace is None:
             self._workbench.show_workspace(self._folder)
             self._recover()
+        else:
+            self._follow()
 
     def leave(self) -> None:
         """Keep what is unsaved at once: the connection may end while the screen is not shown."""
@@ -100,6 +104,7 @@ class FolderPages(QWidget):
             self._workbench.mark_files()
             self.keeper.touch()
         if count:
+            self._stamps = self._stamped()
             self._banner.say(_SAVED.filled(count=count))
             self._turned()
         return True
@@ -153,6 +158,31 @@ class FolderPages(QWidget):
         self._workbench.show_workspace(self._folder)
         self.keeper.touch()
         self._banner.say(_TAKEN.filled(count=len(paths)))
+
+    def _stamped(self) -> dict[str, tuple[int, int]]:
+        try:
+            return stamps_of(self._folder.folder or Path())
+        except WorkspaceError as error:
+            self._banner.say(Say(str(error), str(error)), "warning")
+            return {}
+
+    def _follow(self) -> None:
+        """Take over what others have written; what was edited here is asked about when it is saved."""
+        stamps, before = self._stamped(), set(self._folder.texts)
+        if stamps == self._stamps:
+            return
+        self._stamps = stamps
+        try:
+            taken = self._folder.follow()
+        except WorkspaceError as error:
+            self._banner.say(Say(str(error), str(error)), "warning")
+            return
+        if set(self._folder.texts) == before:
+            self._workbench.read_again()
+        else:
+            self._workbench.show_workspace(self._folder)
+        if taken:
+            self._banner.say(_FOLLOWED.filled(files=questions.named(taken)))
 
     def _turned(self) -> None:
         """The comparison is shown, or there are other texts to compare while it is."""

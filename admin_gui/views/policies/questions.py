@@ -105,7 +105,7 @@ _WHY_PART: Final = reason(_WHY)
 
 def leave(context: Context, parent: QWidget, files: Sequence[str]) -> Ask:
     """Ask what becomes of unsaved files: `answered` saves, `chosen` gives them up, `cancelled` stays."""
-    about = _UNSAVED_ABOUT.filled(files=_named(files))
+    about = _UNSAVED_ABOUT.filled(files=named(files))
     return _open(Ask(context, parent, _UNSAVED, about, _SAVE, others={"discard": _DISCARD}))
 
 
@@ -117,7 +117,7 @@ def leave_unsaved(context: Context, parent: QWidget) -> Ask:
 def overtaken(context: Context, parent: QWidget, files: Sequence[str]) -> Ask:
     """Ask whose files are to stay: `answered` writes over them; `theirs` and `compare` are `chosen`."""
     others = {"theirs": _FROM_DISK, "compare": _COMPARE}
-    about = _OVERTAKEN_ABOUT.filled(files=_named(files))
+    about = _OVERTAKEN_ABOUT.filled(files=named(files))
     return _open(Ask(context, parent, _OVERTAKEN, about, _OVER, others=others, danger=True))
 
 
@@ -204,7 +204,8 @@ def stop(context: Context, parent: QWidget, number: int) -> Ask:
     return _open(Ask(context, parent, say, _STOP_ABOUT, _STOP_OK, (_WHY_PART,), danger=True))
 
 
-def _named(files: Sequence[str]) -> str:
+def named(files: Sequence[str]) -> str:
+    """Return the first few of some files in a line."""
     return ", ".join(files[:_FILES_NAMED]) + (" …" if len(files) > _FILES_NAMED else "")
 
 

@@ -29,7 +29,7 @@ class Page(QWidget):
         self._buttons: list[QPushButton] = []
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(0, 0, 0, 0)
-        self.column.setSpacing(8)
+        self.column.setSpacing(5)
         self.column.addWidget(heading(context, say))
         if about is not None:
             self.column.addWidget(quiet(context, about))

@@ -78,7 +78,7 @@ func (c *Client) Decide(
 	if err := c.recordAll(current, answers); err != nil {
 		return nil, fault.NewUnavailable("UNAVAILABLE", "the decision cannot be recorded, so it is not answered").Because(err)
 	}
-	return jingxi.DecisionOf(answers[0].response), nil
+	return answers[0].decision(), nil
 }
 
 func (c *Client) question(
@@ -153,7 +153,7 @@ func (c *Client) mask(
 			verdicts[i] = messagemap.VerdictsOf(own.response)
 			masked.Decisions = append(masked.Decisions, jingxi.PartDecision{
 				Part: plan.Questions[i].Part.Name, Place: plan.Questions[i].Place.String(),
-				Decision: jingxi.DecisionOf(own.response),
+				Decision: own.decision(),
 			})
 		}
 	}

@@ -3,10 +3,13 @@ package offline
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	jingxi "jingxi.dev/client"
 	"jingxi.dev/client/internal/engine"
 	"jingxi.dev/client/internal/spool"
 	pdpv1 "jingxi.dev/client/pdp/v1"
@@ -16,15 +19,50 @@ import (
 type answer struct {
 	request  *pdpv1.DecideRequest
 	response *pdpv1.DecideResponse
+	said     *engine.Said
 	time     time.Time
 }
+
+// decision returns it as callers see it.
+func (a *answer) decision() *jingxi.Decision {
+	shared := a.said.Form(func(reply *pdpv1.DecideResponse) any { return jingxi.DecisionOf(reply) }).(*jingxi.Decision)
+	own := jingxi.DecisionOf(&pdpv1.DecideResponse{
+		DecisionId: a.response.DecisionId, RequestId: a.response.RequestId, Revision: a.response.Revision,
+		PolicyHash: a.response.PolicyHash, Diagnostics: a.response.Diagnostics,
+	})
+	own.Verdicts, own.Obligations = shared.Verdicts, shared.Obligations
+	return own
+}
+
+// record returns what is recorded of it, an OfflineDecision; what answers share was serialized once.
+func (a *answer) record(number int64) ([]byte, error) {
+	record, err := proto.Marshal(&pdpv1.OfflineDecision{Sequence: number, TimeNanos: a.time.UnixNano(), Request: a.request})
+	if err != nil {
+		return nil, err
+	}
+	own := &pdpv1.DecideResponse{
+		DecisionId: a.response.DecisionId, RequestId: a.response.RequestId, Revision: a.response.Revision,
+		PolicyHash: a.response.PolicyHash, Diagnostics: a.response.Diagnostics,
+	}
+	shared, err := a.said.Lean()
+	if err != nil {
+		return nil, err
+	}
+	record = protowire.AppendTag(record, responseNumber, protowire.BytesType)
+	record = protowire.AppendVarint(record, uint64(proto.Size(own)+len(shared)))
+	record, err = proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(record, own)
+	return append(record, shared...), err
+}
+
+// responseNumber is the number of the response in an OfflineDecision.
+var responseNumber = (&pdpv1.OfflineDecision{}).ProtoReflect().Descriptor().Fields().ByName("response").Number()
 
 func (c *Client) decide(current *loaded, requests []*pdpv1.DecideRequest) ([]answer, error) {
 	now := c.now()
 	answers := make([]answer, len(requests))
 	stale := c.isStale(now)
 	for i, request := range requests {
-		response, err := current.Decide(request, now, engine.NoGrants)
+		response, said, err := current.Answer(request, now, engine.NoGrants)
 		if err != nil {
 			return nil, err
 		}
@@ -34,7 +72,7 @@ func (c *Client) decide(current *loaded, requests []*pdpv1.DecideRequest) ([]ans
 				Message: fmt.Sprintf("for %d seconds nobody said that the bundle is in force", int64(stale.Seconds())),
 			})
 		}
-		answers[i] = answer{request, response, now}
+		answers[i] = answer{request, response, said, now}
 	}
 	return answers, nil
 }
@@ -59,10 +97,8 @@ func (c *Client) recordAll(current *loaded, answers []answer) error {
 			durable = true
 		}
 		_, err := c.log.Append(false, func(number int64) ([]byte, error) {
-			own.response.DecisionId = fmt.Sprintf("%s-%d", c.folder.ClientID, number)
-			return proto.Marshal(&pdpv1.OfflineDecision{
-				Sequence: number, TimeNanos: own.time.UnixNano(), Request: own.request, Response: lean(own.response),
-			})
+			own.response.DecisionId = c.folder.ClientID + "-" + strconv.FormatInt(number, 10)
+			return own.record(number)
 		})
 		if err != nil {
 			return err
@@ -81,24 +117,6 @@ func (c *Client) recordAll(current *loaded, answers []answer) error {
 		c.reporter.Wake()
 	}
 	return nil
-}
-
-// lean returns what is recorded of a response: masks without parameters and reasons without titles, which the service
-// knows.
-func lean(response *pdpv1.DecideResponse) *pdpv1.DecideResponse {
-	small := &pdpv1.DecideResponse{
-		DecisionId: response.DecisionId, RequestId: response.RequestId, Revision: response.Revision,
-		PolicyHash: response.PolicyHash, Verdicts: response.Verdicts, Obligations: response.Obligations,
-		Diagnostics: response.Diagnostics,
-		Masks:       make([]*pdpv1.Mask, len(response.Masks)), Reasons: make([]*pdpv1.Reason, len(response.Reasons)),
-	}
-	for i, own := range response.Masks {
-		small.Masks[i] = &pdpv1.Mask{Name: own.Name, Algorithm: own.Algorithm}
-	}
-	for i, own := range response.Reasons {
-		small.Reasons[i] = &pdpv1.Reason{Kind: own.Kind, Rule: own.Rule, GrantId: own.GrantId, Undecided: own.Undecided}
-	}
-	return small
 }
 
 func unmasksSensitive(current *loaded, response *pdpv1.DecideResponse) bool {

@@ -73,7 +73,15 @@ class Asking:
     ) -> Asking:
         """Return it with its texts checked. Raises AttributeValueError."""
         checked = [values.text_of("grant_ids", grant_id) for grant_id in grant_ids]
-        return cls(application, name, caller, request_id or uuid.uuid4().hex, checked, min_revision, min_grant_revision)
+        return cls(
+            values.text_of("application", application),
+            values.text_of("name", name),
+            caller,
+            values.text_of("request_id", request_id) or uuid.uuid4().hex,
+            checked,
+            min_revision,
+            min_grant_revision,
+        )
 
     def next_id(self) -> str:
         """Return the request id of the next call."""
@@ -126,7 +134,7 @@ def decide_request(
     """Return the question about fields. Raises AttributeValueError."""
     action, resource = action or Action(), resource or Resource()
     return api.DecideRequest(
-        request_id=request_id or uuid.uuid4().hex,
+        request_id=values.text_of("request_id", request_id) or uuid.uuid4().hex,
         subject=message_map.subject_of(subject, _typed("subject", subject.attributes)),
         action=message_map.action_of(action, _typed("action", action.attributes)),
         resource=message_map.resource_of(resource, _typed("resource", resource.attributes)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from struct import Struct
 from typing import Any
 
 import grpc
@@ -13,12 +14,14 @@ from jingxi_client._gen.pdp.v1 import bundle_service_pb2, bundle_service_pb2_grp
 from jingxi_client._reporting import AT_A_TIME, Reporter
 from jingxi_client._spool import Entry, Spool
 from jingxi_client._state import StateFolder
+from jingxi_client._wire import delimited, varint
 from jingxi_client.alarms import AlarmKind, Alarms
 from jingxi_client.errors import ConfigurationError
 
 WITHIN = 0.1
 """Seconds within which a decision that is not awaited is on the disk."""
 HALF = 0.5
+_fixed = Struct("<q").pack
 
 
 class DecisionLog:
@@ -35,6 +38,7 @@ class DecisionLog:
             raise ConfigurationError(f"state folder `{state.path}` cannot be used: {error.strerror}") from error
         for damage in self._spool.damage:
             alarms.tell(AlarmKind.STATE_DAMAGED, f"the log of offline decisions: {damage}")
+        self._filling = self._spool.filling > HALF
         self._unsynced = threading.Event()
         self._closing = threading.Event()
         self._syncer = threading.Thread(target=self._sync, name="jingxi-decisions", daemon=True)
@@ -49,18 +53,20 @@ class DecisionLog:
         """Write serialized requests and answers, and return the number of the first. Raises OSError, and alarms."""
         if not decided:
             return 0
-        before = self._spool.filling
+        time = b"\x11" + _fixed(now)
         try:
-            last = self._spool.append([_decision(now, *pair) for pair in decided], durable=durable)
+            last = self._spool.append([_decision(time, *pair) for pair in decided], durable=durable)
         except OSError as error:
             self._alarms.tell(
                 AlarmKind.NOT_RECORDED, f"decisions cannot be recorded, so nothing is shown: {error.strerror or error}"
             )
             raise
-        if not durable:
+        if not durable and not self._unsynced.is_set():
             self._unsynced.set()
-        if before <= HALF < self._spool.filling:
+        filling = self._spool.filling > HALF
+        if filling and not self._filling:
             self._alarms.tell(AlarmKind.SPOOL_FILLING, "the log of offline decisions is more than half full")
+        self._filling = filling
         reporter = self._reporter
         if reporter is not None and not reporter.failing and self._spool.waiting >= AT_A_TIME:
             reporter.nudge()
@@ -111,19 +117,7 @@ class DecisionLog:
                 )
 
 
-def _decision(now: int, request: bytes, response: bytes) -> Callable[[int], bytes]:
+def _decision(time: bytes, request: bytes, response: bytes) -> Callable[[int], bytes]:
     # The fields of OfflineDecision one by one; building the messages again would take longer than deciding.
-    rest = b"".join(
-        (b"\x11", now.to_bytes(8, "little", signed=True), b"\x1a", _varint(len(request)), request,
-         b"\x22", _varint(len(response)), response)
-    )  # fmt: skip
-    return lambda number: b"\x08" + _varint(number) + rest
-
-
-def _varint(number: int) -> bytes:
-    found = bytearray()
-    while number > 127:
-        found.append(number & 127 | 128)
-        number >>= 7
-    found.append(number)
-    return bytes(found)
+    rest = time + delimited(b"\x1a", request) + delimited(b"\x22", response)
+    return lambda number: b"\x08" + varint(number) + rest

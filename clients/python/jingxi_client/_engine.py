@@ -41,9 +41,10 @@ SHORT_ID = MAX_ID // 4
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """An answer without ids: serialized, as a decision, and whether it unmasks a field above C1."""
+    """An answer without ids: serialized, as it is recorded, as a decision, and whether it unmasks a field above C1."""
 
     answer: bytes
+    record: bytes
     decision: Decision
     shows: bool
 
@@ -101,7 +102,8 @@ class Engine:
 
         Raises RequestRejectedError.
         """
-        who, about, fields = plan.who, question.about, question.part.names
+        said, about, fields = plan.said, question.about, question.part.names
+        who = said.subject
         # A smaller request holds no attributes of more bytes, and `values` lets no list through that is too long.
         if (
             len(payload) > MAX_ATTRIBUTES
@@ -112,7 +114,7 @@ class Engine:
         ):
             return self.understand(self.decide(payload, now))  # which refuses what is out of bounds
         try:
-            outcome, noteworthy = self._program.decide_typed(who, plan.doing, about, plan.around, now, fields)
+            outcome, noteworthy = self._program.decide_typed(who, said.action, about, said.context, now, fields)
         except RequestError as error:
             raise _error_of(error) from error
         body = outcome.body if noteworthy is None else outcome.body + noteworthy.serialized()
@@ -125,7 +127,13 @@ class Engine:
     def _read(self, key: bytes, answer: bytes) -> Understood:
         reply = api.DecideResponse.FromString(answer)
         shows = any(v.effect == types_pb2.EFFECT_UNMASK and self.levels.get(v.field) != "C1" for v in reply.verdicts)
-        found = Understood(answer, _replies.decision_of(reply, ""), shows)
+        decision = _replies.decision_of(reply, "")
+        # What the bundle says of masks and rules need not be recorded: the service has the bundle.
+        for mask in reply.masks:
+            mask.ClearField("parameters")
+        for reason in reply.reasons:
+            reason.ClearField("title")
+        found = Understood(answer, reply.SerializeToString(), decision, shows)
         if len(self._understood) >= MOST_UNDERSTOOD:
             self._understood.clear()
         self._understood[key] = found

@@ -5,8 +5,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from struct import Struct
 
 HEAD = 8
+_head = Struct(">II").pack
 MAX_PAYLOAD = 4 * 1024 * 1024
 
 
@@ -21,7 +23,7 @@ class Frame:
 
 def frame(payload: bytes) -> bytes:
     """Return a payload as a frame."""
-    return len(payload).to_bytes(4, "big") + zlib.crc32(payload).to_bytes(4, "big") + payload
+    return _head(len(payload), zlib.crc32(payload)) + payload
 
 
 def read_frame(data: bytes, start: int) -> Frame | None:

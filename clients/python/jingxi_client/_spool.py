@@ -91,7 +91,11 @@ class Spool:
     @property
     def filling(self) -> float:
         """How full the files are: 1 for at their bound."""
-        return sum(file.size for file in self._files) / self._most
+        return self._size() / self._most
+
+    def _size(self) -> int:
+        files = self._files
+        return files[0].size if len(files) == 1 else sum([file.size for file in files])
 
     def append(self, make: Sequence[Callable[[int], bytes]], *, durable: bool = True) -> int:
         """Write entries, each made from its number, and return the last number. Raises OSError, and then none stands.
@@ -144,24 +148,25 @@ class Spool:
 
     def _write(self, make: Sequence[Callable[[int], bytes]]) -> int:
         first = self._last + 1
-        data = [frame(maker(first + place)) for place, maker in enumerate(make)]
-        if any(len(piece) - HEAD > MAX_PAYLOAD for piece in data):
+        data = [frame(maker(number)) for number, maker in enumerate(make, first)]
+        whole = data[0] if len(data) == 1 else b"".join(data)
+        size = len(whole)
+        if size > MAX_PAYLOAD and any(len(piece) - HEAD > MAX_PAYLOAD for piece in data):
             raise SpoolFullError("an entry is larger than 4 MiB")
-        if sum(file.size for file in self._files) + sum(map(len, data)) > self._most:
+        if self._size() + size > self._most:
             raise SpoolFullError(f"the log is full: {self._most} bytes wait for the service")
         file, fd = self._file_for(first)
-        whole = b"".join(data)
         try:
-            written = 0
-            while written < len(whole):
+            written = os.write(fd, whole)
+            while written < size:
                 written += os.write(fd, whole[written:])
         except OSError:
             self._cut(file)
             raise
-        file.size += len(whole)
+        file.size += size
         file.count += len(data)
-        self._last = file.last
-        return self._last
+        self._last = last = file.first + file.count - 1
+        return last
 
     def _file_for(self, number: int) -> tuple[_File, int]:
         """Return the file to write to, a new one when there is none or it is full."""

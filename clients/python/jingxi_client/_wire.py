@@ -110,20 +110,9 @@ class Coder:
         head = text(b"\x0a", resource.type) + text(b"\x12", resource.id)
         return head + self.attributes("resource", resource.attributes)
 
-    def request(
-        self,
-        subject: TypedSubject,
-        action: TypedAction,
-        resource: TypedResource,
-        context: Mapping[str, Any],
-        message: bytes,
-    ) -> bytes:
-        """Return a DecideRequest; `message` is as of `message_ref`."""
-        who, doing, about = self.subject(subject), self.action(action), self.resource(resource)
-        return b"".join(
-            (b"\x12", _LENGTHS[len(who)], who, b"\x1a", _LENGTHS[len(doing)], doing, b"\x22", _LENGTHS[len(about)],
-             about, self.attributes("context", context), message)
-        )  # fmt: skip
+    def head(self, subject: TypedSubject, action: TypedAction) -> bytes:
+        """Return a DecideRequest of these."""
+        return delimited(b"\x12", self.subject(subject)) + delimited(b"\x1a", self.action(action))
 
     def attributes(self, root: str, held: Mapping[str, Any]) -> bytes:
         """Return attributes as they stand in the message that holds them; `context` is a field of the request."""

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from jingxi_client import paths
+from jingxi_client._text import TextMask, has_lone_surrogate
 from jingxi_client.decisions import Decision, Mask, Verdict
 from jingxi_client.errors import MaskUnavailableError
 from jingxi_client.keys import KeyProvider, no_keys
-from jingxi_client.masks import DROP, HIDDEN, Masker, masker
+from jingxi_client.masks import DROP, HIDDEN, Masker, ValueMask, masker
 from jingxi_client.message_map import FULL, Part, Plan
 
 MOST_KEPT = 4_096
@@ -31,7 +32,7 @@ class _Way(NamedTuple):
     masker: Masker | None
 
 
-Members = tuple[tuple[str, Masker | None, Mask], ...]
+Members = tuple[tuple[str, TextMask | None, _Way], ...]
 Recipe = tuple[
     tuple[tuple[tuple[str, ...], paths.Steps, Members], ...], tuple[tuple[tuple[paths.Path, ...], _Way], ...]
 ]
@@ -75,7 +76,7 @@ class Maskers:
         groups = []
         for steps, members in part.reading.groups:
             masked = tuple(
-                (key, way.masker, way.mask) for position, key in members if (way := ways[position]) is not None
+                (key, _of_text(way.masker), way) for position, key in members if (way := ways[position]) is not None
             )
             if masked:
                 names = tuple(
@@ -176,13 +177,19 @@ class _Masking:
             self._mask_along(holder.get(steps[0]), steps[1:], members)
 
     def _mask_members(self, holder: dict[Any, Any], members: Members) -> None:
-        for key, ready, mask in members:
-            if key in holder:
-                shown = (ready or self._make(mask))(holder[key])
-                if shown is DROP:
-                    del holder[key]
-                else:
-                    holder[key] = shown
+        for key, of_text, way in members:
+            if key not in holder:
+                continue
+            value = holder[key]
+            # What a mask does with nearly all values, without calls in between.
+            if type(value) is str and value and of_text and (value.isascii() or not has_lone_surrogate(value)):
+                holder[key] = of_text(value)
+                continue
+            shown = (way.masker or self._make(way.mask))(value)
+            if shown is DROP:
+                del holder[key]
+            else:
+                holder[key] = shown
 
     def finish(self) -> Any:
         return paths.remove(self._document, self._dropped) if self._dropped else self._document
@@ -218,6 +225,10 @@ class _Masking:
                 found = masker("suppress", {})
             self._made[key] = found
         return found
+
+
+def _of_text(masker: Masker | None) -> TextMask | None:
+    return masker.text if isinstance(masker, ValueMask) else None
 
 
 def _key_of(mask: Mask) -> Any:

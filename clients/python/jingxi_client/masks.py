@@ -284,20 +284,20 @@ def masker(
     if algorithm == "null":
         return lambda _: None
     day = today or datetime.datetime.now().astimezone().date()
-    mask = _ALGORITHMS[algorithm].make(given, _Setting(keys, day, nonces))
+    return ValueMask(_ALGORITHMS[algorithm].make(given, _Setting(keys, day, nonces)))
 
-    def show(value: Any) -> Any:
-        if type(value) is not str:
-            return _on_value(value, mask, 0)
-        # By far the most, so what `_on_value` does with it stands here again.
-        if not value.isascii():
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                return HIDDEN
-        return mask(value) if value else ""
 
-    return show
+class ValueMask:
+    """A mask of any value that JSON may hold, by the mask of a `text`, which must be neither empty nor out of UTF-8."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: TextMask) -> None:
+        self.text = text
+
+    def __call__(self, value: Any) -> Any:
+        """Return what may be shown of a value."""
+        return _on_value(value, self.text, 0)
 
 
 def apply(

@@ -11,11 +11,12 @@ from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 from jingxi_client import paths, values
+from jingxi_client._caller import Callers, Said
 from jingxi_client._gen.pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
 from jingxi_client._reading import Reading, Troubles, compiled
-from jingxi_client._wire import Coder, TypedAction, TypedResource, TypedSubject, message_ref
+from jingxi_client._wire import Coder, TypedResource, delimited, message_ref
 from jingxi_client.decisions import Action, Mask, Resource, Subject
-from jingxi_client.errors import AttributeValueError, MessageMismatchError
+from jingxi_client.errors import MessageMismatchError
 
 FULL = Mask("full")
 """What holds where no verdict says otherwise."""
@@ -72,17 +73,14 @@ class MessageMap:
     revision: int = 0
     failure_rule: FailureRule = FailureRule()
     coder: Coder = field(init=False, repr=False, compare=False)
-    converters: Mapping[str, Mapping[str, Any]] = field(init=False, repr=False, compare=False)
+    callers: Callers = field(init=False, repr=False, compare=False)
     references: Mapping[str, bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        converters: dict[str, dict[str, Any]] = {root: {} for root in ("subject", "action", "resource", "context")}
-        for name, kind in self.types.items():
-            root, _, key = name.partition(".")
-            converters.setdefault(root, {})[key] = values.converter(kind)
-        object.__setattr__(self, "converters", converters)
-        object.__setattr__(self, "coder", Coder(self.types))
+        coder = Coder(self.types)
         references = {part.name: message_ref(self.application, self.name, part.name) for part in self.parts}
+        object.__setattr__(self, "coder", coder)
+        object.__setattr__(self, "callers", Callers(self.application, self.types, coder))
         object.__setattr__(self, "references", references)
 
     def agrees_with(self, other: MessageMap) -> bool:
@@ -90,7 +88,7 @@ class MessageMap:
         return self.parts == other.parts and self.types == other.types
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Caller:
     """What the caller says about a question."""
 
@@ -141,33 +139,34 @@ class Plan:
     """All questions about a message and what they share. `problems` are as in `Masked`."""
 
     message_map: MessageMap
-    who: TypedSubject
-    doing: TypedAction
-    around: dict[str, Any]
+    said: Said
     questions: tuple[Question, ...]
     problems: tuple[str, ...]
 
     @property
     def subject(self) -> types_pb2.Subject:
         """Who asks, as a message."""
-        return types_pb2.Subject.FromString(self.message_map.coder.subject(self.who))
+        return self._shared.subject
 
     @property
     def action(self) -> types_pb2.Action:
         """What is about to be done, as a message."""
-        return types_pb2.Action.FromString(self.message_map.coder.action(self.doing))
+        return self._shared.action
 
     @property
     def context(self) -> Mapping[str, types_pb2.Value]:
         """Under what circumstances, as a request has them."""
-        encoded = self.message_map.coder.attributes("context", self.around)
-        return decision_service_pb2.DecideRequest.FromString(encoded).context
+        return self._shared.context
+
+    @property
+    def _shared(self) -> decision_service_pb2.DecideRequest:
+        return decision_service_pb2.DecideRequest.FromString(self.said.head + self.said.tail)
 
     def request(self, question: Question) -> bytes:
         """Return what `Decide` is asked about a question, serialized, without ids and revisions."""
-        known = self.message_map
-        reference = known.references[question.part.name]
-        return known.coder.request(self.who, self.doing, question.about, self.around, reference)
+        said = self.said
+        resource = delimited(b"\x22", question.encoded)
+        return b"".join((said.head, resource, said.tail, self.message_map.references[question.part.name]))
 
 
 def from_response(response: decision_service_pb2.GetMessageMapResponse) -> MessageMap:
@@ -225,56 +224,38 @@ def plan(message_map: MessageMap, message: Any, caller: Caller) -> Plan:
 
     Raises MessageMismatchError, and AttributeValueError for ids and names that are no text.
     """
-    problems: list[str] = []
-    subject, action, resource = caller.subject, caller.action or _NO_ACTION, caller.resource or _NO_RESOURCE
-    who = _declared(message_map, "subject", subject.attributes, problems)
-    doing = _declared(message_map, "action", action.attributes, problems)
-    around = _declared(message_map, "context", caller.context, problems)
-    about = _declared(message_map, "resource", resource.attributes, problems)
-    kind, number = values.text_of("resource.type", resource.type), values.text_of("resource.id", resource.id)
-    inherited = given = TypedResource(kind, number, about)
-    shared = {"subject": who, "action": doing, "context": around}
+    callers = message_map.callers
+    said, resource = callers.said(caller), caller.resource
+    problems = [*said.problems]
+    inherited = given = _NOTHING if resource is None else _given(message_map, resource, problems)
     questions: list[Question] = []
     for part in message_map.parts:
         if not part.name:
-            inherited = _own(part, message, given, shared, problems)
+            attributes: dict[str, Any] = {}
+            troubles: Troubles = []
+            number, others = part.reading.read(message, message, (), attributes, troubles)
+            if others:
+                said = callers.with_more(said, others)
+            if troubles:
+                _note(troubles, problems)
+            attributes.update(given.attributes)
+            inherited = TypedResource(given.type or part.resource_type, given.id or number, attributes)
             if part.fields:
                 questions.append(Question(message_map, message, part, (), inherited))
     for part in message_map.parts:
         if part.name and part.fields:
             _items(message_map, part, message, inherited, questions, problems)
-    # The map names the application anyway, and most scopes ask for it.
-    if "application" not in around and "application" in message_map.converters["context"]:
-        around["application"] = message_map.application
-    return Plan(
-        message_map,
-        TypedSubject(
-            values.text_of("subject.id", subject.id),
-            tuple([values.text_of("subject.roles", role) for role in subject.roles]),
-            who,
-        ),
-        TypedAction(values.text_of("action.name", action.name), doing),
-        around,
-        tuple(questions),
-        tuple(dict.fromkeys(problems)) if problems else (),
-    )
+    return Plan(message_map, said, tuple(questions), tuple(dict.fromkeys(problems)) if problems else ())
 
 
-_NO_ACTION, _NO_RESOURCE = Action(), Resource()
+_NOTHING = TypedResource("", "", {})
 
 
-def _own(
-    part: Part, message: Any, given: TypedResource, shared: Mapping[str, dict[str, Any]], problems: list[str]
-) -> TypedResource:
-    """Return the message's own resource. What the caller gives wins over what the message holds."""
-    attributes: dict[str, Any] = {}
-    troubles: Troubles = []
-    number, others = part.reading.read(message, message, (), attributes, troubles)
-    for attribute, value in others:
-        shared[attribute.root].setdefault(attribute.key, value)
-    _note(troubles, problems)
-    attributes.update(given.attributes)
-    return TypedResource(given.type or part.resource_type, given.id or number, attributes)
+def _given(message_map: MessageMap, resource: Resource, problems: list[str]) -> TypedResource:
+    """Return the resource that the caller gives."""
+    attributes = message_map.callers.declared("resource", resource.attributes, problems)
+    kind, number = values.text_of("resource.type", resource.type), values.text_of("resource.id", resource.id)
+    return TypedResource(kind, number, attributes)
 
 
 def _items(
@@ -313,26 +294,5 @@ def _items(
 
 def _note(troubles: Troubles, problems: list[str]) -> None:
     """Add what was in the way to the problems, in the order of the map."""
-    if troubles:
-        troubles.sort(key=lambda trouble: trouble[0])
-        problems += [says for _, says in troubles]
-
-
-def _declared(message_map: MessageMap, root: str, attributes: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
-    """Return the caller's attributes as the policy set declares them; undeclared ones as Python has them."""
-    found: dict[str, Any] = {}
-    if not attributes:
-        return found
-    converters = message_map.converters[root]
-    for name, value in attributes.items():
-        if value is None:
-            continue
-        convert = converters.get(name)
-        if convert is None:
-            values.text_of("the name of an attribute", name)
-            convert = values.to_value
-        try:
-            found[name] = convert(value)
-        except AttributeValueError as error:
-            problems.append(f"attribute `{root}.{name}`: {error}")
-    return found
+    troubles.sort(key=lambda trouble: trouble[0])
+    problems += [says for _, says in troubles]

@@ -217,7 +217,7 @@ class OfflineClient:
         try:
             engine, now = self._in_use(), self._clock()
             request_id = values.text_of("request_id", request_id) or os.urandom(16).hex()
-            known = engine.map_of(application, name)
+            known = engine.map_of(values.text_of("application", application), values.text_of("name", name))
             plan = message_map.plan(known, message, Caller(subject, action, resource, context or {}))
             payloads = [plan.request(question) for question in plan.questions]
             further = _asking.further(request_id, grant_ids, min_revision, min_grant_revision)
@@ -251,10 +251,10 @@ class OfflineClient:
         if tail:
             understood = [engine.understand(u.answer + tail) for u in understood]
         durable = self._record == "sync" or (self._record == "async" and any(u.shows for u in understood))
-        entries = [
-            (text(b"\x0a", request_id) + payload, text(b"\x12", request_id) + u.answer)
-            for request_id, payload, u in zip(ids, payloads, understood, strict=True)
-        ]
+        entries = []
+        for request_id, payload, u in zip(ids, payloads, understood, strict=True):
+            named = text(b"\x0a", request_id)
+            entries.append((named + payload, b"\x12" + named[1:] + u.record if named else u.record))
         first, error = 0, None
         try:
             first = self._log.append(now, entries, durable=durable)

@@ -181,3 +181,26 @@ def test_a_mismatch_names_the_first_path_of_the_map_that_does_not_fit() -> None:
     ):
         with pytest.raises(MessageMismatchError, match=says):
             message_map.plan(known, document, Caller(Subject("T1001")))
+
+
+def test_callers_that_are_equal_and_not_the_same_are_read_apart() -> None:
+    source = bundle_pb2.MessageMap(application="core", name="m")
+    source.parts.add().fields.add(field="f", paths=["$.f"])
+    kinds = ("INT", "BOOL", "DOUBLE", "STRING")
+    types = {f"subject.{k}": bundle_pb2.AttributeType.Value(f"ATTRIBUTE_TYPE_{k}") for k in kinds}
+    answer = api.GetMessageMapResponse(message_map=source, attribute_types=types)
+    known = message_map.from_response(answer)
+    given: list[Any] = [1, True, 1.0, 0, False, 0.0, -0.0, "1", "true", None, [1], ["1"], {}, {"1": "1"}]
+    for value in [*given, *given]:
+        for subject in (
+            Subject("T1001", ["teller"], dict.fromkeys(kinds, value)),
+            Subject("T1001", ["teller"], {"undeclared": value}),
+            Subject("teller", ["T1001"], {}),
+            Subject("T1001", ["teller", "T1001"], {}),
+        ):
+            for context in ({}, {"INT": value}, {"application": "other"}):
+                caller = Caller(subject, Action("query"), None, context)
+                plan, fresh = (message_map.plan(m, {}, caller) for m in (known, message_map.from_response(answer)))
+                assert repr((plan.subject, plan.context, plan.problems)) == repr(
+                    (fresh.subject, fresh.context, fresh.problems)
+                )

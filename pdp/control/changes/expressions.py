@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from cel.expr import checked_pb2
@@ -25,6 +25,7 @@ class Expressions:
     def __init__(self) -> None:
         self._reader = ExpressionReader()
         self._names: dict[bytes, frozenset[str]] = {}
+        self._variable: set[frozenset[str]] = set()
         self._subject: dict[bytes, bool] = {}
         self._shapes: dict[bytes, int] = {}
         self._numbers: dict[_Shape, int] = {}
@@ -37,6 +38,8 @@ class Expressions:
             references = checked_pb2.CheckedExpr.FromString(message.checked).reference_map
             known = frozenset(reference.name for reference in references.values() if reference.name)
             self._names[message.checked] = known
+            if any(name.startswith(VARIABLE) for name in known):
+                self._variable.add(known)
         return known
 
     def names_subject(self, message: bundle_pb2.Expression) -> bool:
@@ -60,6 +63,23 @@ class Expressions:
             if not any(isinstance(node, VariableRef) for node in walk(tree)):
                 self._shapes[message.checked] = known
         return known
+
+    def among(
+        self,
+        message: bundle_pb2.Expression,
+        variables: Mapping[str, bundle_pb2.Expression],
+        others: Iterable[bundle_pb2.Expression],
+        their_variables: Mapping[str, bundle_pb2.Expression],
+    ) -> bool:
+        """Whether one of some expressions says the same as this one, each with its own variables put in."""
+        names = self.names(message)
+        for other in others:
+            theirs = self.names(other)
+            # What names other attributes says something else, and to see that costs little; a variable may name any.
+            may_agree = names == theirs or names in self._variable or theirs in self._variable
+            if may_agree and self.shape(message, variables) == self.shape(other, their_variables):
+                return True
+        return False
 
     def _shape(self, node: Any, variables: Mapping[str, bundle_pb2.Expression]) -> _Shape:
         match node:

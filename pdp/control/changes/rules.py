@@ -138,16 +138,19 @@ class Rules:
 
     def _reach(self, old: NamedRule, new: NamedRule) -> Reach:
         """Return how a rule's own conditions changed, its policy's scope apart."""
-        changed = self._variables[old.policy.id]
-        if [c.checked for c in old.rule.when] == [c.checked for c in new.rule.when] and not any(
-            changed & self._expressions.names(clause) for clause in new.rule.when
-        ):
+        before, after = old.rule.when, new.rule.when
+        same = {clause.checked for clause in before} & {clause.checked for clause in after}
+        if changed := self._variables[old.policy.id]:
+            same -= {clause.checked for clause in after if changed & self._expressions.names(clause)}
+        gone = [clause for clause in before if clause.checked not in same]
+        come = [clause for clause in after if clause.checked not in same]
+        if not gone and not come:
             return _UNCHANGED
-        shapes = [
-            {self._expressions.shape(clause, side.variables(found.policy.id)) for clause in found.rule.when}
-            for side, found in ((self._before, old), (self._after, new))
-        ]
-        return Reach(narrowed=bool(shapes[1] - shapes[0]), widened=bool(shapes[0] - shapes[1]))
+        asked, asks = self._before.variables(old.policy.id), self._after.variables(new.policy.id)
+        return Reach(
+            narrowed=any(not self._expressions.among(clause, asks, before, asked) for clause in come),
+            widened=any(not self._expressions.among(clause, asked, after, asks) for clause in gone),
+        )
 
     def _conditions(self, old: NamedRule, new: NamedRule) -> tuple[types_pb2.LocalizedText, types_pb2.LocalizedText]:
         """Return the conditions before and after in words, as CEL where words do not tell them apart."""

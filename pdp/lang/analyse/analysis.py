@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Generator, Iterator
+from typing import Any, Final, NamedTuple
 
 from pdp.lang.analyse import findings
 from pdp.lang.analyse.axes import Axes, Kind, describe
@@ -24,6 +24,14 @@ from pdp.lang.resolved import ResolvedSet
 # How many findings are listed for one rule, and for all.
 _LISTED: Final = {"conflicting-rules": (20, 1_000), "overlapping-rules": (5, 500), "unproven-conflict": (3, 50)}
 _FIELDS_SHOWN: Final = 8
+_PAIRS_A_STEP: Final = 100
+
+
+class Progress(NamedTuple):
+    """How far an analysis is, in steps that take about as long as each other."""
+
+    done: int
+    total: int
 
 
 class Analysis:
@@ -39,8 +47,12 @@ class Analysis:
         self._budget = Budget.for_rules(len(self._rules))
         self._meeting = meeting_pairs(self._rules, self._axes, self._budget)
 
-    def run(self) -> list[Diagnostic]:
-        """Return all findings, sorted by place."""
+    def steps(self) -> Generator[Progress, None, list[Diagnostic]]:
+        """Yield how far it is, as often as a rule or some pairs of rules are done; return all findings by place.
+
+        A third of the work is done when it begins: the rules have been prepared and sorted.
+        """
+        count = max(len(self._rules), 1)
         found = [findings.unreachable(u, self._axes, self._resolved.attributes) for u in self._unreachable]
         found += [findings.too_complex(c) for c in self._complex]
         shadows = Shadows(self._rules, self._meeting, self._axes, self._verdicts, self._budget)
@@ -50,7 +62,12 @@ class Analysis:
             if hiders is not None:
                 hidden.add(index)
                 found.append(self._shadowed(index, hiders))
-        found += self._pairs(hidden)
+            yield Progress(count + index + 1, 3 * count)
+        pairs = max(len(self._meeting), 1)
+        for done, diagnostic in self._pairs(hidden):
+            if diagnostic is not None:
+                found.append(diagnostic)
+            yield Progress(2 * count + done * count // pairs, 3 * count)
         if not self._budget.cut and not self._complex:
             live = (i for i in range(len(self._rules)) if i not in hidden)
             found += [findings.redundant(self._rules[i]) for i in live if shadows.is_redundant(i)]
@@ -70,9 +87,12 @@ class Analysis:
                 break
         return findings.shadowed(rule, [self._rules[i] for i in hiders], request)
 
-    def _pairs(self, hidden: set[int]) -> Iterator[Diagnostic]:
+    def _pairs(self, hidden: set[int]) -> Iterator[tuple[int, Diagnostic | None]]:
+        """Yield how many pairs are done, and what was found last."""
         listing = _Listing()
-        for first, second in self._meeting:
+        for done, (first, second) in enumerate(self._meeting):
+            if done % _PAIRS_A_STEP == 0:
+                yield done, None
             earlier, later = self._rules[first], self._rules[second]
             same = earlier.rule.priority == later.rule.priority
             if not same and (first if earlier.rule.priority < later.rule.priority else second) in hidden:
@@ -88,10 +108,10 @@ class Analysis:
                     continue
                 if diagnostic.code == kind or listing.has_room(diagnostic.code, first, second):
                     listing.add(diagnostic.code, first, second)
-                    yield diagnostic
+                    yield done, diagnostic
         for kind, index, count in listing.left_out():
             rule = None if index is None else self._rules[index].rule
-            yield findings.not_listed(kind, rule, count, self._resolved.policies[0].span)
+            yield len(self._meeting), findings.not_listed(kind, rule, count, self._resolved.policies[0].span)
 
     def _conflict(self, earlier: Prepared, later: Prepared, fields: list[str]) -> Diagnostic | None:
         proof = self._proof(earlier, later)

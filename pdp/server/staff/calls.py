@@ -24,11 +24,20 @@ MAX_WATCHES: Final = 16
 MAX_EXPORTS: Final = 2
 MAX_ANALYSES: Final = 2
 MAX_BUNDLES: Final = 4
+MAX_CHECKS: Final = 4
 MAX_SCENARIO_RUNS: Final = 4
 MAX_SIGN_INS: Final = 4
 MAX_OIDC: Final = 4
 THREADS: Final = (
-    MAX_WATCHES + MAX_EXPORTS + MAX_ANALYSES + MAX_BUNDLES + MAX_SCENARIO_RUNS + MAX_SIGN_INS + MAX_OIDC + 8
+    MAX_WATCHES
+    + MAX_EXPORTS
+    + MAX_ANALYSES
+    + MAX_BUNDLES
+    + MAX_CHECKS
+    + MAX_SCENARIO_RUNS
+    + MAX_SIGN_INS
+    + MAX_OIDC
+    + 8
 )
 """Watches, exports, analyses, runs of scenarios and sign-ins hold a thread each, those at an OpenID provider their own,
 should it be slow; the rest is for what is answered at once, whoever else tries to sign in.
@@ -47,6 +56,7 @@ class Calls:
             "export": MAX_EXPORTS,
             "impact": MAX_ANALYSES,
             "bundle": MAX_BUNDLES,
+            "check": MAX_CHECKS,
             "scenarios": MAX_SCENARIO_RUNS,
             "sign_in": MAX_SIGN_INS,
             "oidc": MAX_OIDC,

@@ -83,6 +83,7 @@ NEEDS: Final[Mapping[str, Need]] = {
     f"{_ACCOUNT}ConfirmRights": names.PERMISSION_ACCOUNT_REVIEW,
     f"{_ACCOUNT}GetSignInMethods": Access.ANYBODY,
     f"{_POLICY}CheckPolicies": names.PERMISSION_POLICY_READ,
+    f"{_POLICY}AnalysePolicies": names.PERMISSION_POLICY_READ,
     f"{_POLICY}ListDrafts": names.PERMISSION_POLICY_READ,
     f"{_POLICY}GetDraft": names.PERMISSION_POLICY_READ,
     f"{_POLICY}SaveDraft": names.PERMISSION_POLICY_WRITE,

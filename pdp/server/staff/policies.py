@@ -23,7 +23,7 @@ from pdp.server.judge import PolicyJudge
 from pdp.server.staff.calls import Calls
 from pdp.server.staff.control_host import ControlHost
 from pdp.server.staff.guard import address_of
-from pdp.server.staff.texts import check_number, problems, resolve
+from pdp.server.staff.texts import check_number, checked, resolve
 from pdp.snapshot.query import Tokens
 from pdp.snapshot.store.base import Reader
 from pdp.v1 import (
@@ -88,13 +88,27 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
     ) -> policy_service_pb2.CheckPoliciesResponse:
         async def ask() -> policy_service_pb2.CheckPoliciesResponse:
             text = await resolve(self._revisions, request.text, "text")
-            found = await self._judge.examine(text, analyse=request.analyse)
-            usable = found.signed is not None and not found.failure
-            return policy_service_pb2.CheckPoliciesResponse(
-                problems=problems(found), bundle_hash=found.signed.hash if found.signed and usable else ""
-            )
+            return checked(await self._judge.examine(text, analyse=request.analyse))
 
         return self._ask(context, "CheckPolicies", ask)
+
+    def AnalysePolicies(
+        self, request: policy_service_pb2.AnalysePoliciesRequest, context: grpc.ServicerContext
+    ) -> Iterator[policy_service_pb2.AnalysePoliciesResponse]:
+        def analyse(ended: threading.Event) -> Generator[policy_service_pb2.AnalysePoliciesResponse, None, None]:
+            text = self._host.run(_until_gone(context, lambda: resolve(self._revisions, request.text, "text")))
+            going, told = self._judge.examining(text), -1
+            while not ended.is_set():
+                try:
+                    done, total = next(going)
+                except StopIteration as end:
+                    yield policy_service_pb2.AnalysePoliciesResponse(done=1, total=1, result=checked(end.value))
+                    return
+                if (percent := 100 * done // total) != told:
+                    told = percent
+                    yield policy_service_pb2.AnalysePoliciesResponse(done=done, total=total)
+
+        return self._calls.stream(context, "AnalysePolicies", "check", None, analyse)
 
     def ListDrafts(
         self, request: policy_service_pb2.ListDraftsRequest, context: grpc.ServicerContext

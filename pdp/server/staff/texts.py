@@ -51,8 +51,14 @@ def check_number(number: int, field: str) -> int:
     return number
 
 
-def problems(found: Examined) -> Iterator[policy_service_pb2.Problem]:
-    """Yield what is wrong in a text."""
+def checked(found: Examined) -> policy_service_pb2.CheckPoliciesResponse:
+    """Return what is wrong in a text, and the hash of the bundle of one that can be used."""
+    usable = found.signed is not None and not found.failure
+    digest = found.signed.hash if found.signed is not None and usable else ""
+    return policy_service_pb2.CheckPoliciesResponse(problems=_problems(found), bundle_hash=digest)
+
+
+def _problems(found: Examined) -> Iterator[policy_service_pb2.Problem]:
     for item in found.diagnostics:
         yield policy_service_pb2.Problem(
             severity=_SEVERITIES[item.severity],

@@ -20,12 +20,12 @@ from pdp.snapshot.replay.evidence import NO_EVIDENCE, Evidence, Prints
 from pdp.snapshot.replay.facts import FactsReader, Values
 from pdp.snapshot.replay.known import Known
 from pdp.snapshot.replay.origin import Mask, mask_of
-from pdp.snapshot.replay.sieve import GRANT, Doubts, Plan, Rules, Sieve, Sifted, members
-from pdp.snapshot.replay.uses import readings_of, uses_of
+from pdp.snapshot.replay.sieve import CLOCK, GRANT, Doubts, Plan, Rules, Sieve, Sifted, members
+from pdp.snapshot.replay.uses import uses_of
 from pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
 from pdp.values import NANOS
 
-_MOST_KEPT: Final = 100_000
+_MOST_KEPT: Final = 50_000
 _NOTHING: Final[frozenset[str]] = frozenset()
 COVERAGE: Final = "grant.covers"
 """What a record lacks of a grant that counted: which fields it was for."""
@@ -90,9 +90,9 @@ class Candidate:
         self.reader = FactsReader(self._sieve.attributes)
         self._now = self.reader.slots.get("now", 0)
         self._grant = self.reader.slots.get(GRANT, 0)
-        self._readings = readings_of(self._rules)
+        self._clock = self.reader.slots.get(CLOCK, 0)
         self._second: int | None = None
-        self._clock: tuple[int, ...] = ()
+        self._shown: tuple[int, ...] = ()
 
     def about(self, fields: Iterable[str]) -> Rules:
         """Return the rules about some fields."""
@@ -108,29 +108,27 @@ class Candidate:
         """
         return self._sieve.plan(known, self.reader.slots, parties, granted=granted)
 
-    def _time(self, now: int) -> Hashable:
-        """Return what stands for the time: equal where all conditions see the same of it."""
-        if self._readings is None:
-            return now
+    def _tell_time(self, values: Values, now: int) -> None:
+        """Write into values what stands for the time: equal where all conditions see the same of it."""
+        values[self._now] = now
         second = now // NANOS
         if second != self._second:
             self._second = second
-            self._clock = tuple(FUNCTIONS[name](now, zone) for name, zone in self._readings)
-        return self._clock
+            self._shown = tuple(FUNCTIONS[name](now, zone) for name, zone in self._sieve.readings)
+        values[self._clock] = self._shown
 
     def sift(self, plan: Plan, about: Rules, values: Values, now: int, parties: Callable[[], Parties]) -> Sifted:
         """Return which of some rules may apply to a request without grants; equal for records that are alike.
 
         `values` are those of its facts; `parties` are asked for where the record is unlike those before.
         """
-        if self._now:
-            values[self._now] = self._time(now)
+        self._tell_time(values, now)
         return self._sieve.sift(plan, about, values, parties)
 
     def settle(self, sifted: Sifted, known: Known, evidence: Evidence) -> Settled:
         """Return which of the rules that may apply do, and which may, with what the verdicts tell."""
         hits, may = sifted.rules, 0
-        for index, outcomes in _open(sifted.rules, sifted.doubts, evidence, self._prints, self._rules):
+        for index, outcomes in _open(sifted.rules, sifted.doubts, evidence, self._prints):
             rule = self._rules[index]
             if len(outcomes) > 1:
                 outcomes = evidence.narrow(self._prints.rule(rule), outcomes)  # noqa: PLW2901 - narrowed
@@ -153,8 +151,7 @@ class Candidate:
         """Return the hits of a request with grants in canonical order, and the rules that may apply."""
         found: list[tuple[int, int, Hit]] = []
         may: list[May] = []
-        if self._now:
-            values[self._now] = self._time(now)
+        self._tell_time(values, now)
         under = about & self._granted
         turns = [(0, None, about & ~under), *((order, grant, under) for order, grant in enumerate(grants))]
         for order, grant, rules in turns:
@@ -228,9 +225,7 @@ class Candidate:
         return found
 
 
-def _open(
-    rules: Rules, doubts: Iterable[Doubts], evidence: Evidence, prints: Prints, compiled: Sequence[CompiledRule]
-) -> Iterable[tuple[int, Possible]]:
+def _open(rules: Rules, doubts: Iterable[Doubts], evidence: Evidence, prints: Prints) -> Iterable[tuple[int, Possible]]:
     """Yield the rules out of some that are not certain to apply, with the outcomes that each may have."""
     clauses: dict[int, list[Possible]] = {}
     for doubt in doubts:
@@ -238,8 +233,7 @@ def _open(
             concerned = atom.rules & rules
             if not concerned:
                 continue
-            index, place = atom.at
-            if len(outcomes) > 1 and evidence.holds(prints.conditions(compiled[index])[place]):
+            if len(outcomes) > 1 and evidence.holds(prints.conditions(atom.rule)[atom.place]):
                 continue
             for member in members(concerned):
                 clauses.setdefault(member, []).append(outcomes)

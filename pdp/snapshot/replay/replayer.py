@@ -22,8 +22,8 @@ from pdp.snapshot.replay.sieve import Plan, Rules, Sifted
 from pdp.snapshot.replay.wire import RecordPart, name_of
 from pdp.v1 import decision_service_pb2, snapshot_pb2, types_pb2
 
-MAX_KEPT: Final = 100_000
-"""So many different ends of decisions are remembered, and then others: some 50 MB."""
+MAX_KEPT: Final = 50_000
+"""So many different ends of decisions are remembered, and then others: some 50 MB for 1,000 rules, thrice for 10,000."""
 MAX_VERDICTS: Final = 20_000
 MAX_PLANS: Final = 10_000
 UNREADABLE: Final = "record"
@@ -75,8 +75,12 @@ class Replayer:
         known, now = plan.known, part.time_nanos
         place = candidate.reader.place(values, known.fixed)
 
+        made: list[Parties] = []
+
         def parties(grant: GrantFacts = NO_GRANT) -> Parties:
-            return _parties(facts, known, now, grant)
+            if not made:
+                made.append(_parties(facts, known, now))
+            return made[0]._replace(grant=grant) if grant is not NO_GRANT else made[0]
 
         if not kept[-1]:
             hits, may = candidate.sift_granted(plan, about, values, now, parties, verdicts.grants(part.grants))
@@ -148,7 +152,7 @@ class Replayer:
         known = known_of(origin, candidate.uses, candidate.types, part.buckets, lost, has_key=has_key)
         if len(self._plans) >= MAX_PLANS:
             self._plans.clear()
-        parties = _parties(part.facts, known, part.time_nanos, NO_GRANT)
+        parties = _parties(part.facts, known, part.time_nanos)
         made = self._plans[kept] = candidate.plan(known, parties, granted=bool(part.grants))
         return made
 
@@ -159,9 +163,9 @@ class Replayer:
         return self._origins[policy_hash]
 
 
-def _parties(facts: Any, known: Known, now: int, grant: GrantFacts) -> Parties:
+def _parties(facts: Any, known: Known, now: int) -> Parties:
     request = decision_service_pb2.DecideRequest.FromString(facts.SerializeToString() + known.piece)
-    return Parties(request.subject, request.action, request.resource, request.context, now, grant)
+    return Parties(request.subject, request.action, request.resource, request.context, now)
 
 
 def _is_fallback(verdicts: Any) -> bool:

@@ -7,11 +7,13 @@ condition reads does not matter, and records are alike which come to the same in
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
-from pdp.engine.assemble import Schema
+from pdp.engine.assemble import Schema, assemble_rule
+from pdp.engine.codegen import clock_readings
 from pdp.engine.rules import CompiledRule, Condition
 from pdp.engine.runtime import MISSING
 from pdp.engine.view import Parties, RequestView
@@ -19,11 +21,16 @@ from pdp.lang.expr import STRING, AttributeRef, Call, Expr, Literal, VariableRef
 from pdp.snapshot.replay.doubt import REFUTED, SURE, AttributeNames, Doubt, Outcomes
 from pdp.snapshot.replay.facts import Values
 from pdp.snapshot.replay.known import Known
+from pdp.snapshot.replay.uses import comparison, reads_clocks_only
 
-_MOST_FOUND: Final = 50_000
-"""So many values of the attributes of a group are remembered, and then others."""
+_MOST_BYTES: Final = 100_000_000
+"""About so much is remembered of what groups come to, and then other things."""
+_MOST_DOUBTS: Final = 50_000
 _NO_VALUES: Final = ()
 GRANT: Final = "grant"
+CLOCK: Final = "clock"
+_MOST_TRIES: Final = 50
+"""So often a condition is evaluated before it is compiled, which takes as long."""
 
 Rules = int
 """A set of rules: bit `n` stands for the rule with index `n`."""
@@ -39,12 +46,18 @@ def members(rules: Rules) -> Iterator[int]:
 
 @dataclass(slots=True, eq=False)
 class Atom:
-    """A condition that some rules have in common; `at` is a rule that has it, and its place there."""
+    """A condition that some rules have in common; `rule` is one of them, with it at a `place`.
+
+    `test` is (attribute, test of its value) where it is that simple; `code` is it compiled, once it was asked often.
+    """
 
     condition: Condition
-    variables: Mapping[str, Expr]
-    at: tuple[int, int]
+    rule: CompiledRule
+    place: int
+    test: tuple[str, Callable[[Any], bool]] | None
     rules: Rules = 0
+    tries: int = 0
+    code: Callable[..., list[int] | None] | None = None
 
 
 class Doubts:
@@ -100,7 +113,8 @@ class Plan:
 class Sieve:
     """Holds the conditions of rules. One thread at a time may use it.
 
-    `attributes` are those that conditions read; all of a grant is one of them, `grant`.
+    `attributes` are those that conditions read. All of a grant is one of them, `grant`; so are the time itself, `now`,
+    and what clocks show then, `clock`, for conditions that see no more of it.
     """
 
     def __init__(self, rules: Sequence[CompiledRule], schema: Schema) -> None:
@@ -108,28 +122,39 @@ class Sieve:
         self._names = AttributeNames()
         self._groups: dict[frozenset[str], _Group] = {}
         self._doubts: dict[Hashable, Doubts] = {}
-        self.everything: Rules = (1 << len(rules)) - 1
+        self._readings: set[tuple[str, str]] = set()
+        self._kept = 0
+        # Two sets of rules, and some 300 bytes around them.
+        self._most = _MOST_BYTES // (len(rules) // 4 + 300)
         atoms: dict[Hashable, Atom] = {}
         for rule in rules:
             for place, condition in enumerate(rule.conditions):
                 key = _key(condition, rule)
                 atom = atoms.get(key)
                 if atom is None:
-                    atom = atoms[key] = Atom(condition, rule.variables, (rule.index, place))
-                    self._group(condition.attributes).atoms.append(atom)
+                    atom = atoms[key] = Atom(condition, rule, place, _simple(condition.expr))
+                    self._group(condition, rule).atoms.append(atom)
                 atom.rules |= 1 << rule.index
         for group in self._groups.values():
             for atom in group.atoms:
                 group.rules |= atom.rules
         self.attributes = frozenset(name for group in self._groups.values() for name in group.attributes)
 
-    def _group(self, attributes: frozenset[str]) -> _Group:
+    def _group(self, condition: Condition, rule: CompiledRule) -> _Group:
         # All that is known of a grant is one value.
-        names = frozenset(GRANT if name.startswith("grant.") else name for name in attributes)
-        found = self._groups.get(names)
+        names = {GRANT if name.startswith("grant.") else name for name in condition.attributes}
+        if "now" in names and reads_clocks_only(condition.expr, rule.variables):
+            names = names - {"now"} | {CLOCK}
+            self._readings.update(clock_readings(condition.expr, rule.variables))
+        found = self._groups.get(frozenset(names))
         if found is None:
-            found = self._groups[names] = _Group(tuple(sorted(names)))
+            found = self._groups[frozenset(names)] = _Group(tuple(sorted(names)))
         return found
+
+    @property
+    def readings(self) -> Sequence[tuple[str, str]]:
+        """The clock readings (function, time zone) that are all that some conditions see of the time."""
+        return sorted(self._readings)
 
     def plan(self, known: Known, slots: Mapping[str, int], parties: Parties, *, granted: bool) -> Plan:
         """Return how to sift the records of which this is known; `parties` are those of one of them.
@@ -203,29 +228,43 @@ class Sieve:
         for atom in group.atoms:
             if not atom.rules & concerned:
                 continue
-            outcomes = self._outcomes(atom, attribute, known)
+            outcomes = self._outcomes(atom, attribute, known, parties)
             if outcomes == REFUTED:
                 refuted |= atom.rules
             elif outcomes != SURE:
                 open_ |= atom.rules
                 doubts.append((atom, outcomes))
-        if len(found) >= _MOST_FOUND:
-            found.clear()
+        self._kept += 1
+        if self._kept > self._most:
+            for other in self._groups.values():
+                for known_values in other.found.values():
+                    known_values.clear()
+            self._kept = 1
         told = found[values] = Found(refuted, open_ & ~refuted, self._same((*doubts,)))
         return told
 
-    def _outcomes(self, atom: Atom, attribute: Callable[[str], Any], known: Known) -> Outcomes:
-        expr = atom.condition.expr
-        found = _membership(expr, attribute)
-        if found is not None:
-            return SURE if found else REFUTED
-        return Doubt(attribute, atom.variables, known.unknown, known.intervals, self._names).condition(expr)
+    def _outcomes(self, atom: Atom, attribute: Callable[[str], Any], known: Known, parties: Parties) -> Outcomes:
+        condition = atom.condition
+        if atom.test is not None:
+            name, test = atom.test
+            held = attribute(name)
+            if held is not MISSING:
+                return SURE if test(held) else REFUTED
+        atom.tries += 1
+        if atom.tries > _MOST_TRIES and known.unknown.isdisjoint(condition.attributes):
+            if atom.code is None:
+                atom.code = assemble_rule(replace(atom.rule, conditions=(condition,)), self._schema)
+            open_ = atom.code(*parties)
+            if not open_:
+                return REFUTED if open_ is None else SURE
+        doubt = Doubt(attribute, atom.rule.variables, known.unknown, known.intervals, self._names)
+        return doubt.condition(condition.expr)
 
     def _same(self, about: tuple[tuple[Atom, Outcomes], ...]) -> Doubts:
         """Return the same doubts for the same conditions and outcomes."""
         doubts = self._doubts.get(about)
         if doubts is None:
-            if len(self._doubts) >= _MOST_FOUND:
+            if len(self._doubts) >= _MOST_DOUBTS:
                 self._doubts.clear()
             doubts = self._doubts[about] = Doubts(about)
         return doubts
@@ -234,19 +273,32 @@ class Sieve:
 _TEXTS: Final = list_of(STRING)
 
 
-def _membership(expr: Expr, attribute: Callable[[str], Any]) -> bool | None:
-    """Return whether a text is in a list, None for all else: there are too many scopes and roles for the long way."""
+def _simple(expr: Expr) -> tuple[str, Callable[[Any], bool]] | None:
+    """Return (attribute, test of its value) of what most conditions are, for there are too many for the long way."""
     match expr:
-        case Call(function="in_list", args=(AttributeRef(name=name, type=kind), Literal(value=values))):
-            if kind == STRING and (held := attribute(name)) is not MISSING:
-                return held in values
-        case Call(function="in_list", args=(Literal(value=str() as value), AttributeRef(name=name, type=kind))):
-            if kind == _TEXTS and (held := attribute(name)) is not MISSING:
-                return value in held
+        case Call(function="in_list", args=(AttributeRef(name=name, type=kind), Literal(value=values))) if (
+            kind == STRING
+        ):
+            return name, lambda held: held in values
+        case Call(function="in_list", args=(Literal(value=str() as value), AttributeRef(name=name, type=kind))) if (
+            kind == _TEXTS
+        ):
+            return name, lambda held: value in held
         case Call(function="not", args=(operand,)):
-            found = _membership(operand, attribute)
-            return None if found is None else not found
-    return None
+            inner = _simple(operand)
+            if inner is not None:
+                name, test = inner
+                return name, lambda held: not test(held)
+    compared = comparison(expr)
+    if compared is None or compared[1] not in _OPERATORS:
+        return None
+    function, constant = _OPERATORS[compared[1]], compared[2][0]
+    return compared[0].name, lambda held: function(held, constant)
+
+
+_OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "less": operator.lt, "less_equals": operator.le, "greater": operator.gt, "greater_equals": operator.ge,
+}  # fmt: skip
 
 
 def _key(condition: Condition, rule: CompiledRule) -> Hashable:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pdp.engine.codegen import clock_readings
 from pdp.engine.rules import CompiledRule
 from pdp.lang.expr import DOUBLE, INT, AttributeRef, Call, Expr, Literal, VariableRef, children
 
@@ -97,27 +96,13 @@ def _collect(expr: Expr, variables: Mapping[str, Expr], found: dict[str, Use], s
             _collect(child, variables, found, seen)
 
 
-def readings_of(rules: Iterable[CompiledRule]) -> tuple[tuple[str, str], ...] | None:
-    """Return the clock readings (function, time zone) that stand for all that conditions do with the time.
-
-    None when they do more with it.
-    """
-    found: set[tuple[str, str]] = set()
-    for rule in rules:
-        for condition in rule.conditions:
-            if "now" in condition.attributes:
-                if not _reads_only(condition.expr, rule.variables):
-                    return None
-                found.update(clock_readings(condition.expr, rule.variables))
-    return tuple(sorted(found))
-
-
-def _reads_only(expr: Expr, variables: Mapping[str, Expr]) -> bool:
+def reads_clocks_only(expr: Expr, variables: Mapping[str, Expr]) -> bool:
+    """Whether an expression sees nothing of the time but what clocks and calendars of the week show."""
     match expr:
         case Call(function=function, args=(AttributeRef(name="now"), Literal())) if function in _CLOCK:
             return True
         case AttributeRef(name="now"):
             return False
         case VariableRef(name=name):
-            return _reads_only(variables[name], variables)
-    return all(_reads_only(child, variables) for child in children(expr))
+            return reads_clocks_only(variables[name], variables)
+    return all(reads_clocks_only(child, variables) for child in children(expr))

@@ -44,6 +44,7 @@ type decision struct {
 	hits      []hit
 	undecided []undecidedRule
 	key       []byte
+	said      *Said
 	reply     *pdpv1.DecideResponse
 }
 
@@ -75,9 +76,15 @@ func (e *Engine) Level(name string) string {
 
 // Decide returns what the service would answer, without a decision id, at a time in the years 1 to 9999.
 func (e *Engine) Decide(request *pdpv1.DecideRequest, now time.Time, grants Grants) (*pdpv1.DecideResponse, error) {
+	reply, _, err := e.Answer(request, now, grants)
+	return reply, err
+}
+
+// Answer is Decide with the part of the reply that other replies share.
+func (e *Engine) Answer(request *pdpv1.DecideRequest, now time.Time, grants Grants) (*pdpv1.DecideResponse, *Said, error) {
 	asked, err := e.askedBy(request)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	d := e.pool.Get().(*decision)
 	defer e.pool.Put(d)
@@ -108,7 +115,7 @@ func (e *Engine) Decide(request *pdpv1.DecideRequest, now time.Time, grants Gran
 		d.diagnose(pdpv1.DiagnosticCode_DIAGNOSTIC_CODE_TRUNCATED, "",
 			strconv.Itoa(count-mostDiagnostics+1)+" more diagnostics were left out", nil)
 	}
-	return d.reply, nil
+	return d.reply, d.said, nil
 }
 
 func (d *decision) diagnose(code pdpv1.DiagnosticCode, subject, message string, attributes []string) {

@@ -4,29 +4,61 @@ import (
 	"encoding/binary"
 	"sync"
 
+	"google.golang.org/protobuf/proto"
+
 	pdpv1 "jingxi.dev/client/pdp/v1"
 )
 
 // mostOutcomes bounds what is remembered for one list of fields; few of the combinations of rules ever come up.
 const mostOutcomes = 1_024
 
-// said is what the rules that apply say about fields: the part of a reply that follows from them alone. It is shared by
+// Said is what the rules that apply say about fields: the part of a reply that follows from them alone. It is shared by
 // the replies of many requests and never changed.
-type said struct {
+type Said struct {
 	verdicts    []*pdpv1.Verdict
 	masks       []*pdpv1.Mask
 	reasons     []*pdpv1.Reason
 	obligations []*pdpv1.Obligation
+
+	lean  sync.Once
+	wire  []byte
+	wrong error
+	other sync.Once
+	form  any
+}
+
+// Form returns what make makes of a reply that says only this; it is made once.
+func (s *Said) Form(make func(*pdpv1.DecideResponse) any) any {
+	s.other.Do(func() {
+		s.form = make(&pdpv1.DecideResponse{Verdicts: s.verdicts, Masks: s.masks, Reasons: s.reasons, Obligations: s.obligations})
+	})
+	return s.form
+}
+
+// Lean returns it serialized as it is recorded: masks without parameters and reasons without titles, which the service
+// knows. It must not be written to.
+func (s *Said) Lean() ([]byte, error) {
+	s.lean.Do(func() {
+		small := &pdpv1.DecideResponse{Verdicts: s.verdicts, Obligations: s.obligations}
+		for _, own := range s.masks {
+			small.Masks = append(small.Masks, &pdpv1.Mask{Name: own.Name, Algorithm: own.Algorithm})
+		}
+		for _, own := range s.reasons {
+			small.Reasons = append(small.Reasons, &pdpv1.Reason{Kind: own.Kind, Rule: own.Rule, GrantId: own.GrantId, Undecided: own.Undecided})
+		}
+		s.wire, s.wrong = proto.Marshal(small)
+	})
+	return s.wire, s.wrong
 }
 
 // outcomes remembers what was said by the rules that applied. INVARIANT: never a decision; rules are evaluated for each
 // request. Safe for concurrent use.
 type outcomes struct {
 	mutex sync.RWMutex
-	known map[string]*said
+	known map[string]*Said
 }
 
-func newOutcomes() *outcomes { return &outcomes{known: map[string]*said{}} }
+func newOutcomes() *outcomes { return &outcomes{known: map[string]*Said{}} }
 
 // respond fills in what the rules that apply say.
 func (d *decision) respond() {
@@ -42,7 +74,7 @@ func (d *decision) respond() {
 		}
 		d.key = binary.LittleEndian.AppendUint32(d.key, index)
 	}
-	var found *said
+	var found *Said
 	if isKnown {
 		d.asked.known.mutex.RLock()
 		found = d.asked.known.known[string(d.key)]
@@ -54,11 +86,12 @@ func (d *decision) respond() {
 			d.asked.known.add(string(d.key), found)
 		}
 	}
+	d.said = found
 	d.reply.Verdicts, d.reply.Masks, d.reply.Reasons, d.reply.Obligations =
 		found.verdicts, found.masks, found.reasons, found.obligations
 }
 
-func (o *outcomes) add(key string, found *said) {
+func (o *outcomes) add(key string, found *Said) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
 	if len(o.known) < mostOutcomes {

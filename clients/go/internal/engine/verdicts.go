@@ -34,8 +34,8 @@ func (h *hit) said(own *field) (*maskUse, int32) {
 }
 
 // say returns what the rules that apply say about the fields that are asked about.
-func (d *decision) say() *said {
-	table := table{said: &said{}, known: make([]pdpv1.Verdict, len(d.asked.names))}
+func (d *decision) say() *Said {
+	table := table{Said: &Said{}, known: make([]pdpv1.Verdict, len(d.asked.names))}
 	var obligations map[int][]string
 	var order []int
 	for i, own := range d.asked.fields {
@@ -98,7 +98,7 @@ func (d *decision) say() *said {
 			})
 		}
 	}
-	return table.said
+	return table.Said
 }
 
 type reasonKey struct {
@@ -110,7 +110,7 @@ type reasonKey struct {
 
 // table writes verdicts with each different mask and reason once.
 type table struct {
-	*said
+	*Said
 	known    []pdpv1.Verdict // all verdicts of a reply are one piece of memory
 	maskIDs  []int
 	reasoned []reasonKey

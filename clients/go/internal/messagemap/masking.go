@@ -162,7 +162,7 @@ func VerdictsOf(reply *pdpv1.DecideResponse) Verdicts {
 // Apply masks the document itself as the verdicts of each question say; it returns the document and the problems that
 // arose.
 func Apply(document any, plan *Plan, verdicts []Verdicts, maskers *Maskers) (any, []string) {
-	work := masking{document: document, maskers: maskers, known: make([]knownMask, 0, 16)}
+	work := masking{document: document, maskers: maskers, known: make([]knownMask, 0, 8)}
 	for i := range plan.Questions {
 		for _, field := range plan.Questions[i].Fields {
 			if mask := verdicts[i](field.Name); mask != nil && len(field.Places) > 0 {
@@ -214,14 +214,31 @@ func (w *masking) masker(mask *pdpv1.Mask) *masks.Masker {
 func (w *masking) mask(places []paths.Place, mask *pdpv1.Mask) {
 	masker := w.masker(mask)
 	for _, place := range places {
+		if len(place) == 0 {
+			w.document = w.shown(masker, place, w.document)
+			continue
+		}
 		// A mask on what encloses the place may have replaced it.
-		w.document = paths.Update(w.document, place, func(value any) any {
-			shown, stays := masker.Mask(value)
-			if !stays {
-				w.dropped = append(w.dropped, place)
-				return masks.Hidden
+		last := place[len(place)-1]
+		switch holder := paths.Get(w.document, place[:len(place)-1]).(type) {
+		case map[string]any:
+			if value, there := holder[last.Name]; there && last.Index < 0 {
+				holder[last.Name] = w.shown(masker, place, value)
 			}
-			return shown
-		})
+		case []any:
+			if last.Index >= 0 && last.Index < len(holder) {
+				holder[last.Index] = w.shown(masker, place, holder[last.Index])
+			}
+		}
 	}
+}
+
+// shown returns what is shown of the value at a place.
+func (w *masking) shown(masker *masks.Masker, place paths.Place, value any) any {
+	found, stays := masker.Mask(value)
+	if !stays {
+		w.dropped = append(w.dropped, place)
+		return masks.Hidden
+	}
+	return found
 }

@@ -275,26 +275,6 @@ func Replace(document any, place Place, value any) any {
 	return document
 }
 
-// Update replaces the value at a place, in the document itself, by what change makes of it, and returns the document. A
-// place that is not there is left alone.
-func Update(document any, place Place, change func(any) any) any {
-	if len(place) == 0 {
-		return change(document)
-	}
-	last := place[len(place)-1]
-	switch holder := Get(document, place[:len(place)-1]).(type) {
-	case map[string]any:
-		if value, there := holder[last.Name]; there && last.Index < 0 {
-			holder[last.Name] = change(value)
-		}
-	case []any:
-		if last.Index >= 0 && last.Index < len(holder) {
-			holder[last.Index] = change(holder[last.Index])
-		}
-	}
-	return document
-}
-
 // Remove takes places out of the document itself and returns it; nil when the root is among them. List items go from
 // the last to the first, so that the places of the others stay true. What is gone is fine.
 func Remove(document any, places []Place) any {

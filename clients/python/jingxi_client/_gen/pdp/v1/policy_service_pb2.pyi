@@ -97,6 +97,22 @@ class CheckPoliciesResponse(_message.Message):
     bundle_hash: str
     def __init__(self, problems: _Optional[_Iterable[_Union[Problem, _Mapping]]] = ..., bundle_hash: _Optional[str] = ...) -> None: ...
 
+class AnalysePoliciesRequest(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: PolicyText
+    def __init__(self, text: _Optional[_Union[PolicyText, _Mapping]] = ...) -> None: ...
+
+class AnalysePoliciesResponse(_message.Message):
+    __slots__ = ("done", "total", "result")
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    done: int
+    total: int
+    result: CheckPoliciesResponse
+    def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ..., result: _Optional[_Union[CheckPoliciesResponse, _Mapping]] = ...) -> None: ...
+
 class ListDraftsRequest(_message.Message):
     __slots__ = ("page_size", "page_token")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]

@@ -1,6 +1,7 @@
 package dev.jingxi.harness;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.sun.management.OperatingSystemMXBean;
 import dev.jingxi.client.Action;
 import dev.jingxi.client.Decision;
 import dev.jingxi.client.JingxiClient;
@@ -25,6 +26,7 @@ import dev.jingxi.pdp.v1.GetMessageMapResponse;
 import dev.jingxi.pdp.v1.MessagePart;
 import java.io.File;
 import java.io.IOException;
+import java.lang.management.CompilationMXBean;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import java.nio.file.Files;
@@ -37,17 +39,25 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 
-/** What benchmarks/clients.py measures of this language: processor time of one thread, so that load hardly counts. */
+/** What benchmarks/clients.py measures of this language. */
 public final class Bench {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final ThreadMXBean TIMES = ManagementFactory.getThreadMXBean();
-    /** Until the compiler has done its work. */
-    private static final int WARM_UP = 60_000;
-    private static final int CALLS = 20_000;
+    private static final CompilationMXBean COMPILER = ManagementFactory.getCompilationMXBean();
+    private static final OperatingSystemMXBean PROCESS =
+            (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+    /** Calls of a block, of which the median is told: load hardly disturbs all of them. */
+    private static final int CALLS = 5_000;
+    private static final int BLOCKS = 10;
+    /** The compiler has done its work after so many blocks in which it did nothing, or when that takes too long. */
+    private static final int QUIET_BLOCKS = 4;
+    private static final long WARM_UP_NANOS = TimeUnit.SECONDS.toNanos(20);
     /** A state folder without a service to report to holds some ten thousand decisions. */
-    private static final int RECORDED = 15_000;
+    private static final int RECORDED_BLOCKS = 4;
     private static final int ASKED = 1_000;
     private static final Subject TELLER =
             Subject.of("T1001").roles("teller").with("level", 2L).with("branch", "320400001");
@@ -61,10 +71,15 @@ public final class Bench {
     public static void main(String[] arguments) throws IOException {
         Path bundles = Path.of(System.getenv().getOrDefault("JINGXI_VECTORS", "tests/vectors")).resolve("bundles");
         LoadedBundle bundle = LoadedBundle.read(Files.readAllBytes(bundles.resolve("bank.pb")), null, 0);
-        tell("mask_40_fields", processor(masking(), WARM_UP, CALLS), "µs");
-        double offline = processor(deciding(bundle), WARM_UP, CALLS);
-        tell("offline_12_fields", offline, "µs");
-        tell("offline_messages_per_second", 1e6 / offline, "/s");
+        Runnable masking = masking();
+        warmUp(masking);
+        tell("mask_40_fields", median(masking, BLOCKS, TIMES::getCurrentThreadCpuTime), "µs");
+        Runnable deciding = deciding(bundle);
+        warmUp(deciding);
+        tell("offline_12_fields", median(deciding, BLOCKS, TIMES::getCurrentThreadCpuTime), "µs");
+        double all = median(deciding, BLOCKS, PROCESS::getProcessCpuTime);
+        tell("offline_12_fields_cpu", all, "µs");
+        tell("offline_messages_per_second", 1e6 / all, "/s");
         recorded(bundles);
         String target = System.getenv("JINGXI_TARGET");
         if (target != null) {
@@ -78,12 +93,12 @@ public final class Bench {
                 .trust(bundles.resolve("test.pub")).stateFolder(folder).recordAsyncAlways().build()) {
             client.waitReady(Duration.ofSeconds(30));
             Map<String, Object> message = customer();
-            tell("offline_12_fields_recorded", processor(() -> {
+            tell("offline_12_fields_recorded", median(() -> {
                 Masked masked = client.mask(message, ABOUT);
                 if (!masked.problems().isEmpty()) {
                     throw new IllegalStateException(masked.problems().get(0));
                 }
-            }, RECORDED, RECORDED), "µs");
+            }, RECORDED_BLOCKS, TIMES::getCurrentThreadCpuTime), "µs");
         } finally {
             try (Stream<Path> files = Files.walk(folder)) {
                 files.sorted(Comparator.reverseOrder()).map(Path::toFile).forEach(File::delete);
@@ -175,15 +190,28 @@ public final class Bench {
         };
     }
 
-    /** Returns the processor's time of one call in microseconds, of this thread. */
-    private static double processor(Runnable work, int warmUp, int calls) {
-        for (int i = 0; i < warmUp; i++) {
-            work.run();
+    private static void warmUp(Runnable work) {
+        long end = System.nanoTime() + WARM_UP_NANOS;
+        for (int quiet = 0; quiet < QUIET_BLOCKS && System.nanoTime() - end < 0;) {
+            long before = COMPILER.getTotalCompilationTime();
+            for (int i = 0; i < CALLS; i++) {
+                work.run();
+            }
+            quiet = COMPILER.getTotalCompilationTime() == before ? quiet + 1 : 0;
         }
-        long start = TIMES.getCurrentThreadCpuTime();
-        for (int i = 0; i < calls; i++) {
-            work.run();
+    }
+
+    /** Returns the processor's time of one call in microseconds, by a clock in nanoseconds: the median of some blocks. */
+    private static double median(Runnable work, int blocks, LongSupplier clock) {
+        double[] times = new double[blocks];
+        for (int block = 0; block < blocks; block++) {
+            long start = clock.getAsLong();
+            for (int i = 0; i < CALLS; i++) {
+                work.run();
+            }
+            times[block] = (clock.getAsLong() - start) / 1_000.0 / CALLS;
         }
-        return (TIMES.getCurrentThreadCpuTime() - start) / 1_000.0 / calls;
+        Arrays.sort(times);
+        return times[blocks / 2];
     }
 }
