@@ -104,7 +104,7 @@ bench-service: $(READY) ## measure the service against Cerbos under load; table,
 bench-snapshots: $(READY) debian ## measure spool, stores, queries and verification of snapshots; table and JSON
 	$(BIN)/python benchmarks/snapshots.py
 
-bench-replay: $(READY) ## measure how fast recorded decisions are made again by another policy set; table and JSON
+bench-replay: $(READY) ## measure what is done about a draft: decisions made again, policy sets compared, calls compared; table and JSON
 	$(BIN)/python benchmarks/replay.py
 
 bench-desktop: $(READY) ## measure how soon the desktop program shows records; table and JSON

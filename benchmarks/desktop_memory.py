@@ -42,7 +42,7 @@ from admin_gui.widgets.context import Context
 _RESULT = Path(__file__).resolve().parent / "results" / "desktop_memory.json"
 MOST_AN_HOUR = 8.0
 """MiB: a working day adds no more than 64."""
-_WARM_UP = 0.25
+_WARM_UP = 0.5
 """This part of the run is for caches, fonts and the allocator to settle."""
 _LEAST_ROUNDS = 6
 _REOPEN_ROUNDS = 5
@@ -137,7 +137,7 @@ class Driver(QObject):
             cpu=round(time.process_time(), 1),
         )
         self.samples.append(sample)
-        self.types.append(types + collections.Counter({f"{name} (Qt)": count for name, count in qt.items()}))
+        self.types.append(types + collections.Counter({sys.intern(f"{name} (Qt)"): n for name, n in qt.items()}))
         print(_line(sample), flush=True)
 
 
@@ -216,7 +216,10 @@ def _slope(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
 def _python_types() -> collections.Counter[str]:
     """Return how many objects of each type the collector knows of, garbage that it has not come to among them."""
     found: collections.Counter[type] = collections.Counter(type(one) for one in gc.get_objects())
-    return collections.Counter({f"{kind.__module__}.{kind.__qualname__}": count for kind, count in found.items()})
+    # Interned, or the names that are kept of each round would be what grows.
+    return collections.Counter(
+        {sys.intern(f"{kind.__module__}.{kind.__qualname__}"): count for kind, count in found.items()}
+    )
 
 
 def _qt_types(application: QApplication) -> collections.Counter[str]:

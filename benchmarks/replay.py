@@ -53,7 +53,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=40_000, help="records of each kind (default: %(default)s)")
     parser.add_argument("--rules", type=int, default=10_000, help="changed rules to compare (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="the best of so many counts (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=2, help="the best of so many counts (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=_RESULT, help="the JSON file to write (default: %(default)s)")
     options = parser.parse_args()
     load, meter = os.getloadavg(), Meter([])

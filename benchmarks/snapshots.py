@@ -1,7 +1,8 @@
 """Measures the record of decisions: writing it, bringing it into a store, asking for it, verifying it, and its size.
 
 `make bench-snapshots` runs it in full, with 10 million rows in each store, which takes about an hour and 50 GB of disk;
-`--rows 200000` is for a busy machine, `--quick` a smoke test whose figures mean little.
+`--rows 200000` is for a busy machine, `--no-pages` leaves out what needs many rows and takes minutes, and `--quick` is
+a smoke test whose figures mean little.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ BATCHES = (1, 10, 64, 100, 1_000)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to do: `rows` in each store over `days`, seconds for each rate, rounds for each page."""
+    """How much to do: `rows` in each store over `days`, seconds for each rate, rounds for each page or none at all."""
 
     rows: int
     days: int
@@ -54,20 +55,24 @@ def main() -> int:
     parser.add_argument("--rows", type=int, help=f"rows in each store (default: {FULL.rows:,})")
     parser.add_argument("--store", choices=("sqlite", "postgres"), help="only this store (default: both)")
     parser.add_argument("--folder", type=Path, help="where to put the stores (default: the system's temporary folder)")
-    parser.add_argument("--out", type=Path, default=_RESULT, help="the JSON file to write (default: %(default)s)")
+    parser.add_argument("--no-pages", action="store_true", help="only writing, taking and verifying")
+    parser.add_argument("--out", type=Path, help=f"the JSON file to write (default: {_RESULT}, or one beside it)")
     options = parser.parse_args()
     plan = QUICK if options.quick else FULL
     if options.rows is not None:
-        plan = Plan(options.rows, plan.days, plan.seconds, plan.rounds, plan.verified, plan.taken)
+        plan = replace(plan, rows=options.rows)
+    if options.no_pages:
+        plan = replace(plan, rounds=0, verified=min(plan.verified, 100_000))
+    out = options.out or (_RESULT.with_stem("snapshots-no-pages") if options.no_pages else _RESULT)
     kinds = (options.store,) if options.store else ("sqlite", "postgres")
     load, meter = os.getloadavg(), Meter([])
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         result = run(plan, kinds, Path(folder))
     noise = round(meter.stop().foreign, 2)
     result = {"machine": machine(load) | {"foreign_cores": noise}, "quick": options.quick, **result}
-    write_json(options.out, result)
+    write_json(out, result)
     show(result)
-    print(f"written to {options.out}")
+    print(f"written to {out}")
     return 0
 
 
@@ -90,6 +95,8 @@ def run(plan: Plan, kinds: tuple[str, ...], folder: Path) -> dict[str, Any]:
         with stores.started(kind, folder / kind) as store:
             result["taking"][kind] = once(writing.take, store.url, plan.seconds, plan.taken)
         _tell(f"{kind}: taking measured")
+        if not plan.rounds:
+            continue
         with stores.started(kind, folder / f"{kind}-rows") as store:
             result["pages"][kind], result["bytes"][kind] = _ask(store, plan)
     result["aims"] = [aim.to_json() for aim in _aims(result)]

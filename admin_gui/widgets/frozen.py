@@ -13,6 +13,7 @@ from admin_gui.widgets.context import Context
 Index = QModelIndex | QPersistentModelIndex
 _FIRST = 0
 _GRIP = 4
+_MOST = 0.6
 _LEAST_WIDTH = 40
 
 
@@ -33,8 +34,12 @@ class FrozenTable(QTableView):
 
     @property
     def covered(self) -> int:
-        """How many pixels on the left the first column covers of others; 0 while nothing is scrolled under it."""
-        return self.columnWidth(_FIRST) if self.horizontalHeader().offset() > 0 else 0
+        """How many pixels on the left the first column covers of others; 0 while nothing is scrolled under it.
+
+        One that would leave little room for others is scrolled as they are.
+        """
+        width = self.columnWidth(_FIRST)
+        return width if self.horizontalHeader().offset() > 0 and width <= _MOST * self.viewport().width() else 0
 
     def indexAt(self, point: QPoint) -> QModelIndex:  # noqa: N802 - Qt's name
         """Return what is seen at a point."""

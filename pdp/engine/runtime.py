@@ -140,8 +140,8 @@ def timestamp_minus_duration(a: int, b: int) -> int:
 
 
 def timestamp_minus_timestamp(a: int, b: int) -> int:
-    """Timestamp - timestamp; the least duration is refused, as in cel-cpp."""
-    _int(b - a)
+    """Timestamp - timestamp; as in cel-cpp, whose difference of whole seconds must fit too."""
+    _int((a // NANOS - b // NANOS) * NANOS)
     return _int(a - b)
 
 

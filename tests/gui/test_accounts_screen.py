@@ -10,16 +10,11 @@ import pytest
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
-from admin_gui.domain import accounts as words
 from admin_gui.domain import sign_ins as told
-from admin_gui.domain.account_story import account_sections, request_sections, risk_say
-from admin_gui.domain.rights import Rights, rights_of
-from admin_gui.domain.say import Say, plain
 from admin_gui.views.accounts.caller_form import CallerForm
 from admin_gui.views.accounts.part import Once
 from admin_gui.views.sign_in.password import PasswordPage
 from admin_gui.widgets.context import Context
-from pdp.control.accounts import permissions
 from pdp.control.accounts.permissions import all_rights
 from pdp.v1 import account_pb2
 from tests.gui.people import QUICK, Bank, Seat, at_device
@@ -361,53 +356,3 @@ def test_a_caller_is_widened_by_two_and_narrowed_by_one(sitting: Sitting) -> Non
     assert list(now.certificates) == ["cn:Core loans-desk", "dns:loans-desk.bank.example"]
     assert (list(now.subjects), list(now.calls), now.rate.per_second) == (["T1*"], ["decide", "explain"], 500)
     assert not rows(mine.changes)
-
-
-def test_levels_are_those_of_the_service() -> None:
-    assert {level: set(may) for level, may in words.MAY_HAVE.items()} == {
-        level: set(may) for level, may in permissions.MAY_HAVE.items()
-    }
-    assert {level: set(may) for level, may in words.BRINGS.items()} == {
-        level: set(may) for level, may in permissions.BRINGS.items()
-    }
-    assert set(words.PERMISSIONS) == set(account_pb2.Permission.values()) - {0}
-
-
-def test_nobody_is_offered_what_is_their_own() -> None:
-    asked = account_pb2.RequestStep(state=account_pb2.REQUEST_STATE_ASKED, actor="li")
-    request: Any = account_pb2.RightsRequest(
-        id="1", kind=account_pb2.REQUEST_KIND_CREATE, state=account_pb2.REQUEST_STATE_ASKED, steps=[asked],
-        wanted=account_pb2.Account(name="wu", level=account_pb2.ACCOUNT_LEVEL_ADMIN), risk="low: known",
-    )  # fmt: skip
-    every = frozenset({"account_ask", "account_review", "account_approve"})
-
-    def may(name: str, *permissions: Any, alone: bool = False) -> set[str]:
-        return set(words.offers(request, Rights(name, frozenset(permissions or every)), alone=alone))
-
-    assert may("li") == {"withdraw"}
-    assert may("li", alone=True) == {"review", "withdraw"}
-    assert may("wu") == {"refuse"}
-    assert may("chen") == {"review", "refuse"}
-    assert may("chen", "account_approve") == {"refuse"}
-    assert may("chen", "policy_read") == set()
-    request.state = account_pb2.REQUEST_STATE_APPROVED
-    assert may("li") == {"execute", "withdraw"}
-    assert may("wu") == {"refuse"}
-    request.state = account_pb2.REQUEST_STATE_DONE
-    assert may("chen") == set()
-    assert request_sections(request)[0].lines[3][1] == Say("低：known", "low: known")
-    assert risk_say("odd") == plain("odd")
-
-
-def test_bounded_rights_are_told_and_offered_only_where_the_service_takes_them() -> None:
-    rights: Any = [
-        account_pb2.Right(permission=account_pb2.PERMISSION_GRANT_ASK, scope=account_pb2.Scope(branches=["0101"])),
-        account_pb2.Right(permission=account_pb2.PERMISSION_POLICY_READ, scope=account_pb2.Scope(applications=["a"])),
-        account_pb2.Right(permission=account_pb2.PERMISSION_SIMULATE),
-    ]
-    assert rights_of("wu", rights) == Rights("wu", frozenset({"grant_ask", "simulate"}))
-    assert words.rights_say(rights).zh == "申请授权（机构 0101）、查看策略（应用 a）、模拟"
-    window = account_pb2.TimeWindow(days=[1, 5], from_minute=480, to_minute=1140)
-    account: Any = account_pb2.Account(name="wu", windows=[window], networks=["10.0.0.0/8"])
-    [*_, bounds] = account_sections(account, rights)
-    assert [value for _, value in bounds.lines] == ["10.0.0.0/8", Say("周一五 08:00-19:00", "Mon Fri 08:00-19:00")]

@@ -119,6 +119,18 @@ def test_keys_never_lead_under_the_ids(grid: Grid) -> None:
     assert bar.value() == 0
 
 
+def test_a_column_as_wide_as_the_table_hides_no_other(grid: Grid) -> None:
+    grid.setColumnWidth(0, grid.viewport().width() + 50)
+    grid.updateGeometries()
+    bar = grid.horizontalScrollBar()
+    bar.setValue(bar.maximum())
+    assert grid.covered == 0
+    assert grid.indexAt(QPoint(30, grid.rowViewportPosition(0) + 5)).column() > 0
+    last = max(place for place in range(grid.model().columnCount()) if not grid.isColumnHidden(place))
+    grid.setCurrentIndex(grid.model().index(0, last))
+    assert grid.viewport().rect().intersects(grid.visualRect(grid.currentIndex()))
+
+
 def test_the_head_stays_and_can_be_made_wider(grid: Grid) -> None:
     scrolled(grid)
     head, width = grid.horizontalHeader(), grid.columnWidth(0)

@@ -71,6 +71,8 @@ class TestConditions:
             "context.at.getHours(\"America/New_York\") == 3",
             "resource.ok || subject.level / 0 == 1",
             "vars.loop && subject.projects.exists(x, vars.loop)",
+            'context.at - timestamp("1733-11-07T12:42:43.145225Z") > context.span',
+            'timestamp("2318-06-17T01:17:16.5Z") - context.at > context.span',
         ],
     )  # fmt: skip
     def test_conditions_that_once_differed(self, conditions: ConditionBench, text: str) -> None:

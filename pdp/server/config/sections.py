@@ -275,10 +275,10 @@ class Audit:
         Meta(
             Whole(0, 19),
             "搬运进程让路的程度（nice 值）：0 与裁决进程平等，19 只在处理器有空时搬运，其间记录留在本机",
-            "how far the process that carries snapshots into the store steps back (its nice value): 0 for not at all, 19 "
-            "to carry while a processor is free; until then they wait on this machine",
+            "how far the process that carries snapshots into the store steps back (its nice value): 0 for not at "
+            "all, 19 to carry while a processor is free; until then they wait on this machine",
         ),
-    ] = 19
+    ] = 10
     checkpoint_copy: Annotated[
         Path | None,
         Meta(

@@ -46,7 +46,7 @@ def append(state: TreeState, leaf_value: bytes, new: Hash = hashlib.sha256) -> T
 
 def extend(state: TreeState, values: Sequence[bytes], new: Hash = hashlib.sha256) -> TreeState:
     """Return the tree with more leaves: as `append` one by one, but level by level and so faster."""
-    level = _hashed(_LEAF, values, new)
+    level = [new(_LEAF + value).digest() for value in values]
     size, held = state.size, list(state.peaks)
     added: list[bytes] = []  # the new peaks, lowest first
     while level:
@@ -55,20 +55,9 @@ def extend(state: TreeState, values: Sequence[bytes], new: Hash = hashlib.sha256
         if len(level) & 1:
             added.append(level.pop())
         pairs = iter(level)
-        level = _hashed(_NODE, (left + right for left, right in zip(pairs, pairs, strict=True)), new)
+        level = [new(_NODE + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
         size >>= 1
     return TreeState(state.size + len(values), (*held, *reversed(added)))
-
-
-def _hashed(prefix: bytes, values: Iterable[bytes], new: Hash) -> list[bytes]:
-    begun = new(prefix)
-    made: list[bytes] = []
-    for value in values:
-        # A sixth quicker than a hash from the beginning.
-        hashing = begun.copy()
-        hashing.update(value)
-        made.append(hashing.digest())
-    return made
 
 
 def root(state: TreeState, new: Hash = hashlib.sha256) -> bytes:

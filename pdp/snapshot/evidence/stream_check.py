@@ -127,36 +127,6 @@ class StreamCheck:
         """Follow the chain; `rows` are the records of the links, made here when something does not fit."""
         if not self._is_told and links:
             self._guess(links[0])
-        if not self._take_whole(links):
-            rows = self._take_each(links, rows)
-        self.seen.records += len(links)
-        self._settle()
-        last = rows[-_TAIL:] if rows else self._rows(links[-_TAIL:])
-        self._tail = [*self._tail, *last][-_TAIL:]
-
-    def _take_whole(self, links: Sequence[Link]) -> bool:
-        """Take links that all fit, as they nearly always do: by lists, which is quicker than one by one."""
-        if not links:
-            return True
-        numbers, bodies, digests = zip(*links, strict=True)
-        first, last = self._expected, self._expected + len(links)
-        if numbers != tuple(range(first, last)):
-            return False
-        new, pack, shift = self._new, _pack, self._shift
-        before = (self._previous, *digests[:-1])
-        places = range(first + shift, last + shift)
-        computed = [
-            new(value + pack(place) + body).digest() for value, place, body in zip(before, places, bodies, strict=True)
-        ]
-        # INVARIANT: all are compared. One that does not fit makes the values after it worthless, though they fit it.
-        if computed != list(digests):
-            return False
-        self._previous, self._expected = digests[-1], last
-        self._values += digests
-        return True
-
-    def _take_each(self, links: Sequence[Link], rows: Sequence[StoredRecord] | None) -> Sequence[StoredRecord] | None:
-        """Take links of which some may not fit; return their records if they were made."""
         new, pack, values = self._new, _pack, self._values
         previous, expected, shift = self._previous, self._expected, self._shift
         for index, (sequence, body, digest) in enumerate(links):
@@ -170,7 +140,10 @@ class StreamCheck:
             self._slow(rows[index], rows, index)
             previous, expected, shift, values = self._previous, self._expected, self._shift, self._values
         self._previous, self._expected = previous, expected
-        return rows
+        self.seen.records += len(links)
+        self._settle()
+        last = rows[-_TAIL:] if rows else self._rows(links[-_TAIL:])
+        self._tail = [*self._tail, *last][-_TAIL:]
 
     def _rows(self, links: Sequence[Link]) -> list[StoredRecord]:
         return [StoredRecord(self.seen.key, *link, {}) for link in links]

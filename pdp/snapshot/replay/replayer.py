@@ -23,7 +23,7 @@ from pdp.snapshot.replay.wire import RecordPart, name_of
 from pdp.v1 import decision_service_pb2, snapshot_pb2, types_pb2
 
 MAX_KEPT: Final = 50_000
-"""So many different ends of decisions are remembered, and then others: some 50 MB for 1,000 rules, thrice for 10,000."""
+"""So many different ends of decisions are remembered, and then others: some 50 MB for 1,000 rules, 150 for 10,000."""
 MAX_VERDICTS: Final = 20_000
 MAX_PLANS: Final = 10_000
 UNREADABLE: Final = "record"

@@ -82,10 +82,10 @@ class _Group:
 class Found(NamedTuple):
     """What the conditions of a group come to.
 
-    `refuted` are the rules that do not apply, `open` those of the others that may not, for what this group knows.
+    `left` are all rules but those that it refutes, `open` those of them that may not apply for what this group knows.
     """
 
-    refuted: Rules
+    left: Rules
     open: Rules
     doubts: Doubts
 
@@ -100,11 +100,11 @@ class Sifted(NamedTuple):
 class Plan:
     """How records are sifted that kept the same of the same attributes."""
 
-    __slots__ = ("joint", "known", "open", "refuted", "single")
+    __slots__ = ("joint", "known", "left", "open", "single")
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Known, rules: Rules) -> None:
         self.known = known
-        self.refuted: Rules = 0
+        self.left = rules
         self.open: list[Found] = []
         self.single: list[tuple[int, dict[Hashable, Found], _Group]] = []
         self.joint: list[tuple[tuple[int, ...], dict[Hashable, Found], _Group]] = []
@@ -123,6 +123,7 @@ class Sieve:
         self._groups: dict[frozenset[str], _Group] = {}
         self._doubts: dict[Hashable, Doubts] = {}
         self._readings: set[tuple[str, str]] = set()
+        self._all: Rules = (1 << len(rules)) - 1
         self._kept = 0
         # Two sets of rules, and some 300 bytes around them.
         self._most = _MOST_BYTES // (len(rules) // 4 + 300)
@@ -138,6 +139,8 @@ class Sieve:
         for group in self._groups.values():
             for atom in group.atoms:
                 group.rules |= atom.rules
+        # What most rules ask for comes first: what few ask for need not be looked at where these are gone by then.
+        self._ordered = sorted(self._groups.values(), key=lambda group: -group.rules.bit_count())
         self.attributes = frozenset(name for group in self._groups.values() for name in group.attributes)
 
     def _group(self, condition: Condition, rule: CompiledRule) -> _Group:
@@ -161,15 +164,15 @@ class Sieve:
 
         `granted` says whether `grant` may be anything but the absence of one.
         """
-        plan = Plan(known)
+        plan = Plan(known, self._all)
         fixed = {**known.fixed} if granted else {**known.fixed, GRANT: None}
-        for group in self._groups.values():
+        for group in self._ordered:
             held = tuple((name, fixed[name]) for name in group.attributes if name in fixed)
             found = group.found.setdefault(held, {})
             free = tuple(slots[name] for name in group.attributes if name not in fixed)
             if not free:
                 what = found.get(_NO_VALUES) or self._find(plan, group, found, _NO_VALUES, parties, group.rules)
-                plan.refuted |= what.refuted
+                plan.left &= what.left
                 if what.open:
                     plan.open.append(what)
             elif len(free) == 1:
@@ -181,16 +184,16 @@ class Sieve:
     def sift(self, plan: Plan, rules: Rules, values: Values, parties: Callable[[], Parties]) -> Sifted:
         """Return which of some rules may apply to a record; `parties` are asked for only where it is unlike others."""
         open_ = plan.open
-        refuted = plan.refuted
+        rules &= plan.left
         for slot, known, group in plan.single:
-            value = values[slot]
-            found = known.get(value)
-            if found is None:
-                found = self._find(plan, group, known, value, parties(), group.rules)
-            refuted |= found[0]
-            if found[1]:
-                open_ = [*open_, found]
-        rules &= ~refuted
+            if rules & group.rules:
+                value = values[slot]
+                found = known.get(value)
+                if found is None:
+                    found = self._find(plan, group, known, value, parties(), group.rules)
+                rules &= found[0]
+                if found[1]:
+                    open_ = [*open_, found]
         for slots, known, group in plan.joint:
             # Few records need to be looked at under two aspects at once.
             concerned = rules & group.rules
@@ -199,7 +202,7 @@ class Sieve:
                 found = known.get(place)
                 if found is None:
                     found = self._find(plan, group, known, place, parties(), concerned)
-                rules &= ~found[0]
+                rules &= found[0]
                 if found[1]:
                     open_ = [*open_, found]
         if not open_:
@@ -240,7 +243,7 @@ class Sieve:
                 for known_values in other.found.values():
                     known_values.clear()
             self._kept = 1
-        told = found[values] = Found(refuted, open_ & ~refuted, self._same((*doubts,)))
+        told = found[values] = Found(self._all & ~refuted, open_ & ~refuted, self._same((*doubts,)))
         return told
 
     def _outcomes(self, atom: Atom, attribute: Callable[[str], Any], known: Known, parties: Parties) -> Outcomes:

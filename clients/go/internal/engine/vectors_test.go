@@ -56,8 +56,7 @@ func TestDecisions(t *testing.T) {
 		engines[name] = engine
 	}
 	gaps := shared.Load(t, "gaps.json")["go"].([]any)
-	// Twice: what is remembered of the first time must not change the second.
-	for _, entry := range slices.Concat(table["cases"].([]any), table["cases"].([]any)) {
+	for _, entry := range table["cases"].([]any) {
 		c := entry.(object)
 		t.Run(c["id"].(string), func(t *testing.T) {
 			request := parse(t, c["request"], &pdpv1.DecideRequest{})
@@ -73,21 +72,24 @@ func TestDecisions(t *testing.T) {
 					grants[grant.Id] = grant
 				}
 			}
-			reply, err := engines[c["bundle"].(string)].Decide(request, now, func(id string) *pdpv1.Grant { return grants[id] })
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, response := range []*pdpv1.DecideResponse{reply, expected} {
-				for _, diagnostic := range response.Diagnostics {
-					diagnostic.Message = ""
+			// Twice: what is remembered of the first time must not change the second.
+			for range 2 {
+				reply, err := engines[c["bundle"].(string)].Decide(request, now, func(id string) *pdpv1.Grant { return grants[id] })
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-			isGap := slices.Contains(gaps, any(c["id"]))
-			switch same := proto.Equal(reply, expected); {
-			case isGap && same:
-				t.Error("gaps.json lists this case, and it passes")
-			case !isGap && !same:
-				t.Errorf("decided\n%s\nexpected\n%s", protojson.Format(reply), protojson.Format(expected))
+				for _, response := range []*pdpv1.DecideResponse{reply, expected} {
+					for _, diagnostic := range response.Diagnostics {
+						diagnostic.Message = ""
+					}
+				}
+				isGap := slices.Contains(gaps, any(c["id"]))
+				switch same := proto.Equal(reply, expected); {
+				case isGap && same:
+					t.Error("gaps.json lists this case, and it passes")
+				case !isGap && !same:
+					t.Errorf("decided\n%s\nexpected\n%s", protojson.Format(reply), protojson.Format(expected))
+				}
 			}
 		})
 	}
