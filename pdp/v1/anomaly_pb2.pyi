@@ -99,9 +99,13 @@ class Anomaly(_message.Message):
     def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[AnomalyClass, str]] = ..., severity: _Optional[_Union[AnomalySeverity, str]] = ..., action: _Optional[_Union[AnomalyAction, str]] = ..., state: _Optional[_Union[AnomalyState, str]] = ..., account: _Optional[str] = ..., address: _Optional[str] = ..., count: _Optional[int] = ..., first_nanos: _Optional[int] = ..., last_nanos: _Optional[int] = ..., details: _Optional[_Mapping[str, str]] = ..., reviewer: _Optional[str] = ..., reviewed_nanos: _Optional[int] = ..., note: _Optional[str] = ...) -> None: ...
 
 class OpenAnomaly(_message.Message):
-    __slots__ = ("kind", "id")
+    __slots__ = ("kind", "id", "device_hash", "device_name")
     KIND_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_HASH_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_NAME_FIELD_NUMBER: _ClassVar[int]
     kind: AnomalyClass
     id: str
-    def __init__(self, kind: _Optional[_Union[AnomalyClass, str]] = ..., id: _Optional[str] = ...) -> None: ...
+    device_hash: bytes
+    device_name: str
+    def __init__(self, kind: _Optional[_Union[AnomalyClass, str]] = ..., id: _Optional[str] = ..., device_hash: _Optional[bytes] = ..., device_name: _Optional[str] = ...) -> None: ...

@@ -129,6 +129,32 @@ class AnomaliesContract(ABC):
             await here.sign_in(person, address="10.1.0.7")
 
     @scenario
+    async def test_what_was_in_order_is_known_from_then_on(self, open_store: Opener) -> None:
+        locking = rules(new_device=LOCK, impossible_travel=LOCK)
+        async with open_store() as store, office(store, rules=locking) as here:
+            one, _, person = await staff(here)
+            laptop = b"1" * 32
+            await fails(here, person, "anomaly", device=laptop, address="10.2.0.7")
+            here.clock.later(30)
+            for _ in range(2):
+                waiting = await here.accounts.list_anomalies(account="zhang", state=OPEN)
+                await here.accounts.review_anomaly(waiting.anomalies[0].id, LEGITIMATE, Who(one.name, "a new laptop"))
+            again = await here.sign_in(person, device=laptop, address="10.2.0.7")
+            assert again.unusual == []
+            # Another one is as strange as before.
+            await fails(here, person, "anomaly", device=b"2" * 32, address="10.2.0.7")
+
+    @scenario
+    async def test_what_was_compromised_stays_strange(self, open_store: Opener) -> None:
+        async with open_store() as store, office(store, rules=rules(new_device=LOCK)) as here:
+            one, _, person = await staff(here)
+            await fails(here, person, "anomaly", device=b"1" * 32, address="10.1.0.7")
+            found = await only(here)
+            await here.accounts.review_anomaly(found.id, COMPROMISED, Who(one.name, "it was not them"))
+            account = await here.accounts.get("zhang")
+            assert len(account.devices) == 1
+
+    @scenario
     async def test_what_was_compromised_is_reset_before_it_is_unlocked(self, open_store: Opener) -> None:
         async with open_store() as store, office(store, rules=rules()) as here:
             one, two, person = await staff(here)

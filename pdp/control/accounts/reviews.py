@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from pdp.control import layout
+from pdp.control.accounts import unusual
 from pdp.control.accounts.book import copied, put_account
 from pdp.control.accounts.raising import put_anomaly
 from pdp.control.accounts.requests import Requests
@@ -102,7 +103,7 @@ class Reviews(Requests):
     async def review_anomaly(self, anomaly_id: str, verdict: anomaly_pb2.AnomalyState, who: Who) -> Reviewed:
         """Say what an anomaly was; the reason, what was found, is required.
 
-        A legitimate one unlocks the account that it locked. After a compromised one the account is locked, its sessions
+        A legitimate one unlocks the account that it locked, and what locked it is known from then on. After a compromised one the account is locked, its sessions
         end, and it is unlocked only after a reset. Raises RequestError, NotFoundError, AccessDeniedError for who may
         not and for one's own, ConflictError when somebody was faster, WrongStateError when it would lock the last
         Admin.
@@ -175,7 +176,12 @@ class Reviews(Requests):
             after.state, after.compromised, after.locked_by = ACCOUNT_STATE_LOCKED, True, ""
             after.state_reason = f"compromised: {class_word(anomaly.kind)}, reviewed by {anomaly.reviewer}"
             after.epoch += 1
-        elif account.locked_by == anomaly.id:
+            after.version += 1
+            return after
+        for known in account.open_anomalies:
+            if known.id == anomaly.id:
+                unusual.excuse(after, known, anomaly)
+        if account.locked_by == anomaly.id:
             other = await self._other_lock(left)
             after.locked_by = other
             if other:
@@ -183,7 +189,7 @@ class Reviews(Requests):
             else:
                 after.state, after.state_reason = ACCOUNT_STATE_ACTIVE, ""
                 after.ClearField("failures")
-        if (after.state, after.locked_by) != (account.state, account.locked_by) or after.compromised:
+        if (after.state, after.locked_by) != (account.state, account.locked_by):
             after.version += 1
         return after
 

@@ -162,6 +162,8 @@ class SignIns(Credentials):
         )  # fmt: skip
         raised = await self._raise(account, signs, attempt.address)
         if raised.locks:
+            if self._is_proven(factors):
+                unusual.keep(account, raised.anomalies, devices.digest(attempt.device), attempt.device_name)
             await self._commit([found.unchanged, *raised.conditions], [put_account(account), *raised.changes])
             self._count(signs)
             raise SignInError(
@@ -180,7 +182,7 @@ class SignIns(Credentials):
     ) -> SignedIn:
         now = self._clock()
         failures.clear(account)
-        proven = len(factors) > 1 or not self.rules.second_factor
+        proven = self._is_proven(factors)
         unusual.remember(account, attempt.address, now, proven=proven)
         if proven:
             devices.used(account, devices.digest(attempt.device), attempt.device_name, attempt.address, now)
@@ -207,6 +209,10 @@ class SignIns(Credentials):
         self._count(signs)
         session.reading_only = await self._is_reading_only(account)
         return SignedIn(token, Signed(session, account, key), [sign.word for sign in signs], raised.anomalies)
+
+    def _is_proven(self, factors: Sequence[str]) -> bool:
+        """Whether these are all factors that are asked for."""
+        return len(factors) > 1 or not self.rules.second_factor
 
     def _second_factor(self, account: account_pb2.Account, attempt: Attempt, now: int) -> str:
         """Return which second factor was shown, and take note in the account that it was; empty for none."""

@@ -24,6 +24,8 @@ def without_secrets(account: account_pb2.Account) -> account_pb2.Account:
     told.recovery_hashes.extend([b""] * left)
     for device in told.devices:
         device.secret_hash = b""
+    for anomaly in told.open_anomalies:
+        anomaly.device_hash = b""
     return told
 
 

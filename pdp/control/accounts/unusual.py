@@ -5,12 +5,12 @@ Everything here is a question about one account and one moment; `raising` keeps 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
 
-from pdp.control.accounts import failures, places
+from pdp.control.accounts import devices, failures, places
 from pdp.control.accounts.travel import NEAR_KM, PlaceTable
 from pdp.v1 import account_pb2, anomaly_pb2
 from pdp.v1.anomaly_pb2 import (
@@ -27,6 +27,8 @@ from pdp.v1.anomaly_pb2 import (
     ANOMALY_SEVERITY_HIGH,
     ANOMALY_SEVERITY_LOW,
     ANOMALY_SEVERITY_MEDIUM,
+    Anomaly,
+    OpenAnomaly,
 )
 
 Class = anomaly_pb2.AnomalyClass
@@ -125,6 +127,23 @@ def remember(account: account_pb2.Account, address: str, now: int, *, proven: bo
     kept = [known for known in account.recent_networks if known != network][: MAX_NETWORKS - 1]
     if network:
         account.recent_networks[:] = [network, *kept]
+
+
+def keep(account: account_pb2.Account, found: Iterable[Anomaly], device: bytes, name: str) -> None:
+    """Note of which device a rule kept somebody out who had shown all factors, until that is reviewed."""
+    ids = {anomaly.id for anomaly in found if anomaly.action == ANOMALY_ACTION_LOCK}
+    for known in account.open_anomalies:
+        if known.id in ids:
+            known.device_hash, known.device_name = device, name
+
+
+def excuse(account: account_pb2.Account, known: OpenAnomaly, anomaly: Anomaly) -> None:
+    """Let what kept somebody out pass the next time: it was they. Where they were is no beginning of a journey."""
+    if not known.device_hash:
+        return
+    devices.used(account, known.device_hash, known.device_name, anomaly.address, anomaly.last_nanos)
+    remember(account, anomaly.address, anomaly.last_nanos, proven=True)
+    account.last_sign_in_address = ""
 
 
 def class_word(kind: int) -> str:

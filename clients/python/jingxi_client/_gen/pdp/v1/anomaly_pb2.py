@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14pdp/v1/anomaly.proto\x12\x06pdp.v1\"\xa1\x03\n\x07\x41nomaly\x12\n\n\x02id\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.pdp.v1.AnomalyClass\x12)\n\x08severity\x18\x03 \x01(\x0e\x32\x17.pdp.v1.AnomalySeverity\x12%\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32\x15.pdp.v1.AnomalyAction\x12#\n\x05state\x18\x05 \x01(\x0e\x32\x14.pdp.v1.AnomalyState\x12\x0f\n\x07\x61\x63\x63ount\x18\x06 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x07 \x01(\t\x12\r\n\x05\x63ount\x18\x08 \x01(\x05\x12\x13\n\x0b\x66irst_nanos\x18\t \x01(\x10\x12\x12\n\nlast_nanos\x18\n \x01(\x10\x12-\n\x07\x64\x65tails\x18\x0b \x03(\x0b\x32\x1c.pdp.v1.Anomaly.DetailsEntry\x12\x10\n\x08reviewer\x18\x0c \x01(\t\x12\x16\n\x0ereviewed_nanos\x18\r \x01(\x10\x12\x0c\n\x04note\x18\x0e \x01(\t\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"=\n\x0bOpenAnomaly\x12\"\n\x04kind\x18\x01 \x01(\x0e\x32\x14.pdp.v1.AnomalyClass\x12\n\n\x02id\x18\x02 \x01(\t*\x97\x02\n\x0c\x41nomalyClass\x12\x1d\n\x19\x41NOMALY_CLASS_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41NOMALY_CLASS_NEW_DEVICE\x10\x01\x12\x1d\n\x19\x41NOMALY_CLASS_NEW_NETWORK\x10\x02\x12\x1a\n\x16\x41NOMALY_CLASS_ODD_HOUR\x10\x03\x12\x1f\n\x1b\x41NOMALY_CLASS_MANY_FAILURES\x10\x04\x12#\n\x1f\x41NOMALY_CLASS_IMPOSSIBLE_TRAVEL\x10\x05\x12 \n\x1c\x41NOMALY_CLASS_UNUSED_ACCOUNT\x10\x06\x12\'\n#ANOMALY_CLASS_EMERGENCY_PUBLICATION\x10\x07*\x85\x01\n\x0f\x41nomalySeverity\x12 \n\x1c\x41NOMALY_SEVERITY_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41NOMALY_SEVERITY_LOW\x10\x01\x12\x1b\n\x17\x41NOMALY_SEVERITY_MEDIUM\x10\x02\x12\x19\n\x15\x41NOMALY_SEVERITY_HIGH\x10\x03*|\n\rAnomalyAction\x12\x1e\n\x1a\x41NOMALY_ACTION_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41NOMALY_ACTION_RECORD\x10\x01\x12\x17\n\x13\x41NOMALY_ACTION_FLAG\x10\x02\x12\x17\n\x13\x41NOMALY_ACTION_LOCK\x10\x03*\x82\x01\n\x0c\x41nomalyState\x12\x1d\n\x19\x41NOMALY_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41NOMALY_STATE_OPEN\x10\x01\x12\x1c\n\x18\x41NOMALY_STATE_LEGITIMATE\x10\x02\x12\x1d\n\x19\x41NOMALY_STATE_COMPROMISED\x10\x03\x42.\n\x11\x64\x65v.jingxi.pdp.v1P\x01Z\x17jingxi.dev/pdp/v1;pdpv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14pdp/v1/anomaly.proto\x12\x06pdp.v1\"\xa1\x03\n\x07\x41nomaly\x12\n\n\x02id\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.pdp.v1.AnomalyClass\x12)\n\x08severity\x18\x03 \x01(\x0e\x32\x17.pdp.v1.AnomalySeverity\x12%\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32\x15.pdp.v1.AnomalyAction\x12#\n\x05state\x18\x05 \x01(\x0e\x32\x14.pdp.v1.AnomalyState\x12\x0f\n\x07\x61\x63\x63ount\x18\x06 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x07 \x01(\t\x12\r\n\x05\x63ount\x18\x08 \x01(\x05\x12\x13\n\x0b\x66irst_nanos\x18\t \x01(\x10\x12\x12\n\nlast_nanos\x18\n \x01(\x10\x12-\n\x07\x64\x65tails\x18\x0b \x03(\x0b\x32\x1c.pdp.v1.Anomaly.DetailsEntry\x12\x10\n\x08reviewer\x18\x0c \x01(\t\x12\x16\n\x0ereviewed_nanos\x18\r \x01(\x10\x12\x0c\n\x04note\x18\x0e \x01(\t\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"g\n\x0bOpenAnomaly\x12\"\n\x04kind\x18\x01 \x01(\x0e\x32\x14.pdp.v1.AnomalyClass\x12\n\n\x02id\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65vice_hash\x18\x03 \x01(\x0c\x12\x13\n\x0b\x64\x65vice_name\x18\x04 \x01(\t*\x97\x02\n\x0c\x41nomalyClass\x12\x1d\n\x19\x41NOMALY_CLASS_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41NOMALY_CLASS_NEW_DEVICE\x10\x01\x12\x1d\n\x19\x41NOMALY_CLASS_NEW_NETWORK\x10\x02\x12\x1a\n\x16\x41NOMALY_CLASS_ODD_HOUR\x10\x03\x12\x1f\n\x1b\x41NOMALY_CLASS_MANY_FAILURES\x10\x04\x12#\n\x1f\x41NOMALY_CLASS_IMPOSSIBLE_TRAVEL\x10\x05\x12 \n\x1c\x41NOMALY_CLASS_UNUSED_ACCOUNT\x10\x06\x12\'\n#ANOMALY_CLASS_EMERGENCY_PUBLICATION\x10\x07*\x85\x01\n\x0f\x41nomalySeverity\x12 \n\x1c\x41NOMALY_SEVERITY_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41NOMALY_SEVERITY_LOW\x10\x01\x12\x1b\n\x17\x41NOMALY_SEVERITY_MEDIUM\x10\x02\x12\x19\n\x15\x41NOMALY_SEVERITY_HIGH\x10\x03*|\n\rAnomalyAction\x12\x1e\n\x1a\x41NOMALY_ACTION_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41NOMALY_ACTION_RECORD\x10\x01\x12\x17\n\x13\x41NOMALY_ACTION_FLAG\x10\x02\x12\x17\n\x13\x41NOMALY_ACTION_LOCK\x10\x03*\x82\x01\n\x0c\x41nomalyState\x12\x1d\n\x19\x41NOMALY_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41NOMALY_STATE_OPEN\x10\x01\x12\x1c\n\x18\x41NOMALY_STATE_LEGITIMATE\x10\x02\x12\x1d\n\x19\x41NOMALY_STATE_COMPROMISED\x10\x03\x42.\n\x11\x64\x65v.jingxi.pdp.v1P\x01Z\x17jingxi.dev/pdp/v1;pdpv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,18 +34,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\021dev.jingxi.pdp.v1P\001Z\027jingxi.dev/pdp/v1;pdpv1'
   _globals['_ANOMALY_DETAILSENTRY']._loaded_options = None
   _globals['_ANOMALY_DETAILSENTRY']._serialized_options = b'8\001'
-  _globals['_ANOMALYCLASS']._serialized_start=516
-  _globals['_ANOMALYCLASS']._serialized_end=795
-  _globals['_ANOMALYSEVERITY']._serialized_start=798
-  _globals['_ANOMALYSEVERITY']._serialized_end=931
-  _globals['_ANOMALYACTION']._serialized_start=933
-  _globals['_ANOMALYACTION']._serialized_end=1057
-  _globals['_ANOMALYSTATE']._serialized_start=1060
-  _globals['_ANOMALYSTATE']._serialized_end=1190
+  _globals['_ANOMALYCLASS']._serialized_start=558
+  _globals['_ANOMALYCLASS']._serialized_end=837
+  _globals['_ANOMALYSEVERITY']._serialized_start=840
+  _globals['_ANOMALYSEVERITY']._serialized_end=973
+  _globals['_ANOMALYACTION']._serialized_start=975
+  _globals['_ANOMALYACTION']._serialized_end=1099
+  _globals['_ANOMALYSTATE']._serialized_start=1102
+  _globals['_ANOMALYSTATE']._serialized_end=1232
   _globals['_ANOMALY']._serialized_start=33
   _globals['_ANOMALY']._serialized_end=450
   _globals['_ANOMALY_DETAILSENTRY']._serialized_start=404
   _globals['_ANOMALY_DETAILSENTRY']._serialized_end=450
   _globals['_OPENANOMALY']._serialized_start=452
-  _globals['_OPENANOMALY']._serialized_end=513
+  _globals['_OPENANOMALY']._serialized_end=555
 # @@protoc_insertion_point(module_scope)
