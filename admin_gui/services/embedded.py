@@ -38,8 +38,8 @@ class EmbeddedService(QObject):
         program, *arguments = command_line()
         self._process.setProgram(program)
         arguments += ["serve", "--listen", "127.0.0.1:0", "--ready-file", str(self._ready_file)]
-        # One person asks, so one worker is enough.
-        arguments += ["--data", str(self._data), "--node", "desktop", "--drain", "0", "--workers", "1"]
+        # One person asks, so one worker is enough. However this program ends, so does the service.
+        arguments += ["--data", str(self._data), "--node", "desktop", "--drain", "0", "--workers", "1", "--until-eof"]
         arguments += [] if policies is None else ["--policies", str(policies)]
         self._process.setArguments(arguments)
         self._process.readyReadStandardError.connect(self._hear)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +36,17 @@ log = logging.getLogger(__name__)
 
 @click.command(epilog=EPILOG)
 @settings_flags
-def serve(*, config: Path | None, **flags: Any) -> ExitCode:
+@click.option(
+    "--until-eof", is_flag=True, help="End as well when standard input, a pipe, ends: with whoever started it."
+)  # fmt: skip
+def serve(*, config: Path | None, until_eof: bool, **flags: Any) -> ExitCode:
     """Decide over gRPC by the policies in DIR and follow their changes.
 
     Writes one line to stdout when ready, and logs to stderr. Without TLS it listens on this machine only unless told
     otherwise.
     """
+    if until_eof and not stat.S_ISFIFO(os.fstat(0).st_mode):
+        raise click.UsageError("--until-eof needs a pipe as standard input")
     loaded = load_settings(config, flags)
     settings = require(loaded)
     logs.configure(settings.log.format, settings.log.level)
@@ -46,7 +54,7 @@ def serve(*, config: Path | None, **flags: Any) -> ExitCode:
         logs.event(
             log, logging.WARNING, "config.warning", item.message, place=str(item.span.file), hint=item.hint
         )  # fmt: skip
-    app.serve(settings, _ready, _first_token)
+    app.serve(settings, _ready, _first_token, until_eof=sys.stdin.buffer if until_eof else None)
     return ExitCode.OK
 
 

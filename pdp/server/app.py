@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from pdp.errors import ControlStoreError
 from pdp.server import data_folder, logs, spools
@@ -321,20 +321,40 @@ class App:
         await stopping
 
 
-def serve(settings: Settings, ready: Callable[[App], None], first_token: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `ready` is called once calls are answered, `first_token` with the token for the
-    first account while there is none.
+def serve(
+    settings: Settings,
+    ready: Callable[[App], None],
+    first_token: Callable[[str], None],
+    *,
+    until_eof: BinaryIO | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, or until a pipe ends; `ready` is called once calls are answered, `first_token`
+    with the token for the first account while there is none.
 
     Raises what making and entering an App raises.
     """
-    asyncio.run(_serve(settings, ready, first_token))
+    asyncio.run(_serve(settings, ready, first_token, until_eof))
 
 
-async def _serve(settings: Settings, ready: Callable[[App], None], first_token: Callable[[str], None]) -> None:
+async def _serve(
+    settings: Settings,
+    ready: Callable[[App], None],
+    first_token: Callable[[str], None],
+    until_eof: BinaryIO | None,
+) -> None:
     loop = asyncio.get_running_loop()
     app = App(settings, tell_first_token=first_token)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.request_stop)
+    if until_eof is not None:
+        pipe = until_eof.fileno()
+
+        def read() -> None:
+            if not os.read(pipe, 4096):
+                loop.remove_reader(pipe)
+                app.request_stop()
+
+        loop.add_reader(pipe, read)
     async with app:
         await _either(app.stopping, app.decides())
         if not app.stopping.is_set():

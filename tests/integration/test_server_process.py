@@ -108,6 +108,22 @@ def test_a_whole_life(start: Callable[..., Process], policy_folder: Path, tmp_pa
         assert {"time", "level", "event", "message"} <= set(entry)
 
 
+def test_it_ends_with_who_started_it(policy_folder: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable, "-m", "pdp.cli", "serve", "--until-eof", "--policies", str(policy_folder),
+        "--listen", "127.0.0.1:0", "--data", str(tmp_path / "data"), "--drain", "0",
+    ]  # fmt: skip
+    held = [sys.executable, "-c", f"import subprocess; subprocess.Popen({command!r}, stdin=subprocess.PIPE).wait()"]
+    with subprocess.Popen(held, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline().startswith(b"ready ")
+        parent.kill()
+        # Its standard output ends when nobody holds it any more, neither the service nor a worker.
+        assert parent.stdout.read() == b""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert (done.returncode, "needs a pipe" in done.stderr) == (2, True)
+
+
 def test_logs_name_decisions_and_no_values(start: Callable[..., Process], policy_folder: Path) -> None:
     process = start("--policies", policy_folder, "--listen", "127.0.0.1:0", "--log-level", "debug")
     with grpc.insecure_channel(process.ready()[1]) as channel:

@@ -103,10 +103,10 @@ class Reviews(Requests):
     async def review_anomaly(self, anomaly_id: str, verdict: anomaly_pb2.AnomalyState, who: Who) -> Reviewed:
         """Say what an anomaly was; the reason, what was found, is required.
 
-        A legitimate one unlocks the account that it locked, and what locked it is known from then on. After a compromised one the account is locked, its sessions
-        end, and it is unlocked only after a reset. Raises RequestError, NotFoundError, AccessDeniedError for who may
-        not and for one's own, ConflictError when somebody was faster, WrongStateError when it would lock the last
-        Admin.
+        A legitimate one unlocks the account that it locked, and what locked it is known from then on. After a
+        compromised one the account is locked, its sessions end, and it is unlocked only after a reset. Raises
+        RequestError, NotFoundError, AccessDeniedError for who may not and for one's own, ConflictError when somebody
+        was faster, WrongStateError when it would lock the last Admin.
         """
         check_reason(who, required=True)
         if verdict not in (ANOMALY_STATE_LEGITIMATE, ANOMALY_STATE_COMPROMISED):
