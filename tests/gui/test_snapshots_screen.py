@@ -73,19 +73,24 @@ def screen(qtbot: QtBot, context: Context, recorded: str, tmp_path: Path) -> Ite
     made.resize(1200, 760)
     made.show()
     made.load()
-
-    def has_records() -> bool:
-        if not made.model.is_loading and made.model.known < TELLERS:
-            made.search()
-        return made.model.known >= TELLERS
-
-    qtbot.waitUntil(has_records, timeout=PATIENCE)
+    searched(qtbot, made, TELLERS)
     qtbot.waitUntil(lambda: bool(made.model._words.labels), timeout=PATIENCE)
     yield made
     made.leave()
     made.close()
     connection.close()
     made.deleteLater()
+
+
+def searched(qtbot: QtBot, screen: SnapshotsScreen, least: int = 1) -> None:
+    """Search until so many records are found: they reach the store a moment after the answers, one after another."""
+
+    def has_records() -> bool:
+        if not screen.model.is_loading and screen.model.known < least:
+            screen.search()
+        return not screen.model.is_loading and screen.model.known >= least
+
+    qtbot.waitUntil(has_records, timeout=PATIENCE)
 
 
 def choose(qtbot: QtBot, screen: SnapshotsScreen, row: int = 0) -> None:
@@ -110,7 +115,7 @@ def verify(qtbot: QtBot, screen: SnapshotsScreen) -> None:
 
 def test_a_record_is_told_and_proven(qtbot: QtBot, screen: SnapshotsScreen) -> None:
     screen.bar.ask_for("flagged", "decisions")
-    qtbot.waitUntil(lambda: screen.model.known > 0 and not screen.model.is_loading, timeout=PATIENCE)
+    searched(qtbot, screen)
     choose(qtbot, screen)
     page = screen.detail.page.toPlainText()
     assert "每个字段" in page
