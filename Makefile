@@ -62,13 +62,11 @@ debian:
 	      echo "could not install:$$missing"; \
 	  else echo "missing, so some tests skip; on Debian: apt-get install$$missing"; fi; fi
 
-# Tests wait for other processes a third of the time, so one file more is run at a time than there are cores. What fails
-# among hundreds of processes runs once more by itself; what fails again has failed, and the first failure stays to be
-# read above: it is a defect, of the test or of what is tested.
-SIDE_BY_SIDE = $${PYTEST_XDIST_AUTO_NUM_WORKERS:-$$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))}
+# Hundreds of processes share the cores with the tests. What fails among them runs once more by itself; what fails again
+# has failed, and the first failure stays to be read above: it is a defect, of the test or of what is tested.
 test: $(READY) debian ## check style, types and layers, then run the test suite
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n $(SIDE_BY_SIDE) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) || { [ $$? = 1 ] && \
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) || { [ $$? = 1 ] && \
 	  echo "Once more, one at a time:" && $(BIN)/python -m pytest -v -x --last-failed --last-failed-no-failures none; }
 
 test-slow: $(READY) ## run the long property and fuzz tests (JINGXI_CASES sets how many)
