@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtWidgets import QComboBox, QLineEdit, QListView, QTableView
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QListView, QTableView
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
@@ -51,6 +51,13 @@ def opened(qtbot: QtBot, window: Window, bank: str) -> Window:
 def _decided(window: Window) -> bool:
     screens = window.stack.findChildren(SimulatorScreen)
     return bool(screens) and screens[0].verdicts.rowCount() > 0
+
+
+def test_no_part_of_a_screen_stands_alone(opened: Window) -> None:
+    # What has no parent outlives its screen, and each new connection makes screens anew.
+    assert opened.isVisible()
+    alone = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, QLineEdit | QAbstractButton)]
+    assert alone == []
 
 
 def test_from_the_sample_bank_to_a_masked_field(

@@ -52,7 +52,8 @@ class Listing(_Signals, Generic[R]):
         self._context, self._columns, self._key, self._setting, self._none = context, columns, key, setting, empty
         self._records: Sequence[R] = ()
         self.model = RecordModel[R](context, columns, key, self)
-        self.filter = QLineEdit(str(context.settings.value(f"{setting}/filter", "")), clearButtonEnabled=True)
+        # Below this in any case: a line that no layout takes over would outlive the screen.
+        self.filter = QLineEdit(str(context.settings.value(f"{setting}/filter", "")), self, clearButtonEnabled=True)
         self._search = search
         context.language.bind(self.filter, self.filter.setPlaceholderText, search or _FILTER)
         context.language.bind(self.filter, self.filter.setAccessibleName, search or _FILTER)
@@ -76,6 +77,8 @@ class Listing(_Signals, Generic[R]):
         self.head = QHBoxLayout()
         if filtered:
             self.head.addWidget(self.filter, 1)
+        else:
+            self.filter.hide()
         column_of = QVBoxLayout(self)
         column_of.setContentsMargins(0, 0, 0, 0)
         column_of.addLayout(self.head)
