@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from tests.integration.needs import missing
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 300.0
+_LOOK_SECONDS = 0.1
 SCREEN = "1400x900x24"
 LINES = 25
 """Numbers at the beginning of a picture that the X server keeps in a file; the 20th counts colours of 12 bytes."""
@@ -188,6 +189,6 @@ def _processes(folder: Path) -> dict[int, str]:
 def _until(holds: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + PATIENCE
     while not holds():
-        assert process.poll() is None, "the program has ended"
         assert time.monotonic() < end, "nothing was shown"
-        time.sleep(0.1)
+        with suppress(subprocess.TimeoutExpired):
+            pytest.fail(f"the program has ended with {process.wait(_LOOK_SECONDS)}")
