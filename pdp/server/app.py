@@ -36,6 +36,7 @@ from pdp.server.staff.control_host import CallerHost
 from pdp.server.status import frames
 from pdp.server.supervisor import Supervisor
 from pdp.server.watch import FileWatch
+from pdp.server.zygote import Launchers, launching
 from pdp.v1 import control_pb2
 from pdp.values import format_timestamp
 
@@ -333,17 +334,21 @@ def serve(
 
     Raises what making and entering an App raises.
     """
-    asyncio.run(_serve(settings, ready, first_token, until_eof))
+    with launching() as launchers:
+        asyncio.run(_serve(settings, launchers, ready, first_token, until_eof))
 
 
 async def _serve(
     settings: Settings,
+    launchers: Launchers,
     ready: Callable[[App], None],
     first_token: Callable[[str], None],
     until_eof: BinaryIO | None,
 ) -> None:
     loop = asyncio.get_running_loop()
-    app = App(settings, tell_first_token=first_token)
+    app = App(
+        settings, launch=launchers.worker, launch_shipping=launchers.shipper, tell_first_token=first_token
+    )  # fmt: skip
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.request_stop)
     if until_eof is not None:

@@ -21,6 +21,7 @@ from pdp.errors import WorkerError
 from pdp.server import control, logs
 from pdp.server.carrier import Carrier
 from pdp.server.control import Data, Frame, Kind
+from pdp.server.launch import call_process
 from pdp.server.settings import Settings
 from pdp.snapshot.ship import step_back
 
@@ -104,6 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
     # A terminal or a service manager signals all processes at once; the supervisor alone leads the way out.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    call_process("pdp-shipper")
     sys.exit(not asyncio.run(ship(channel, own_process=True)))
 
 

@@ -35,6 +35,7 @@ from pdp.server.grants import GrantTable
 from pdp.server.health import Health
 from pdp.server.holder import Decider, Holder, Version
 from pdp.server.journal import NEVER, Journal, JournalRules
+from pdp.server.launch import call_process
 from pdp.server.metrics import WorkerMetrics
 from pdp.server.peers import PeerReader
 from pdp.server.rate import Cells
@@ -346,6 +347,7 @@ def main(arguments: list[str] | None = None) -> None:
     # A terminal or a service manager signals all processes at once; the supervisor alone leads the way out.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    call_process("pdp-worker")
     sys.setswitchinterval(_SWITCH_SECONDS)
     asyncio.run(work(channel, own_process=True))
 

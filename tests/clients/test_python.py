@@ -25,6 +25,7 @@ from jingxi_client.decisions import Action
 from jingxi_client.offline import OfflineClient
 from pdp.values import parse_timestamp
 from tests.clients.toolchains import POLICIES, ROOT
+from tests.processes import descendants
 
 DESK = ROOT / "clients" / "python" / "examples" / "desk"
 CHANGED = 50
@@ -63,8 +64,7 @@ class Serving:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the service and to its workers."""
         assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-        for child in [self._process.pid, *map(int, children)]:
+        for child in [self._process.pid, *descendants(self._process.pid)]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, number)
 

@@ -22,7 +22,7 @@ from deploy.cluster.snapshots import install_store, postgres_url
 from deploy.cluster.whole import Cluster
 from tests.cluster.load import Way
 from tests.cluster.network import Machine, Network
-from tests.faults.service import _children as children_of
+from tests.processes import SHIPPER, WORKER, named
 
 CLIENT_PORT: Final = 2379
 POSTGRES_PORT: Final = 5432
@@ -173,27 +173,17 @@ class Machines(Cluster):
 
 def worker_of(node: PdpNode) -> list[int]:
     """Return the process ids of a node's workers."""
-    return processes(node, "worker")
+    return [] if node.pid is None else named(node.pid, WORKER)
 
 
 def shipper_of(node: PdpNode) -> list[int]:
     """Return the process id of a node's shipper."""
-    return processes(node, "shipping")
+    return [] if node.pid is None else named(node.pid, SHIPPER)
 
 
 def supervisor_of(node: PdpNode) -> list[int]:
     """Return the process id of a node's supervisor."""
     return [] if node.pid is None else [node.pid]
-
-
-def processes(node: PdpNode, module: str) -> list[int]:
-    """Return the process ids of a node that run a module of the server."""
-    found = []
-    for pid in children_of(node.pid) if node.pid is not None else []:
-        with contextlib.suppress(OSError):
-            if f"pdp.server.{module}".encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-                found.append(pid)
-    return found
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pdp.snapshot.spool import SpoolReader
 from pdp.snapshot.spool.files import count_quarantined
 from pdp.snapshot.store import open_reader
+from tests.processes import named
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 90.0
@@ -117,16 +118,10 @@ class Service:
         if self.popen is not None:
             self.kill_all()
 
-    def children(self, module: str) -> list[int]:
-        """Return the process ids of the workers (`worker`) or the shipper (`shipping`) that run now."""
+    def children(self, name: str) -> list[int]:
+        """Return the process ids of the workers, the shipper or the zygote (names in tests.processes) that run now."""
         assert self.popen is not None
-        found = []
-        for pid in _children(self.popen.pid):
-            with contextlib.suppress(OSError):
-                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                if f"pdp.server.{module}".encode() in words:
-                    found.append(pid)
-        return found
+        return named(self.popen.pid, name)
 
     def entries(self, *events: str) -> list[dict[str, Any]]:
         """Return the log entries of all lives, in order; only those with one of these names, if any are given."""
@@ -195,14 +190,6 @@ def running(service: Service) -> Iterator[Service]:
         yield service.start()
     finally:
         service.close()
-
-
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for path in Path(f"/proc/{pid}/task").glob("*/children"):
-            found += map(int, path.read_text().split())
-    return found
 
 
 def _alive(group: int) -> bool:

@@ -14,10 +14,11 @@ import pytest
 from tests.faults.conftest import ROUNDS, SEED, Results
 from tests.faults.load import Load, under_load
 from tests.faults.service import Service, running, wait_for
+from tests.processes import SHIPPER, WORKER, ZYGOTE
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
-KINDS = {"worker": 9, "shipper": 6, "group": 3, "supervisor": 1}
+KINDS = {"worker": 9, "shipper": 6, "zygote": 2, "group": 3, "supervisor": 1}
 # Whoever dies young is replaced after a pause that doubles, and a new life of the service forgets it.
 _MOST_BETWEEN_GROUPS = 7
 
@@ -47,10 +48,12 @@ def test_kills(transport: str, tmp_path: Path, draw: random.Random, results: Res
 
 def kill(service: Service, load: Load, kind: str, draw: random.Random) -> float:
     """Kill something and return after how many seconds a call that was sent afterwards was answered."""
-    if kind in {"worker", "shipper"}:
-        module = "worker" if kind == "worker" else "shipping"
-        pids = wait_for(lambda: service.children(module), f"a {kind}")
-        os.kill(draw.choice(pids), signal.SIGKILL)
+    if kind in {"worker", "shipper", "zygote"}:
+        name = SHIPPER if kind == "shipper" else WORKER
+        pids = wait_for(lambda: service.children(name), f"a {kind}")
+        # With the zygote a worker: the one that takes its place has to come another way.
+        for pid in [*(service.children(ZYGOTE) if kind == "zygote" else []), draw.choice(pids)]:
+            os.kill(pid, signal.SIGKILL)
         killed = time.monotonic()
     else:
         service.kill_all() if kind == "group" else service.kill_supervisor()

@@ -17,6 +17,7 @@ from tests.faults.conftest import SEED, Results
 from tests.faults.load import Load, quantiles, under_load
 from tests.faults.service import Service, running, wait_for
 from tests.integration.postgres import Postgres
+from tests.processes import SHIPPER
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -67,7 +68,7 @@ def test_sqlite_moved_away(tmp_path: Path, results: Results) -> None:
     def moved() -> Iterator[None]:
         store.rename(other)
         store.write_text("")
-        for pid in service.children("shipping"):
+        for pid in service.children(SHIPPER):
             os.kill(pid, signal.SIGKILL)
         yield
         store.unlink()

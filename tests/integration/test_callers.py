@@ -24,7 +24,8 @@ from pdp.v1 import decision_service_pb2 as messages
 from pdp.v1 import decision_service_pb2_grpc, types_pb2
 from tests.integration.haproxy import SECRET, HAProxy
 from tests.integration.pki import Authority
-from tests.integration.running import ATTRIBUTES, DICTIONARY, POLICY
+from tests.integration.running import write_policies
+from tests.processes import WORKER, named
 
 PATIENCE = 60
 Stub = decision_service_pb2_grpc.DecisionServiceStub
@@ -111,10 +112,9 @@ class Service:
         return entry
 
     @property
-    def children(self) -> list[int]:
+    def workers(self) -> list[int]:
         """The process ids of the workers."""
-        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/children")
-        return [int(word) for task in tasks for word in task.read_text().split()]
+        return named(self._process.pid, WORKER)
 
     def stop(self) -> None:
         self._process.terminate()
@@ -153,9 +153,7 @@ def transport(request: pytest.FixtureRequest) -> str:
 def shared(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that tests leave as it is, for starting one takes a while."""
     folder = tmp_path_factory.mktemp("service")
-    (folder / "policies").mkdir()
-    (folder / "policies" / "all.yaml").write_text("\n---\n".join((ATTRIBUTES, DICTIONARY, POLICY)))
-    service = Service(folder, folder / "policies", transport)
+    service = Service(folder, write_policies(folder), transport)
     yield service
     service.stop()
 
@@ -292,16 +290,14 @@ def test_the_callers_file_is_followed_and_forgives_nothing(start: Start, transpo
         assert stub.Decide(request(), **bearer(new)).decision_id
 
 
-def test_a_stream_is_judged_request_by_request(start: Start) -> None:
-    service = start("grpc")
+def test_a_stream_is_judged_request_by_request(stub: Stub) -> None:
     asked = [messages.DecideStreamRequest(request=request(subject)) for subject in ("T1", "X1", "T2")]
-    with grpc.insecure_channel(service.address) as channel:
-        answers = list(Stub(channel).DecideStream(iter(asked), **bearer(COUNTER)))
-        assert [answer.error.code for answer in answers] == [0, grpc.StatusCode.PERMISSION_DENIED.value[0], 0]
-        refused = Stub(channel).DecideStream(iter(asked), **bearer("jx_wrong"))
-        with pytest.raises(grpc.RpcError) as raised:
-            list(refused)
-        assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    answers = list(stub.DecideStream(iter(asked), **bearer(COUNTER)))
+    assert [answer.error.code for answer in answers] == [0, grpc.StatusCode.PERMISSION_DENIED.value[0], 0]
+    refused = stub.DecideStream(iter(asked), **bearer("jx_wrong"))
+    with pytest.raises(grpc.RpcError) as raised:
+        list(refused)
+    assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_mutual_tls_of_the_service_itself(start: Start, tmp_path: Path) -> None:
@@ -341,9 +337,9 @@ def test_no_token_stands_in_the_log(start: Start, transport: str) -> None:
 class Proxied:
     """The service with two workers behind the real HAProxy."""
 
-    def __init__(self, start: Start, transport: str) -> None:
+    def __init__(self, service: Service) -> None:
         self.authority = Authority.make()
-        self.service = start(transport, workers=2, worker_ports=True, trusted_proxy={"env": "JINGXI_TEST_PROXY_SECRET"})
+        self.service = service
         port = int(self.service.address.rpartition(":")[2])
         self.proxy = HAProxy(self.authority, [port + 1, port + 2])
 
@@ -351,12 +347,21 @@ class Proxied:
         return self.proxy.connect(self.authority.issue(name))
 
 
-@pytest.fixture
-def proxied(start: Start, transport: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxied]:
-    monkeypatch.setenv("JINGXI_TEST_PROXY_SECRET", SECRET)
-    made = Proxied(start, transport)
-    yield made
-    made.proxy.stop()
+@pytest.fixture(scope="module")
+def proxied(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
+    folder = tmp_path_factory.mktemp("proxied")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JINGXI_TEST_PROXY_SECRET", SECRET)
+        service = Service(
+            folder, write_policies(folder), transport, workers=2, worker_ports=True,
+            trusted_proxy={"env": "JINGXI_TEST_PROXY_SECRET"},
+        )  # fmt: skip
+    try:
+        made = Proxied(service)
+        yield made
+        made.proxy.stop()
+    finally:
+        service.stop()
 
 
 def test_behind_the_proxy_the_certificate_tells_the_caller(proxied: Proxied) -> None:
@@ -373,10 +378,12 @@ def test_behind_the_proxy_the_certificate_tells_the_caller(proxied: Proxied) -> 
 
 
 def test_behind_the_proxy_calls_are_spread_and_rates_are_shared(proxied: Proxied) -> None:
+    before = proxied.proxy.answered()
     with proxied.connect("counter") as channel:
         for _ in range(100):
             Stub(channel).Decide(request(), timeout=PATIENCE)
-    assert proxied.proxy.answered() == {"worker1": 50, "worker2": 50}
+    after = proxied.proxy.answered()
+    assert {name: after[name] - before.get(name, 0) for name in after} == {"worker1": 50, "worker2": 50}
     with proxied.connect("limited") as channel:
         begun = time.monotonic()
         count, _ = admitted(Stub(channel), timeout=PATIENCE)
@@ -386,6 +393,6 @@ def test_behind_the_proxy_calls_are_spread_and_rates_are_shared(proxied: Proxied
 def test_behind_the_proxy_a_killed_worker_costs_no_call(proxied: Proxied) -> None:
     with proxied.connect("counter") as channel:
         Stub(channel).Decide(request(), timeout=PATIENCE)
-        os.kill(proxied.service.children[0], signal.SIGKILL)
+        os.kill(proxied.service.workers[0], signal.SIGKILL)
         for _ in range(50):
             assert Stub(channel).Decide(request(), timeout=PATIENCE).decision_id
