@@ -65,7 +65,7 @@ class VerdictModel(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole:
                 return self._texts(line)[column]
             case Qt.ItemDataRole.DecorationRole if column == 2:
-                return icon("clear" if line.unmasked else "masked", color)
+                return icon("clear" if line.unmasked else "masked", color, tokens.on_accent)
             case Qt.ItemDataRole.ForegroundRole if column in (2, SHOWN):
                 return self._context.theme.color("clear" if line.unmasked else "masked")
             case Qt.ItemDataRole.ForegroundRole if column == 3:

@@ -172,4 +172,19 @@ QHeaderView::section {{ background: {t.window}; color: {t.quiet}; border: none; 
   padding: 6px 8px; }}
 QSplitter::handle {{ background: {t.window}; }}
 QStatusBar {{ color: {t.quiet}; }}
+QStatusBar QLabel {{ color: {t.quiet}; padding: 2px 16px; }}
+QPushButton#menu {{ padding-right: 30px; }}
+QPushButton#menu:focus {{ padding-right: 29px; }}
+QPushButton#menu::menu-indicator {{ image: url("{arrows}/down.png"); width: 10px; height: 10px;
+  subcontrol-origin: padding; subcontrol-position: center right; right: 10px; }}
+QScrollBar {{ background: transparent; }}
+QScrollBar:vertical {{ width: 12px; }}
+QScrollBar:horizontal {{ height: 12px; }}
+QScrollBar::handle {{ background: {t.quiet}; border-radius: 3px; margin: 3px; }}
+QScrollBar::handle:vertical {{ min-height: 28px; }}
+QScrollBar::handle:horizontal {{ min-width: 28px; }}
+QScrollBar::handle:hover, QScrollBar::handle:pressed {{ background: {t.accent}; }}
+QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+QScrollBar::add-page, QScrollBar::sub-page {{ background: none; }}
+QAbstractScrollArea::corner {{ background: transparent; border: none; }}
 """

@@ -144,6 +144,7 @@ def _take_all(camera: Camera, window: Window) -> None:
     camera.take("policies")
     for place, name in ((1, "policies-table"), (2, "policies-sentences")):
         policies.workbench.views.tabs.setCurrentIndex(place)
+        camera.until(lambda: _is_described(policies))
         camera.settle()
         camera.take(name)
     policies.workbench.views.tabs.setCurrentIndex(0)
@@ -161,6 +162,11 @@ def _take_all(camera: Camera, window: Window) -> None:
         window.go(key)
         camera.settle()
         camera.take(key)
+
+
+def _is_described(policies: PoliciesScreen) -> bool:
+    call = policies.workbench.views._call
+    return call is not None and call.is_over
 
 
 def _is_checked(policies: PoliciesScreen) -> bool:

@@ -48,7 +48,7 @@ class Found(QWidget):
         header = self._table.horizontalHeader()
         header.setStretchLastSection(True)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for section, column_of in enumerate(_COLUMNS):
+        for section, column_of in enumerate(_COLUMNS[:-1]):
             self._table.setColumnWidth(section, column_of.width)
         self._table.selectionModel().currentChanged.connect(lambda index, _: self._go(index))
         context.language.bind(self._table, self._table.setAccessibleName, _PROBLEMS)

@@ -198,7 +198,7 @@ class TableView(QWidget):
             self._shortcut(act, keys)
             self._edits.append(made)
             row.addWidget(made)
-        self.condition = QPushButton()
+        self.condition = QPushButton(objectName="menu")
         self._context.language.bind(self.condition, self.condition.setText, _CONDITION)
         menu = QMenu(self.condition)
         menu.aboutToShow.connect(lambda: self._fill(menu))

@@ -14,6 +14,7 @@ from admin_gui.widgets.context import Context
 from admin_gui.widgets.labels import heading
 
 _PAUSE_MILLISECONDS = 150
+_LABEL_WIDTH = 112
 _WRONG = Say("不是该属性的值", "not a value of this attribute")
 
 
@@ -50,7 +51,6 @@ class RequestForm(QScrollArea):
             form = QFormLayout()
             form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-            form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
             form.setHorizontalSpacing(10)
             for entry in mine:
                 form.addRow(self._label(entry), self._box(entry, before.get(entry.name)))
@@ -84,7 +84,10 @@ class RequestForm(QScrollArea):
         return found
 
     def _label(self, entry: Entry) -> QLabel:
-        label = QLabel()
+        label = QLabel(wordWrap=True)
+        # All sections alike, so that the boxes stand below one another.
+        label.setFixedWidth(_LABEL_WIDTH)
+        label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         label.setToolTip(entry.name)
         self._context.language.bind(label, label.setText, entry.label)
         return label
@@ -93,7 +96,7 @@ class RequestForm(QScrollArea):
         box = QComboBox(editable=True)
         box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         box.setObjectName(entry.name)
-        box.setMinimumContentsLength(14)
+        box.setMinimumContentsLength(10)
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
 
         def write(_: str = "") -> None:
@@ -102,8 +105,8 @@ class RequestForm(QScrollArea):
             box.blockSignals(True)
             box.clear()
             for choice in entry.choices:
-                label = self._context.language(choice.label)
-                box.addItem(f"{shown(choice.value)}  {label}" if label else shown(choice.value), choice.value)
+                text, label = shown(choice.value), self._context.language(choice.label)
+                box.addItem(f"{text}  {label}" if label and label != text else text, choice.value)
             box.setCurrentIndex(-1)
             _put(box, held) if held is not None else box.setEditText(typed)
             box.blockSignals(False)

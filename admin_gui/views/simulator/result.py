@@ -22,7 +22,7 @@ _DIFFERS: Final = Say(
     "{count}；与现行不同的有 {differs} 个（底色标出）", "{count}; {differs} differ from what is in force"
 )
 _NONE: Final = Say("还没有结果", "no result yet")
-_WIDTHS: Final = (132, 52, 82, 148, 156)
+_WIDTHS: Final = (120, 50, 92, 132, 148)
 
 
 class Result(QWidget):

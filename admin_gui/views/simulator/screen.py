@@ -96,7 +96,7 @@ class SimulatorScreen(ScreenWidget):
         for part, stretch in ((self.library, 2), (self._middle(), 3), (self._right(), 6)):
             splitter.addWidget(part)
             splitter.setStretchFactor(splitter.count() - 1, stretch)
-        splitter.setSizes([230, 330, 760])
+        splitter.setSizes([210, 380, 730])
         splitter.setChildrenCollapsible(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 12)

@@ -79,7 +79,7 @@ class QuestionBar(QWidget):
         self._wrong = QLabel(wordWrap=True)
         self._wrong.setObjectName("wrong")
         self._wrong.hide()
-        self.saved = QPushButton()
+        self.saved = QPushButton(objectName="menu")
         context.language.bind(self.saved, self.saved.setText, _SAVED)
         self._menu = QMenu(self.saved)
         self.saved.setMenu(self._menu)
