@@ -69,8 +69,8 @@ test: $(READY) debian ## check style, types and layers, then run the test suite
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) || { [ $$? = 1 ] && \
 	  echo "Once more, one at a time:" && $(BIN)/python -m pytest -v -x --last-failed --last-failed-no-failures none; }
 
-test-slow: $(READY) ## run the long property and fuzz tests (JINGXI_CASES sets how many)
-	$(BIN)/python -m pytest -m slow -s $(PYTEST_ARGS)
+test-slow: $(READY) ## run the long tests, and properties on many examples (JINGXI_CASES, JINGXI_TIMES set how many)
+	JINGXI_TIMES=$${JINGXI_TIMES:-20} $(BIN)/python -m pytest -m "slow or hypothesis" -s $(PYTEST_ARGS)
 
 test-faults: $(READY) debian ## kill the service and take its power, disk and store away (JINGXI_ROUNDS, JINGXI_SEED)
 	$(BIN)/python -m pytest -m faults -s tests/faults $(PYTEST_ARGS)

@@ -1,11 +1,13 @@
 """Measures what is done about a policy change before it is in force, in CPU time of one core.
 
-`make bench-replay` runs it in two to three minutes: recorded decisions made again by a draft (`pdp policy impact`), two
+`make bench-replay` runs it in five minutes or so: recorded decisions made again by a draft (`pdp policy impact`), two
 policy sets compared (`pdp policy diff`), and calls compared with another revision beside the live one.
 
 Of the replays, `varied` has no two records alike and `repeats` each request 20 times, as busy counters do; both by the
 set that decided. `menu` and `bank-wide` are the varied records by a draft that changes one menu or rules of the whole
-bank, `sample` is the sample bank. `decide_us` is what a fresh decision of the same requests takes at the same time.
+bank, `sample` is the sample bank. `many` are varied records too, five times as many: what has to be worked out once
+weighs less then, and a bank's week, of which an analysis takes up to a million, has still more. `decide_us` is what a
+fresh decision of the same requests takes at the same time.
 """
 
 from __future__ import annotations
@@ -45,6 +47,9 @@ from pdp.v1 import bundle_pb2, control_pb2, policy_service_pb2
 _RESULT = Path(__file__).resolve().parent / "results" / "replay.json"
 _KEYS = ResourceKeys({"k1": b"0" * 32})
 _REPEATS = 20
+_MANY = 5
+_REPLAYS = ("varied", "many", "repeats", "menu", "bank-wide", "sample")
+_SCENARIOS = (*_REPLAYS, "comparison", "shadow")
 _PAGE = 2_000
 AIMS = {"replays_per_second": 50_000, "meaning_seconds": 2.0}
 
@@ -54,31 +59,43 @@ def main() -> int:
     parser.add_argument("--records", type=int, default=40_000, help="records of each kind (default: %(default)s)")
     parser.add_argument("--rules", type=int, default=10_000, help="changed rules to compare (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=2, help="the best of so many counts (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=_RESULT, help="the JSON file to write (default: %(default)s)")
+    parser.add_argument(
+        "--only", nargs="+", choices=_SCENARIOS, default=_SCENARIOS, metavar="NAME",
+        help=f"measure these alone and write nothing unless --out is given: {', '.join(_SCENARIOS)}",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, help=f"the JSON file to write (default: {_RESULT})")
     options = parser.parse_args()
     load, meter = os.getloadavg(), Meter([])
     rule_set = bank(1_000)
     live, menu, wide = built(rule_set), built(one_menu(rule_set)), built(bank_wide(rule_set))
     sample = built_folder(Path(__file__).parents[1] / "policies")
-    varied = _varied(options.records)
-    replays = {}
+    replays = {
+        "varied": (live, live, _varied, options.records),
+        "many": (live, live, _varied, options.records * _MANY),
+        "repeats": (live, live, _repeated, options.records),
+        "menu": (live, menu, _varied, options.records),
+        "bank-wide": (live, wide, _varied, options.records),
+        "sample": (sample, sample, _varied, options.records),
+    }
+    found: dict[str, Any] = {"replays": {}}
     with tempfile.TemporaryDirectory() as folder:
-        for name, recording, candidate, payloads in (
-            ("varied", live, live, varied),
-            ("repeats", live, live, _repeated(options.records)),
-            ("menu", live, menu, varied),
-            ("bank-wide", live, wide, varied),
-            ("sample", sample, sample, varied),
-        ):
-            replays[name] = measure(recording, candidate, payloads, Path(folder) / name, options.rounds)
-            _show(name, replays[name])
-    found = {"replays": replays, "comparison": compare(bank(options.rules), options.rounds)}
-    _show("comparison", found["comparison"])
-    found["shadow"] = shadowing.measure(live, wide, varied[:5_000], options.rounds + 2)
-    _show("shadow", found["shadow"])
+        for name in (name for name in _REPLAYS if name in options.only):
+            recording, candidate, make, count = replays[name]
+            row = measure(recording, candidate, make(count), Path(folder) / name, options.rounds)
+            found["replays"][name] = {"records": count} | row
+            _show(name, found["replays"][name])
+    if "comparison" in options.only:
+        found["comparison"] = compare(bank(options.rules), options.rounds)
+        _show("comparison", found["comparison"])
+    if "shadow" in options.only:
+        found["shadow"] = shadowing.measure(live, wide, _varied(5_000), options.rounds + 2)
+        _show("shadow", found["shadow"])
     noise = round(meter.stop().foreign, 2)
-    write_json(options.out, {"machine": machine(load) | {"foreign_cores": noise}, "aims": AIMS, **found})
-    print(f"written to {options.out}; others used {noise} cores meanwhile")
+    if options.out or set(options.only) == {*_SCENARIOS}:
+        out = options.out or _RESULT
+        write_json(out, {"machine": machine(load) | {"foreign_cores": noise}, "aims": AIMS, **found})
+        print(f"written to {out}")
+    print(f"others used {noise} cores meanwhile")
     return 0
 
 

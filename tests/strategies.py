@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from random import Random
 from typing import Any
 
@@ -17,6 +18,14 @@ PROPERTY = settings(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
+
+# `make test-slow` makes many of the few that the default run has time for.
+TIMES = int(os.environ.get("JINGXI_TIMES", "1"))
+
+
+def examples(count: int) -> int:
+    """Return how many examples a property is tried on that the default run tries on so many."""
+    return count * TIMES
 
 
 def sources() -> st.SearchStrategy[Random]:

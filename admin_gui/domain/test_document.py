@@ -96,7 +96,7 @@ def _grant(grant: bundle_pb2.Grant) -> dict[str, Any]:
         "levels": list(grant.levels), "not_before": _time(grant.not_before_nanos),
         "expires_at": _time(grant.expires_at_nanos), "approver": grant.approver,
         "approver_level": grant.approver_level, "scenario": grant.scenario, "reason": grant.reason,
-        "evidence": grant.evidence,
+        "evidence": grant.evidence, **({"application": grant.application} if grant.application else {}),
     }  # fmt: skip
 
 

@@ -146,9 +146,9 @@ func (r *failureRule) mask(field string) *pdpv1.Mask {
 func (r *failureRule) passed(plan *messagemap.Plan) []string {
 	found := map[string]bool{}
 	for i := range plan.Questions {
-		for _, field := range plan.Questions[i].Fields {
-			if len(field.Places) > 0 && r.passes[field.Name] {
-				found[field.Name] = true
+		for field, places := range plan.Questions[i].Fields() {
+			if len(places) > 0 && r.passes[field] {
+				found[field] = true
 			}
 		}
 	}
@@ -173,13 +173,13 @@ func (r *failureRule) events(
 	for i := range plan.Questions {
 		question := &plan.Questions[i]
 		item := &pdpv1.FallbackItem{Resource: question.Resource, Part: question.Part.Name}
-		for _, field := range question.Fields {
+		for field, places := range question.Fields() {
 			switch {
-			case len(field.Places) == 0:
-			case r.passes[field.Name]:
-				item.Passed = append(item.Passed, field.Name)
+			case len(places) == 0:
+			case r.passes[field]:
+				item.Passed = append(item.Passed, field)
 			default:
-				item.Masked = append(item.Masked, field.Name)
+				item.Masked = append(item.Masked, field)
 			}
 		}
 		weight := proto.Size(item)

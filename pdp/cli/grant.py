@@ -105,7 +105,7 @@ def connected(target: Target) -> Iterator[Stub]:
 @click.command(epilog=_ASK_EPILOG)
 @click.option("--subject", default="", metavar="ID", help="Who is to see more.  [default: you]")
 @click.option("--branch", default="", help="The subject's branch.  [default: yours]")
-@click.option("--application", default="", help="The application.")
+@click.option("--application", default="", help="The application it is to hold in; all unless said.")
 @click.option("--resource", required=True, metavar="TYPE:ID", help="What it is for, such as customer:C88.")
 @click.option("--field", "fields", multiple=True, help="A field; may be given again.  [default: all that grants may]")
 @click.option("--level", "levels", multiple=True, type=click.Choice(["C1", "C2", "C3"]), help="A grade.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pdp.engine.grants import named_applications
 from pdp.engine.recording import Noteworthy
 from pdp.engine.request import MAX_ITEMS, SMALL, check_parties, check_resource, decode
 from pdp.engine.wire import length_delimited
@@ -134,6 +135,7 @@ class _Items:
             self._grant_ids,
             self._fields,
             declared=self._declared and self._of_resource(resource.attributes),
+            applications=named_applications(self._context, item) if self._grant_ids else (),
         )
         if noteworthy is not None and noteworthy.shown_by:
             self.shown_by.update(noteworthy.shown_by)

@@ -110,6 +110,7 @@ def grant_message(grant: model.GrantSpec) -> bundle_pb2.Grant:
         scenario=grant.scenario,
         reason=grant.reason,
         evidence=grant.evidence,
+        application=grant.application,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple, Protocol
 
 from pdp.v1 import bundle_pb2, types_pb2
 
@@ -58,10 +58,32 @@ class GrantLedger:
 NO_GRANTS: GrantSource = GrantLedger()
 
 
+def named_applications(context: Any, asked: Any) -> frozenset[str]:
+    """Return the applications that a request, or an item of a batch, says it is for: in the context, and by a message.
+
+    Who may ask for several might name two.
+    """
+    found = set()
+    value = context.get("application")
+    if value is not None and value.WhichOneof("kind") is not None:
+        found.add(value.string_value)
+    if asked.HasField("message"):
+        found.add(asked.message.application)
+    return frozenset(found)
+
+
 def counting_grants(
-    source: GrantSource, ids: Iterable[str], subject_id: str, resource: types_pb2.Resource, now: int
+    source: GrantSource,
+    ids: Iterable[str],
+    subject_id: str,
+    resource: types_pb2.Resource,
+    now: int,
+    applications: Collection[str],
 ) -> tuple[list[bundle_pb2.Grant], list[types_pb2.Diagnostic]]:
-    """Return the grants that count, in request order and each once, and a diagnostic for each other one."""
+    """Return the grants that count, in request order and each once, and a diagnostic for each other one.
+
+    `applications` are those that the request names: what was authorised in one application shows nothing in another.
+    """
     counting: list[bundle_pb2.Grant] = []
     diagnostics: list[types_pb2.Diagnostic] = []
 
@@ -83,6 +105,9 @@ def counting_grants(
             or grant.resource_id not in ("", resource.id)
         ):
             ignore(grant_id, types_pb2.DIAGNOSTIC_CODE_GRANT_MISMATCH, "the grant is for another subject or resource")
+        elif grant.application and set(applications) != {grant.application}:
+            message = "the grant is for an application that the request does not name, or not alone"
+            ignore(grant_id, types_pb2.DIAGNOSTIC_CODE_GRANT_MISMATCH, message)
         else:
             counting.append(grant)
     return counting, diagnostics

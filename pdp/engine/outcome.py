@@ -109,6 +109,27 @@ class Outcomes:
                 )
         return winners
 
+    def ranked(
+        self, field: str, rules: Iterable[CompiledRule]
+    ) -> tuple[list[tuple[CompiledRule, types_pb2.Mask | None]], types_pb2.Mask | None]:
+        """Return the rules that may decide a field and the mask of each (None: shown), and the mask without any rule.
+
+        Of those that apply the first decides, and what a grant covers left aside no other rule does. `rules` stand in
+        canonical order.
+        """
+        definition = self._fields.get(field)
+        if definition is None:
+            return [], self._full.mask
+        spoken = [
+            (rule, self._verdict(rule, definition))
+            for rule in rules
+            if field in rule.fields and not (rule.unmasks and definition.never_unmask)
+        ]
+        # Sorting keeps equals in canonical order, of which `respond` takes the first too.
+        spoken.sort(key=lambda pair: (pair[0].priority, pair[1].rank), reverse=True)
+        default = None if definition.default_effect != _MASK else self._masks[field].mask
+        return [(rule, verdict.mask) for rule, verdict in spoken], default
+
     def tally(self, response: decision_service_pb2.DecideResponse) -> Tally:
         """Return how many verdicts of each effect and level a response has."""
         found: Tally = Counter()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Self
 
 from pdp.engine import batch, trace
@@ -19,7 +19,7 @@ from pdp.engine.bundle import parse
 from pdp.engine.counts import Counts, Encoded, Tally
 from pdp.engine.decision_ids import DecisionIds
 from pdp.engine.evaluation import Evaluation, Undecided
-from pdp.engine.grants import NO_GRANTS, GrantLedger, GrantSource, counting_grants
+from pdp.engine.grants import NO_GRANTS, GrantLedger, GrantSource, counting_grants, named_applications
 from pdp.engine.outcome import Hit, Outcomes
 from pdp.engine.recording import MakeRecorder, Notes, Noteworthy, Recorded
 from pdp.engine.request import (
@@ -167,8 +167,9 @@ class Program:
             and of_action(action.attributes)
         )
         outcome, noteworthy = self.outcome(
-            subject, action, resource, context, now, grant_ids, fields, declared=declared
-        )
+            subject, action, resource, context, now, grant_ids, fields, declared=declared,
+            applications=named_applications(context, request) if grant_ids else (),
+        )  # fmt: skip
         if noteworthy is not None and noteworthy.shown_by:
             self.ledger.spend(noteworthy.shown_by)
         if notes is not None and self.recorder is not None and outcome.record is not None:
@@ -232,13 +233,16 @@ class Program:
         fields: tuple[str, ...],
         *,
         declared: bool,
+        applications: Collection[str] = (),
     ) -> tuple[Encoded, Noteworthy | None]:
         """Decide: return the outcome of these fields, and what is noteworthy about it, if anything is.
 
-        `declared` says whether the policy set declares all that the request holds.
+        `declared` says whether the policy set declares all that the request holds; `applications` are those that it
+        names, of which grants want to know.
         """
         if grant_ids:
-            return self._outcome_with_grants(Parties(subject, action, resource, context, now), fields, grant_ids)
+            parties = Parties(subject, action, resource, context, now)
+            return self._outcome_with_grants(parties, fields, grant_ids, applications)
         hits, undecided = self.evaluation.without_grants(subject, action, resource, context, now, fields)
         key = (fields, tuple(hits))
         outcome = self._encoded.get(key)
@@ -290,9 +294,9 @@ class Program:
         return Encoded(response.SerializeToString(deterministic=True), self.outcomes.tally(response), record)
 
     def _outcome_with_grants(
-        self, parties: Parties, fields: tuple[str, ...], grant_ids: Sequence[str]
+        self, parties: Parties, fields: tuple[str, ...], grant_ids: Sequence[str], applications: Collection[str]
     ) -> tuple[Encoded, Noteworthy]:
-        hits, undecided, about_grants, grants = self.evaluate(parties, fields, grant_ids)
+        hits, undecided, about_grants, grants = self.evaluate(parties, fields, grant_ids, applications)
         response = _Response()
         self.outcomes.respond(fields, hits, response)
         outcome = self._encoding(response)
@@ -302,10 +306,12 @@ class Program:
         return outcome, Noteworthy(self._diagnostics(fields, about_request, undecided), grants, sorted(shown_by))
 
     def evaluate(
-        self, parties: Parties, fields: Sequence[str], grant_ids: Sequence[str]
+        self, parties: Parties, fields: Sequence[str], grant_ids: Sequence[str], applications: Collection[str]
     ) -> tuple[list[Hit], Undecided, list[types_pb2.Diagnostic], list[bundle_pb2.Grant]]:
         """Return the hits in canonical order, the undecided rules, diagnostics about grants, and those that count."""
-        grants, diagnostics = counting_grants(self.grants, grant_ids, parties.subject.id, parties.resource, parties.now)
+        grants, diagnostics = counting_grants(
+            self.grants, grant_ids, parties.subject.id, parties.resource, parties.now, applications
+        )
         hits, undecided = self.evaluation.with_grants(parties, fields, grants, self.outcomes.level)
         return hits, undecided, diagnostics, grants
 

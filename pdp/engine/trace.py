@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pdp.engine.exact import Evaluator
-from pdp.engine.grants import NO_GRANT, GrantFacts
+from pdp.engine.grants import NO_GRANT, GrantFacts, named_applications
 from pdp.engine.recording import Notes
 from pdp.engine.request import decode
 from pdp.engine.rules import CompiledRule, Condition
@@ -60,7 +60,9 @@ def explain(
 
     parties = Parties(request.subject, request.action, request.resource, request.context, now)
     fields = program.requested_fields(request)
-    hits, _, _, grants = program.evaluate(parties, fields, request.grant_ids)
+    hits, _, _, grants = program.evaluate(
+        parties, fields, request.grant_ids, named_applications(request.context, request)
+    )
     winners = program.outcomes.respond(fields, hits, decision_service_pb2.DecideResponse())
     won: dict[tuple[str, str], list[str]] = {}
     for field, hit in dict(zip(fields, winners, strict=True)).items():

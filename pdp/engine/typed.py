@@ -6,7 +6,7 @@ message for it. Requests as messages are decided too, by the same compiled code:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pdp.engine.counts import Encoded
@@ -69,6 +69,7 @@ class TypedProgram(Program):
         fields: tuple[str, ...],
         *,
         declared: bool,
+        applications: Collection[str] = (),
     ) -> tuple[Encoded, Noteworthy | None]:
         """Decide a request out of messages, as `Program` does."""
         return super().outcome(
@@ -76,7 +77,7 @@ class TypedProgram(Program):
             _Party(self.typed_attributes("action", action.attributes), name=action.name),
             _Party(self.typed_attributes("resource", resource.attributes), id=resource.id, type=resource.type),
             self.typed_attributes("context", context),
-            now, grant_ids, fields, declared=declared,
+            now, grant_ids, fields, declared=declared, applications=applications,
         )  # fmt: skip
 
     def typed_attributes(self, root: str, attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -219,6 +219,7 @@ class GrantSpec:
     scenario: str
     reason: str
     evidence: str
+    application: str
     span: Span
 
 

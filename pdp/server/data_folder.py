@@ -12,6 +12,7 @@
 | applied/ | the revision that the node decided by last |
 | siem/ | how far each output of security events has come |
 | node | the name of the node |
+| restoring | that a restore has begun and not ended |
 
 Nobody but the server's user may read or write any of it.
 """
@@ -30,6 +31,7 @@ from pdp.server.settings import NODE_FILE, Settings, kept_name
 from pdp.signing import NodeKey, sync_folder
 
 RESOURCE_KEY_BYTES: Final = 32
+RESTORING: Final = "restoring"
 _FOLDERS = ("keys", "spool", "store", "bundles", "control", "applied")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -61,6 +63,11 @@ class DataFolder:
         path = settings.data_folder
         try:
             _own(path)
+            if (path / RESTORING).exists():
+                raise ConfigError(
+                    f"a restore into the data folder `{path}` was not finished, so not all of it is there; remove the "
+                    "folder and restore into a new one"
+                )
             lock = _take(path)
             try:
                 for name in _FOLDERS:

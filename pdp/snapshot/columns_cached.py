@@ -12,15 +12,14 @@ from __future__ import annotations
 import functools
 import operator
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from json.encoder import encode_basestring
 from typing import Any, Final, NamedTuple, TypeVar
 
-from google.protobuf import descriptor_pb2, message_factory
-from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 
 from pdp.snapshot import columns, marks
+from pdp.snapshot.views import parse_request, parse_subject
 from pdp.v1 import decision_service_pb2, snapshot_pb2, types_pb2
 
 Row = tuple[int, str, str, int, str, str, str, int, int, str]
@@ -41,41 +40,14 @@ _LATENCY = b"\x9d\x01"
 # Tags of decision_service_pb2.DecideRequest and types_pb2.Subject.
 _SUBJECT, _SUBJECT_ID = 0x12, 0x0A
 
-_DELIMITED = frozenset(
-    {_DECISION_ID, _REQUEST_ID, _POLICY_HASH, _CALLER, _FACTS, _RESOURCE_KEY, _BUCKETS, _HASHES, _WITHHELD}
-)
+_SAID = frozenset({_DECISION_ID, _REQUEST_ID, _POLICY_HASH, _CALLER})
+_KEPT = frozenset({_FACTS, _RESOURCE_KEY, _BUCKETS, _HASHES, _WITHHELD})
+_ID_BYTES = 32
+_ID = bytes((_DECISION_ID, _ID_BYTES))
 _NANOS = struct.Struct("<q").unpack_from
 _MICROS = struct.Struct("<I").unpack_from
 _LATENCY_BYTES = 6
 
-_Field = descriptor_pb2.FieldDescriptorProto
-
-
-def _make_views() -> list[Callable[[bytes], Any]]:
-    """Return parsers of a request and a subject in which sub-messages stay bytes, but for a request's resource."""
-    opened: Any = types_pb2.Resource.DESCRIPTOR
-    real: tuple[Any, ...] = (decision_service_pb2.DecideRequest.DESCRIPTOR, types_pb2.Subject.DESCRIPTOR, opened)
-    file = descriptor_pb2.FileDescriptorProto(name="view.proto", package="view", syntax="proto3")
-    for descriptor in real:
-        message = file.message_type.add(name=descriptor.name)
-        for field in descriptor.fields:
-            added = message.field.add(name=field.name, number=field.number)
-            added.label = _Field.LABEL_REPEATED if field.is_repeated else _Field.LABEL_OPTIONAL
-            if field.message_type is opened:
-                added.type, added.type_name = _Field.TYPE_MESSAGE, f".view.{opened.name}"
-            elif field.message_type is not None:
-                # Repeated, so that one that is empty differs from none, and all parts of one in several are there.
-                added.type, added.label = _Field.TYPE_BYTES, _Field.LABEL_REPEATED
-            else:
-                added.type = field.type
-    pool = DescriptorPool()
-    pool.Add(file)
-    return [
-        message_factory.GetMessageClass(pool.FindMessageTypeByName(f"view.{each.name}")).FromString for each in real[:2]
-    ]
-
-
-_parse_request, _parse_subject = _make_views()
 _ENTRIES: Final[Mapping[str, Any]] = {
     "context": decision_service_pb2.DecideRequest,
     "resource": types_pb2.Resource,
@@ -87,13 +59,23 @@ class _UnusualError(Exception):
     """Something that the fast way leaves to `columns`."""
 
 
+_Version = tuple[int, str]
+"""revision, hash as JSON"""
+_Head = tuple[bytes, bytes, _Version, int, bytes, int]
+"""decision id, request id, version, time and caller, which a record begins with, and where the next field is"""
+
+
 class _Request(NamedTuple):
-    """What facts without their subject come to: pieces of JSON, and the marks of their texts."""
+    """What facts without their subject come to: pieces of JSON, and the marks of their texts.
+
+    Each of the attributes, which come before those of the subject, ends with a comma.
+    """
 
     action: str
     attributes: str
     resource: str
-    mark: int
+    mark_a: int
+    mark_b: int
 
 
 class _Subject(NamedTuple):
@@ -101,7 +83,8 @@ class _Subject(NamedTuple):
 
     attributes: str
     roles: str
-    mark: int
+    mark_a: int
+    mark_b: int
 
 
 class _Outcome(NamedTuple):
@@ -110,7 +93,8 @@ class _Outcome(NamedTuple):
     severity: int
     masked: str
     rules: str
-    mark: int
+    mark_a: int
+    mark_b: int
 
 
 _Key = TypeVar("_Key", bytes, tuple[bytes, ...])
@@ -123,7 +107,10 @@ class ColumnCache:
         self._requests: dict[bytes, _Request] = {}
         self._subjects: dict[bytes, _Subject] = {}
         self._outcomes: dict[bytes, _Outcome] = {}
-        self._texts: dict[bytes, str] = {}
+        # By the fields that say the version, of so many bytes in the last record that had them elsewhere.
+        self._versions: dict[bytes, _Version] = {}
+        self._version_bytes = 0
+        self._callers: dict[bytes, str] = {}
         # Attributes are JSON, `"root.name":value,` for each, by name; all come with their marks.
         self._entries: dict[str, dict[bytes, tuple[str, str, int]]] = {root: {} for root in _ENTRIES}
         self._actions: dict[bytes, tuple[str, str, int]] = {}
@@ -141,69 +128,109 @@ class ColumnCache:
         length, at = _length(body, 1)
         if body[0] != _RECORD_SNAPSHOT or at + length != size:
             raise _UnusualError
-        found: dict[int, bytes] = {}
-        facts = b""
-        revision = time = 0
+        decision_id, request_id, (revision, policy_hash), time, caller, at = self._head(body, at)
+        facts = resource_key = b""
         # The lengths are read right here: a call for each would take as long again.
         while at < size:
             tag = body[at]
-            if tag in _DELIMITED:
-                length = body[at + 1]
-                at += 2
-                if length > 127:
-                    if body[at] > 127:
-                        raise _UnusualError
-                    length += (body[at] - 1) << 7
-                    at += 1
-                end = at + length
-                if tag == _FACTS:
-                    facts += body[at:end]  # the parts of a message, one after another, are the message
-                else:
-                    found[tag] = body[at:end]
-                at = end
-            elif tag == _TIME:
-                (time,) = _NANOS(body, at + 1)
-                at += 9
-            elif tag == _REVISION:
-                revision, at = _length(body, at + 1)
-            else:
+            if tag not in _KEPT:
                 break
+            length = body[at + 1]
+            at += 2
+            if length > 127:
+                if body[at] > 127:
+                    raise _UnusualError
+                length += (body[at] - 1) << 7
+                at += 1
+            end = at + length
+            if tag == _FACTS:
+                facts += body[at:end]  # the parts of a message, one after another, are the message
+            elif tag == _RESOURCE_KEY:
+                resource_key = body[at:end]
+            at = end
         if at > size:
             raise _UnusualError
         latency = 0
-        if body[-_LATENCY_BYTES:-4] == _LATENCY:
+        if body[-_LATENCY_BYTES:-4] == _LATENCY and at + _LATENCY_BYTES <= size:
             (latency,) = _MICROS(body, size - 4)
             size -= _LATENCY_BYTES
         # Where those six bytes were the end of something else, what is before them is no message.
         data = body[at:size]
-        outcome = self._outcomes.get(data) or self._outcome(data)
-        subject_id, of_subject, asked = self._facts(facts)
-        get = found.get
-        data = get(_POLICY_HASH, b"")
-        policy_hash = self._texts.get(data) or self._text(data)
-        mark_a, mark_b = marks.split(outcome.mark | of_subject.mark | asked.mark)
+        severity, masked, rules, a, b = self._outcomes.get(data) or self._outcome(data)
+        subject_id, (own, roles, own_a, own_b), (action, attributes, resource, asked_a, asked_b) = self._facts(facts)
         told = (
-            f'{{"action":{asked.action},"approvers":[],'
-            f'"attributes":{{{f"{asked.attributes}{of_subject.attributes}"[:-1]}}},"grants":[],'
-            f'"hash":{policy_hash},"latency":{latency},{outcome.masked},'
-            f'"request_id":{encode_basestring(get(_REQUEST_ID, b"").decode())},{asked.resource},'
-            f'"revision":{revision},"roles":{of_subject.roles},{outcome.rules}}}'
+            f'{{"action":{action},"approvers":[],'
+            f'"attributes":{{{f"{attributes}{own}" if own else attributes[:-1]}}},"grants":[],'
+            f'"hash":{policy_hash},"latency":{latency},{masked},'
+            f'"request_id":{encode_basestring(request_id.decode())},{resource},'
+            f'"revision":{revision},"roles":{roles},{rules}}}'
         )
         if "\\" in told:
             told = columns.without_zeros(told)
-        clean = columns.clean
         return (
             time,
-            clean(get(_DECISION_ID, b"").decode()),
+            columns.clean(decision_id.decode()),
             "decision",
-            outcome.severity,
-            clean(subject_id.decode()),
-            clean(get(_CALLER, b"").decode()),
-            get(_RESOURCE_KEY, b"").hex()[: columns.LONGEST],
-            mark_a,
-            mark_b,
+            severity,
+            columns.clean(subject_id.decode()),
+            self._callers.get(caller) or self._caller(caller),
+            resource_key.hex()[: columns.LONGEST],
+            a | own_a | asked_a,
+            b | own_b | asked_b,
             told,
         )
+
+    def _head(self, body: bytes, at: int) -> _Head:
+        """Read what stands before the facts, in few steps where it is written as in the record before."""
+        if body[at : at + 2] != _ID:
+            return self._any_head(body, at)
+        begin = at + 4 + _ID_BYTES
+        end = begin + body[begin - 1]
+        rest = end + self._version_bytes
+        version = self._versions.get(body[end:rest])
+        if version is None or body[begin - 2] != _REQUEST_ID or body[rest] != _TIME or body[begin - 1] > 127:
+            return self._any_head(body, at)
+        (time,) = _NANOS(body, rest + 1)
+        rest += 9
+        caller = b""
+        if body[rest] == _CALLER:
+            first = rest + 2
+            rest = first + body[rest + 1]
+            if rest > first + 127:
+                return self._any_head(body, at)
+            caller = body[first:rest]
+        return body[at + 2 : begin - 2], body[begin:end], version, time, caller, rest
+
+    def _any_head(self, body: bytes, at: int) -> _Head:
+        """Read it in whatever order, and remember how the version was written."""
+        found: dict[int, bytes] = {}
+        revision = time = last = 0
+        is_usual = True
+        from_ = to = -1
+        while at < len(body):
+            tag = body[at]
+            if tag == _TIME:
+                to = at
+                (time,) = _NANOS(body, at + 1)
+                at += 9
+            elif tag == _REVISION:
+                revision, at = _length(body, at + 1)
+            elif tag in _SAID:
+                length, begin = _length(body, at + 1)
+                at = begin + length
+                found[tag] = body[begin:at]
+                if tag == _REQUEST_ID:
+                    from_ = at
+            else:
+                break
+            is_usual = is_usual and last < tag
+            last = tag
+        version = revision, encode_basestring(found.get(_POLICY_HASH, b"").decode())
+        if is_usual and 0 <= from_ <= to:
+            self._version_bytes = to - from_
+            _keep(self._versions, body[from_:to], version)
+        get = found.get
+        return get(_DECISION_ID, b""), get(_REQUEST_ID, b""), version, time, get(_CALLER, b""), at
 
     def _facts(self, facts: bytes) -> tuple[bytes, _Subject, _Request]:
         """Return the subject's id, and what the rest of it and of the facts come to."""
@@ -235,21 +262,21 @@ class ColumnCache:
             f'"masked":{write(hidden)},"obligations":{write(obligations)}',
             f'"rules":{write(rules)},"source":"{columns.SOURCES.get(snapshot.source, "unspecified")}","undecided":[],'
             f'"unmasked":{write(shown)}',
-            _marks("rules", rules) | _marks("unmasked", shown) | _marks("obligations", obligations),
+            *marks.split(_marks("rules", rules) | _marks("unmasked", shown) | _marks("obligations", obligations)),
         )
         return _keep(self._outcomes, data, made)
 
     def _subject(self, data: bytes) -> _Subject:
-        subject = _parse_subject(data)
+        subject = parse_subject(data)
         if subject.id or subject.ByteSize() != len(data):
             raise _UnusualError
         attributes, mark = self._group("subject", tuple(subject.attributes))
         roles = list(subject.roles)
-        made = _Subject(attributes, columns.plain_json(roles), mark | _marks("roles", roles))
+        made = _Subject(attributes[:-1], columns.plain_json(roles), *marks.split(mark | _marks("roles", roles)))
         return _keep(self._subjects, data, made)
 
     def _request(self, data: bytes) -> _Request:
-        request = _parse_request(data)
+        request = parse_request(data)
         resource = request.resource
         if request.subject or request.ByteSize() != len(data):
             raise _UnusualError
@@ -261,7 +288,7 @@ class ColumnCache:
             action,
             f"{of_action}{of_context}{of_resource}",
             f'"resource_id":{encode_basestring(resource.id)},"resource_type":{encode_basestring(resource.type)}',
-            mark | bits | more,
+            *marks.split(mark | bits | more),
         )
         # There are more ids than a cache holds.
         return made if resource.id else _keep(self._requests, data, made)
@@ -297,8 +324,8 @@ class ColumnCache:
         plain = columns.plain_value(value)
         return _keep(self._entries[root], entry, (key, _fragment(root, key, plain), _mark(root, key, plain)))
 
-    def _text(self, text: bytes) -> str:
-        return _keep(self._texts, text, encode_basestring(text.decode()))
+    def _caller(self, caller: bytes) -> str:
+        return _keep(self._callers, caller, columns.clean(caller.decode()))
 
 
 def _fragment(root: str, name: str, plain: Any) -> str:
@@ -324,7 +351,9 @@ def _keep(cache: dict[_Key, T], key: _Key, value: T) -> T:
 
 def _cut(data: bytes) -> tuple[bytes, bytes]:
     """Return what the first field of a message holds, which has a length, and the fields after it."""
-    length, at = _length(data, 1)
+    length, at = data[1], 2
+    if length > 127:
+        length, at = _length(data, 1)
     end = at + length
     if end > len(data):
         raise _UnusualError

@@ -235,7 +235,7 @@ class ExpectedVerdict(_message.Message):
     def __init__(self, field: _Optional[str] = ..., effect: _Optional[_Union[_types_pb2.Effect, str]] = ..., mask: _Optional[_Union[_types_pb2.Mask, _Mapping]] = ...) -> None: ...
 
 class Grant(_message.Message):
-    __slots__ = ("id", "kind", "subject_id", "resource_type", "resource_id", "fields", "levels", "not_before_nanos", "expires_at_nanos", "approver", "approver_level", "scenario", "reason", "evidence")
+    __slots__ = ("id", "kind", "subject_id", "resource_type", "resource_id", "fields", "levels", "not_before_nanos", "expires_at_nanos", "approver", "approver_level", "scenario", "reason", "evidence", "application")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -250,6 +250,7 @@ class Grant(_message.Message):
     SCENARIO_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
     id: str
     kind: str
     subject_id: str
@@ -264,7 +265,8 @@ class Grant(_message.Message):
     scenario: str
     reason: str
     evidence: str
-    def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., subject_id: _Optional[str] = ..., resource_type: _Optional[str] = ..., resource_id: _Optional[str] = ..., fields: _Optional[_Iterable[str]] = ..., levels: _Optional[_Iterable[str]] = ..., not_before_nanos: _Optional[int] = ..., expires_at_nanos: _Optional[int] = ..., approver: _Optional[str] = ..., approver_level: _Optional[int] = ..., scenario: _Optional[str] = ..., reason: _Optional[str] = ..., evidence: _Optional[str] = ...) -> None: ...
+    application: str
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., subject_id: _Optional[str] = ..., resource_type: _Optional[str] = ..., resource_id: _Optional[str] = ..., fields: _Optional[_Iterable[str]] = ..., levels: _Optional[_Iterable[str]] = ..., not_before_nanos: _Optional[int] = ..., expires_at_nanos: _Optional[int] = ..., approver: _Optional[str] = ..., approver_level: _Optional[int] = ..., scenario: _Optional[str] = ..., reason: _Optional[str] = ..., evidence: _Optional[str] = ..., application: _Optional[str] = ...) -> None: ...
 
 class FailureRule(_message.Message):
     __slots__ = ("pass_levels", "until_nanos", "alarm_events", "alarm_seconds")

@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.commands import program
 from tests.docs.pages import ROOT, Command
 
-PATIENCE = 60
+PATIENCE = 120
 # How long a command about snapshots may need until it shows what the page shows: longer than between checkpoints.
 SOON = 30
 # Where pages say that the service and its admin port listen. Tests run it on ports of its own.
@@ -108,7 +109,7 @@ class Shell:
             self._data = tempfile.mkdtemp(prefix="data-", dir=self.folder)
         own = ["--listen", "127.0.0.1:0", "--drain", "0", "--ready-file", str(ready), "--data", self._data]
         arguments = [*shlex.split(text)[1:], *own]
-        command = [sys.executable, "-m", "pdp.cli", *arguments]
+        command = [program(), *arguments]
         with (self.folder / "serve.log").open("w", encoding="utf-8") as log:
             service = subprocess.Popen(
                 command, cwd=self.folder, env=os.environ | _QUICK, stdout=subprocess.PIPE, stderr=log, text=True,
@@ -131,9 +132,14 @@ class Shell:
             if select.select([service.stdout], [], [], 0.1)[0]:
                 return service.stdout.readline()
             waits = '"server.waiting"' in (self.folder / "serve.log").read_text(encoding="utf-8")
-            if waits and (Path(self._data) / "staff.sock").exists():
+            if waits and (Path(self._data) / "staff.sock").exists() and self._knows_nodes():
                 return ""
         raise AssertionError((self.folder / "serve.log").read_text(encoding="utf-8"))
+
+    def _knows_nodes(self) -> bool:
+        """Whether the service has reported itself: who publishes sooner is told that no node is there."""
+        listed = self._once(["pdp"], "pdp node list --json")
+        return self._code == 0 and bool(json.loads(listed)["nodes"])
 
     def stop(self) -> None:
         """Stop the services as Ctrl-C does."""
@@ -165,5 +171,8 @@ def is_as_shown(shown: str, output: str) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"])
+    # `pdp` is run without starting Python anew.
+    path = os.pathsep.join(
+        [str(Path(program()).parent), str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]
+    )
     return {"PATH": path, "LANG": "C.UTF-8", "HOME": os.environ.get("HOME", "/")}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import select
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +25,7 @@ from admin_gui.widgets.context import Context
 from jingxi_client._gen.pdp.v1 import decision_service_pb2, policy_service_pb2
 from jingxi_client._gen.pdp.v1.decision_service_pb2_grpc import DecisionServiceStub
 from jingxi_client._gen.pdp.v1.policy_service_pb2_grpc import PolicyServiceStub
+from tests.commands import program
 from tests.integration.running import ATTRIBUTES, DICTIONARY, POLICY
 
 PATIENCE = 60_000
@@ -81,7 +81,7 @@ def drafting() -> Iterator[Drafting]:
     with tempfile.TemporaryDirectory(prefix="jx-") as folder, (Path(folder) / "log").open("w+") as log:
         ready, socket = Path(folder) / "ready", Path(folder) / "data" / "staff.sock"
         command = [
-            sys.executable, "-m", "pdp.cli", "serve", "--listen", "127.0.0.1:0", "--ready-file", str(ready), "--data",
+            program(), "serve", "--listen", "127.0.0.1:0", "--ready-file", str(ready), "--data",
             str(socket.parent), "--node", "desk-1", "--drain", "0", "--workers", "1",
         ]  # fmt: skip
         process = subprocess.Popen(command, stdout=log, stderr=log)

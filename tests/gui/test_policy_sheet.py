@@ -19,7 +19,7 @@ from admin_gui.domain.policy_text.sheet import Sheet
 from admin_gui.domain.say import Say
 from tests.gui.conftest import POLICIES
 from tests.gui.test_policy_text import FLOW, NO_BREAK, TEXT, rules
-from tests.strategies import PROPERTY, sources
+from tests.strategies import PROPERTY, examples, sources
 
 SAMPLES = [(POLICIES / "policies" / f"{name}.yaml").read_text(encoding="utf-8") for name in ("marketing", "crm")]
 EMPTY_LIST = "kind: Policy\nid: p\nrules: []  # none yet\n# end\n"
@@ -62,7 +62,7 @@ PIECES = (
 )  # fmt: skip
 
 
-@settings(PROPERTY, max_examples=60)
+@settings(PROPERTY, max_examples=examples(20))
 @given(sources())
 def test_what_is_read_in_parts_is_what_is_read_whole(random: Random) -> None:
     text = random.choice([TEXT, TEXT, FLOW, NO_BREAK, *SAMPLES])
@@ -129,7 +129,7 @@ def expected(before: dict[str, Any], key: str, typed: str) -> dict[str, Any]:
     return after
 
 
-@settings(PROPERTY, max_examples=60)
+@settings(PROPERTY, max_examples=examples(20))
 @given(sources())
 def test_a_cell_says_what_was_typed_and_nothing_else_changes(random: Random) -> None:
     text = random.choice([TEXT, TEXT, FLOW, NO_BREAK, *SAMPLES])
@@ -165,7 +165,7 @@ def test_a_cell_says_what_was_typed_and_nothing_else_changes(random: Random) -> 
             assert found.rows[at].tests.get(key.removeprefix("when:"), ()) == wanted
 
 
-@settings(PROPERTY, max_examples=60)
+@settings(PROPERTY, max_examples=examples(20))
 @given(sources())
 def test_rows_come_go_and_move(random: Random) -> None:
     text = random.choice([TEXT, TEXT, FLOW, NO_BREAK, EMPTY_LIST, *SAMPLES])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from admin_gui.domain import policy_text
 from tests.gui.conftest import POLICIES
-from tests.strategies import PROPERTY, sources
+from tests.strategies import PROPERTY, examples, sources
 
 TEXT = """\
 # 柜面
@@ -155,7 +155,7 @@ NO_BREAK = "kind: Policy\nid: counter\nrules:\n- id: one\n  unmask: true\n- id: 
 SAMPLES = [path.read_text(encoding="utf-8") for path in sorted((POLICIES / "policies").glob("*.yaml"))]
 
 
-@settings(PROPERTY, max_examples=300)
+@settings(PROPERTY, max_examples=examples(75))
 @given(sources())
 def test_edits_say_what_they_should_and_keep_the_rest(random: Random) -> None:
     text = random.choice([TEXT, TEXT, FLOW, NO_BREAK, random.choice(SAMPLES)])

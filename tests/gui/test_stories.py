@@ -8,7 +8,6 @@ import json
 import select
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -37,6 +36,7 @@ from jingxi_client._gen.pdp.v1 import (
     policy_service_pb2_grpc,
     types_pb2,
 )
+from tests.commands import program
 from tests.gui.drafting import CORE, TEXTS
 from tests.gui.people import QUICK, Bank, Seat
 from tests.integration.accounts_steps import MANAGER, RESTRICTED, USER, Office, Person
@@ -87,7 +87,7 @@ class Service:
             f"staff:\n  listen: 127.0.0.1:{port}\n  certificate: staff.crt\n  key: staff.key\n"
         )
         self._log = (folder / "serve.log").open("w+")
-        command = [sys.executable, "-m", "pdp.cli", "serve", "--config", str(folder / "pdp.yaml")]
+        command = [program(), "serve", "--config", str(folder / "pdp.yaml")]
         command += ["--ready-file", str(folder / "ready")]
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         self.until(lambda: _listens(port))

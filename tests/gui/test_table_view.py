@@ -36,7 +36,7 @@ from jingxi_client._gen.pdp.v1 import decision_service_pb2
 from tests.gui.conftest import POLICIES
 from tests.gui.test_policy_sheet import CELLS
 from tests.gui.test_policy_text import FLOW, NO_BREAK, TEXT, rules
-from tests.strategies import PROPERTY, sources
+from tests.strategies import PROPERTY, examples, sources
 
 PATIENCE = 60_000
 COUNTER = "policies/core-counter.yaml"
@@ -301,7 +301,7 @@ def test_who_may_not_edit_sees_no_commands(views: PolicyViews) -> None:
     assert views.table.model.may_edit
 
 
-@settings(PROPERTY, max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(PROPERTY, max_examples=examples(20), suppress_health_check=list(HealthCheck))
 @given(sources())
 def test_edits_of_the_model_are_edits_of_the_text(context: Context, random: Random) -> None:
     text = random.choice([TEXT, TEXT, FLOW, NO_BREAK, TEXT.replace("编号", "𠮷编号")])

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -26,6 +25,7 @@ from pdp.v1 import (
     policy_service_pb2,
     policy_service_pb2_grpc,
 )
+from tests.commands import kill, program
 from tests.integration.operated import SENIOR
 from tests.integration.running import ATTRIBUTES, DICTIONARY, POLICY
 
@@ -76,7 +76,7 @@ class Node:
         )
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pdp.cli", "serve", "--config", str(config)],
+                [program(), "serve", "--config", str(config)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env=dict(os.environ),
             )  # fmt: skip
 
@@ -116,8 +116,7 @@ class Node:
     def kill(self) -> None:
         """End it at once."""
         assert self.process is not None
-        self.process.kill()
-        self.process.wait(PATIENCE)
+        kill(self.process)
 
     def end(self) -> None:
         """Let it end in order."""

@@ -145,7 +145,7 @@ class GrantsContract(ABC):
         assert held.lease
         assert made.revision == held.modified
         grant = account_pb2.ActiveGrant.FromString(held.value).grant
-        assert (grant.approver, grant.approver_level) == ("chen", 5)
+        assert (grant.approver, grant.approver_level, grant.application) == ("chen", 5, "core")
         assert grant.expires_at_nanos == office.clock.now + 600 * 10**9
 
         revoked = await office.desk.revoke(asked.grant.id, CHIEF, "over")
@@ -399,6 +399,7 @@ class GrantsContract(ABC):
         request = signed()
         made = await office.desk.consent(request, SYSTEM, "counter", key)
         assert (made.record.grant.kind, made.record.grant.evidence, made.record.state) == ("customer", "pad-7", ACTIVE)
+        assert made.record.grant.application == "core"
         again = await office.desk.consent(request, SYSTEM, "counter", key)
         assert again.record.grant.id == made.record.grant.id
         assert again.revision == made.revision

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ import grpc
 from prometheus_client.parser import text_string_to_metric_families
 
 from pdp.v1 import decision_service_pb2, decision_service_pb2_grpc, types_pb2
+from tests.commands import program
 
 PATIENCE = 60.0
 
@@ -29,7 +29,7 @@ class Operated:
         head = "policies: policies\ndata: data\nlisten: 127.0.0.1:0\npoll_seconds: 0.2\n"
         head += f"ready_file: {self._ready_file.name}\n"
         self.config.write_text(head + config)
-        command = [sys.executable, "-m", "pdp.cli", "serve", "--config", str(self.config)]
+        command = [program(), "serve", "--config", str(self.config)]
         self.log = (folder / "serve.log").open("w+")
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=self.log, text=True, env=os.environ | environ
@@ -69,7 +69,7 @@ class Operated:
         return found
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pdp.cli", "status", "--admin", self.admin, *arguments]
+        command = [program(), "status", "--admin", self.admin, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
     def end(self) -> int:

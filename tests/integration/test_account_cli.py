@@ -7,7 +7,6 @@ import os
 import socket
 import stat
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from pdp.control.accounts import totp
+from tests.commands import program
 from tests.integration.accounts_steps import PASSWORD, RISK, secret_of
 from tests.integration.pki import Authority
 from tests.integration.running import write_policies
@@ -43,7 +43,7 @@ class Desk:
             f"staff:\n  listen: 127.0.0.1:{port}\n  certificate: staff.crt\n  key: staff.key\n{config}"
         )
         self.log = (folder / "serve.log").open("w+")
-        command = [sys.executable, "-m", "pdp.cli", "serve", "--config", str(folder / "pdp.yaml")]
+        command = [program(), "serve", "--config", str(folder / "pdp.yaml")]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
         assert self.process.stdout is not None
         guard = threading.Timer(PATIENCE, self.process.kill)
@@ -56,7 +56,7 @@ class Desk:
         home = self.folder / who
         environ = os.environ | {"XDG_CONFIG_HOME": str(home), "PDP_STAFF_LISTEN": self.address}
         return subprocess.run(
-            [sys.executable, "-m", "pdp.cli", *arguments], input=said, capture_output=True, text=True, check=False,
+            [program(), *arguments], input=said, capture_output=True, text=True, check=False,
             timeout=PATIENCE, env=environ,
         )  # fmt: skip
 
@@ -91,7 +91,7 @@ def sign_in_first(desk: Desk, who: str, password: str) -> list[str]:
     """Sign in, set up one-time codes, and return recovery codes: each signs in once more."""
     desk.does(who, "login", who, "--stdin", "--ca", str(desk.folder / "ca.pem"), said=f"{password}\n\n")
     process = subprocess.Popen(
-        [sys.executable, "-m", "pdp.cli", "account", "totp", "--stdin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [program(), "account", "totp", "--stdin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         text=True, env=os.environ | {"XDG_CONFIG_HOME": str(desk.folder / who), "PDP_STAFF_LISTEN": desk.address,
                                      "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
@@ -179,7 +179,7 @@ def test_a_session_file_that_others_can_read_is_not_taken(tmp_path: Path) -> Non
     file.write_text('{"device": "", "ports": {}}')
     file.chmod(0o644)
     done = subprocess.run(
-        [sys.executable, "-m", "pdp.cli", "whoami", "--server", "127.0.0.1:1"], capture_output=True, text=True,
+        [program(), "whoami", "--server", "127.0.0.1:1"], capture_output=True, text=True,
         check=False, env=os.environ | {"XDG_CONFIG_HOME": str(tmp_path)}, timeout=PATIENCE,
     )  # fmt: skip
     assert (done.returncode, "chmod 600" in done.stderr) == (1, True)

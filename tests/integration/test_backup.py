@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from pdp.errors import BackupError
-from pdp.server.backup import check, make, shelf
+from pdp.errors import BackupError, ConfigError
+from pdp.server.backup import check, make, renewal, shelf
 from pdp.server.backup.entries import Watermarks
 from pdp.server.backup.keys import BackupKey
 from pdp.server.backup.make import Source
 from pdp.server.backup.record_side import RecordSide
+from pdp.server.data_folder import DataFolder
+from pdp.server.settings import Settings
 from pdp.signing import NodeKey, TrustedKeys
 from pdp.snapshot.evidence.checkpoint import Checkpointer
 from pdp.snapshot.evidence.findings import Kind
@@ -374,6 +376,30 @@ def test_it_restores_into_empty_places_only(
     with pytest.raises(BackupError, match="not empty"):
         other.restored(shelf_folder)
     assert (machine.records(), machine.keys_held()) == before
+
+
+@pytest.mark.parametrize("make_store", ["sqlite"], indirect=True)
+def test_no_service_starts_on_half_a_restore(
+    machine: Machine, other: Machine, shelf_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.write(machine.life(), 3)
+    machine.put(a=b"1")
+    machine.ship()
+    machine.backup(shelf_folder)
+
+    def broken(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(renewal, "try_head", broken)
+        with pytest.raises(KeyboardInterrupt):
+            other.restored(shelf_folder)
+    assert (other.data / "keys" / "node.key").exists()
+    with pytest.raises(ConfigError, match="was not finished"):
+        DataFolder.open(Settings(Path("policies"), data=other.data))
+    whole = Machine(tmp_path / "whole")
+    whole.restored(shelf_folder)
+    DataFolder.open(Settings(Path("policies"), data=whole.data)).close()
 
 
 def test_only_the_owner_of_the_right_key_reads(tmp_path: Path, shelf_folder: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -17,6 +16,7 @@ import pytest
 
 from pdp.snapshot.store import install, open_reader
 from pdp.v1 import decision_service_pb2, decision_service_pb2_grpc, snapshot_pb2
+from tests.commands import kill, program
 from tests.integration.clustered import Node, publish, text, write_key
 from tests.integration.etcd import Etcd, etcd
 from tests.integration.operated import PATIENCE, SENIOR, Operated, wait_for
@@ -30,7 +30,7 @@ HEAD = "workers: 2\ndrain_seconds: 0\nnode: n1\naudit: {checkpoint_seconds: 0.2}
 
 def pdp(*arguments: object, code: int = 0) -> str:
     """Run a command, and return what it writes."""
-    command = [sys.executable, "-m", "pdp.cli", *map(str, arguments)]
+    command = [program(), *map(str, arguments)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=2 * PATIENCE)
     assert ended.returncode == code, ended.stderr + ended.stdout
     return ended.stdout
@@ -130,8 +130,7 @@ def test_one_machine_comes_back(operate: Callable[..., Operated], tmp_path: Path
         before, made = backups(folder, key, service.config, load)
         load.more(5)
     before.append(answer.decision_id)
-    service.process.kill()
-    service.process.wait(PATIENCE)
+    kill(service.process)
     check_backups(made, folder, key)
     shutil.rmtree(tmp_path / "data")
     shutil.rmtree(tmp_path / "policies")

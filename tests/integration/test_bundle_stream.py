@@ -21,8 +21,10 @@ from pdp.v1 import bundle_pb2
 from tests.integration.reporting import Client, event, wait_for, why
 from tests.integration.running import POLICY, RunningServer, put, start_server, stopping, write_policies
 from tests.integration.test_callers import digest
+from tests.integration.test_staff_bounds import silence
 
 STREAMS = 8
+WATCH = "/pdp.v1.BundleService/WatchBundle"
 
 
 def received(stream: Any) -> tuple[Any, bytes]:
@@ -241,6 +243,38 @@ def test_a_token_that_ends_ends_the_stream(tmp_path: Path, monkeypatch: pytest.M
         assert all(answers)
         assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
         client.close()
+
+
+def test_who_never_says_what_it_has_is_sent_away(
+    client: Client, server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grpc_bundles, "REQUEST_SECONDS", 1)
+    with silence() as never, grpc.insecure_channel(server.target) as channel:
+        with pytest.raises(grpc.RpcError) as caught:
+            next(channel.stream_stream(WATCH, request_serializer=bytes)(never(), timeout=60))
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert "no request came" in str(caught.value.details())
+
+
+def test_who_may_no_longer_cannot_ask_late(tmp_path: Path) -> None:
+    policies, callers = write_policies(tmp_path), tmp_path / "guarded" / "callers.yaml"
+    callers.parent.mkdir()
+    callers.write_text(CALLERS)
+    server = start_server(policies, callers=callers, limits=Limits(bundle_streams=2))
+    shown = (("authorization", f"Bearer {'o' * 43}"),)
+    with stopping([server]), silence() as never, grpc.insecure_channel(server.target) as channel:
+        stream = channel.stream_stream(WATCH, request_serializer=bytes)(never(), metadata=shown, timeout=60)
+
+        def is_full() -> bool:
+            with pytest.raises(grpc.RpcError) as caught:
+                next(channel.stream_stream(WATCH, request_serializer=bytes)(never(), metadata=shown, timeout=0.5))
+            return caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+        wait_for(is_full)
+        put(callers, CALLERS.replace("bundles: true", "bundles: false"))
+        with pytest.raises(grpc.RpcError) as caught:
+            next(stream)
+        assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
 def test_a_server_that_stops_says_so(tmp_path: Path) -> None:

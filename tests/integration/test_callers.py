@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from pdp.v1 import decision_service_pb2 as messages
 from pdp.v1 import decision_service_pb2_grpc, types_pb2
+from tests.commands import pid_of, program
 from tests.integration.haproxy import SECRET, HAProxy
 from tests.integration.pki import Authority
 from tests.integration.running import write_policies
@@ -76,7 +76,7 @@ class Service:
         self.log: list[dict[str, Any]] = []
         self._written = threading.Condition()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pdp.cli", "serve", "--config", str(folder / "pdp.yaml")],
+            [program(), "serve", "--config", str(folder / "pdp.yaml")],
             cwd=folder, text=True, encoding="utf-8",
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
@@ -114,7 +114,7 @@ class Service:
     @property
     def workers(self) -> list[int]:
         """The process ids of the workers."""
-        return named(self._process.pid, WORKER)
+        return named(pid_of(self._process), WORKER)
 
     def stop(self) -> None:
         self._process.terminate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import signal
 import threading
 import time
@@ -29,6 +30,7 @@ from pdp.v1 import (
     grant_service_pb2_grpc,
     types_pb2,
 )
+from tests.commands import pid_of
 from tests.conformance.asking import reason_of
 from tests.integration.clustered import PATIENCE, Node, publish, text, write_key
 from tests.integration.etcd import Etcd, etcd
@@ -239,7 +241,7 @@ def test_a_node_whose_supervisor_hangs_honours_nothing_once_it_is_revoked(machin
     assert hung.shows(grant_id, revision)
     process = hung.node.process
     assert process is not None
-    process.send_signal(signal.SIGSTOP)
+    os.kill(pid_of(process), signal.SIGSTOP)
     try:
         machines[0].revoke(grant_id)
         # Its worker decides on all the same, and nobody tells it anything.
@@ -248,7 +250,7 @@ def test_a_node_whose_supervisor_hangs_honours_nothing_once_it_is_revoked(machin
         (told,) = decided.diagnostics
         assert told.code == types_pb2.DIAGNOSTIC_CODE_GRANT_INACTIVE
     finally:
-        process.send_signal(signal.SIGCONT)
+        os.kill(pid_of(process), signal.SIGCONT)
     assert not hung.shows(grant_id)
 
 

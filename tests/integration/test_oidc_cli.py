@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 from pdp.control.accounts import Accounts, SecretKey
 from pdp.control.kv.sqlite import SqliteStore
 from pdp.server.account_settings import own_key
+from tests.commands import program
 from tests.integration.accounts_steps import USER, Hands, Office, quick_hasher
 from tests.integration.oidc_provider import SECRET, OpenIdProvider, openid_provider
 from tests.integration.oidc_steps import identity
@@ -69,16 +69,7 @@ class Login:
     """A `pdp login --oidc` that has said where to go."""
 
     def __init__(self, desk: Desk, *arguments: str) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "pdp.cli",
-            "login",
-            "--oidc",
-            "--no-browser",
-            "--ca",
-            str(desk.folder / "ca.pem"),
-        ]
+        command = [program(), "login", "--oidc", "--no-browser", "--ca", str(desk.folder / "ca.pem")]
         environ = os.environ | {"XDG_CONFIG_HOME": str(desk.folder / "me"), "PDP_STAFF_LISTEN": desk.address}
         self.process = subprocess.Popen(
             [*command, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import grpc
 import pytest
 
 from pdp.v1 import decision_service_pb2, decision_service_pb2_grpc
+from tests.commands import program
 from tests.integration.collector import collector
 from tests.integration.operated import PATIENCE, SENIOR, UNKNOWN_LEVEL, Operated, call, wait_for
 
@@ -53,7 +53,7 @@ def test_a_killed_worker_takes_no_counts_with_it(operate: Callable[..., Operated
     victim = service.status()["workers"][0]["pid"]
     os.kill(victim, signal.SIGKILL)
     wait_for(lambda: service.metric("pdp_requests_total", code="OK") == 10 and _replaced(service, victim))
-    assert service.get("/readyz?workers=all")[0] == 200
+    wait_for(lambda: service.get("/readyz?workers=all")[0] == 200)
     assert service.metric("pdp_worker_restarts_total", worker="0") == 1
     call(service.address, SENIOR, 10)
     wait_for(lambda: service.metric("pdp_requests_total", code="OK") >= 20)
@@ -106,7 +106,7 @@ def test_the_environment_comes_before_the_file(operate: Callable[..., Operated])
 def test_without_an_admin_port_there_is_none(tmp_path: Path, policy_folder: Path) -> None:
     ready = tmp_path / "ready.json"
     command = [
-        sys.executable, "-m", "pdp.cli", "serve", "--policies", str(policy_folder), "--listen", "127.0.0.1:0",
+        program(), "serve", "--policies", str(policy_folder), "--listen", "127.0.0.1:0",
         "--admin", "off", "--workers", "1", "--ready-file", str(ready), "--data", str(tmp_path / "data"),
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:

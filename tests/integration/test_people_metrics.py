@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pdp.control.callers.tokens import make_token, token_hash
 from pdp.v1 import account_service_pb2, account_service_pb2_grpc, decision_service_pb2_grpc
+from tests.commands import program
 from tests.integration.accounts_steps import PASSWORD
 from tests.integration.operated import PATIENCE, Operated, request, wait_for
 from tests.integration.running import write_policies
@@ -136,7 +136,7 @@ def test_a_places_file_with_errors_is_refused_at_the_start(tmp_path: Path) -> No
         "policies: policies\ndata: data\nlisten: 127.0.0.1:0\nadmin: {listen: 'off'}\nstaff: {accounts: 'on'}\n"
         "accounts:\n  anomalies: {places: places.yaml}\n"
     )
-    command = [sys.executable, "-m", "pdp.cli", "serve", "--config", str(tmp_path / "pdp.yaml")]
+    command = [program(), "serve", "--config", str(tmp_path / "pdp.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 1
     assert "places.yaml:2:" in done.stderr

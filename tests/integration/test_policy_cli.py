@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import pytest
 
 from pdp.cli.main import main
 from pdp.control import sources
+from tests.commands import program
 from tests.integration.clustered import Node, text
 from tests.integration.clustered import publish as publish_directly
 from tests.integration.running import POLICY
@@ -185,7 +185,7 @@ def test_an_archive_on_the_standard_input(node: Node, folder: Path, tmp_path: Pa
     archive = tmp_path / "policies.tar"
     with tarfile.open(archive, "w") as made:
         made.add(folder, ".")
-    command = [sys.executable, "-m", "pdp.cli", "policy", "draft", "piped", "--from", "-", "--data"]
+    command = [program(), "policy", "draft", "piped", "--from", "-", "--data"]
     done = subprocess.run(
         [*command, str(node.folder / "data")], input=archive.read_bytes(), capture_output=True, check=False
     )
@@ -239,17 +239,7 @@ def test_nodes(run: Run, folder: Path) -> None:
 
 
 def test_nodes_as_they_change(node: Node) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pdp.cli",
-        "node",
-        "list",
-        "--watch",
-        "--json",
-        "--data",
-        str(node.folder / "data"),
-    ]
+    command = [program(), "node", "list", "--watch", "--json", "--data", str(node.folder / "data")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
         assert watching.stdout is not None
         told = json.loads(watching.stdout.readline())

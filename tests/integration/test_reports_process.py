@@ -14,6 +14,7 @@ import grpc
 import pytest
 
 from pdp.v1 import snapshot_pb2
+from tests import commands
 from tests.integration.clustered import write_key
 from tests.integration.operated import Operated
 from tests.integration.reporting import CLIENT, Client, event, snapshots, wait_for
@@ -61,8 +62,7 @@ def ids(count: int) -> set[str]:
 
 
 def kill(service: Operated) -> None:
-    service.process.send_signal(signal.SIGKILL)
-    service.process.wait(60)
+    commands.kill(service.process)
     assert service.process.stdout is not None
     service.process.stdout.close()
     service.log.close()

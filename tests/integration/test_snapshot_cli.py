@@ -7,7 +7,6 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from pdp.cli.main import main
+from tests.commands import program
 from tests.integration.store_contract import fill, key
 from tests.integration.test_snapshot_service import PATIENCE, Service, decision, serving
 
@@ -153,7 +153,7 @@ def test_without_a_server(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_tail_ends_after_so_many_and_on_ctrl_c(service: Service, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pdp.cli", "snapshot", "tail", "--json", "--filter", "flagged"]
+    command = [program(), "snapshot", "tail", "--json", "--filter", "flagged"]
     environment = os.environ | {"PDP_DATA": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     stream = fill(service.writer, key(), [decision(1, severity=2)])
     with subprocess.Popen(

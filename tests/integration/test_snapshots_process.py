@@ -9,7 +9,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from pdp.snapshot.evidence.verify import Report, verify
 from pdp.snapshot.store import open_reader
 from pdp.snapshot.store.base import Reader, StoredRecord
 from pdp.v1 import bundle_pb2, decision_service_pb2_grpc, snapshot_pb2
+from tests.commands import kill, pid_of, program
 from tests.integration.operated import PATIENCE, SENIOR, Operated, wait_for
 from tests.integration.running import put
 
@@ -216,8 +216,7 @@ def test_a_killed_service_loses_no_answer(operate: Operate, tmp_path: Path) -> N
     children = [worker["pid"] for worker in service.status()["workers"]] + [shipper(service)["pid"]]
     watched = [os.pidfd_open(pid) for pid in children]
     ids += decide(service.address, 20)
-    service.process.kill()
-    service.process.wait(PATIENCE)
+    kill(service.process)
     try:
         for fd in watched:
             assert select.select([fd], [], [], PATIENCE)[0], "a child is still there"
@@ -260,7 +259,7 @@ def test_a_refused_version_is_recorded_with_its_reason(operate: Operate, tmp_pat
 
 
 def serve(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pdp.cli", "serve", "--listen", "127.0.0.1:0", *map(str, arguments)]
+    command = [program(), "serve", "--listen", "127.0.0.1:0", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
 
@@ -269,7 +268,7 @@ def test_two_servers_do_not_share_a_data_folder(operate: Operate, tmp_path: Path
     ended = serve("--policies", tmp_path / "policies", "--data", tmp_path / "data")
     assert ended.returncode == 1
     (line,) = [line for line in ended.stderr.splitlines() if line.startswith("pdp: error: ")]
-    assert f"another server (process {service.process.pid})" in line
+    assert f"another server (process {pid_of(service.process)})" in line
     assert "`--data`" in line
     assert len(decide(service.address, 1)) == 1
 
@@ -293,7 +292,7 @@ def test_a_store_that_is_no_store_ends_the_server(tmp_path: Path, policy_folder:
     config = tmp_path / "pdp.yaml"
     (tmp_path / "url").write_text("mongodb://user:hunter2@x")
     config.write_text(f"policies: {policy_folder}\nlisten: 127.0.0.1:0\ndata: data\naudit: {{store: {{file: url}}}}\n")
-    command = [sys.executable, "-m", "pdp.cli", "serve", "--config", str(config)]
+    command = [program(), "serve", "--config", str(config)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1].startswith("pdp: error: the store's URL must begin with")
@@ -314,7 +313,7 @@ def test_the_staff_port_answers_by_the_names_of_the_policy_set(operate: Operate,
     ids = decide(service.address, 3)
     wait_for(lambda: service.metric("pdp_snapshots_shipped_total") >= 5)
     command = [
-        sys.executable, "-m", "pdp.cli", "snapshot", "list", "--data", str(tmp_path / "data"),
+        program(), "snapshot", "list", "--data", str(tmp_path / "data"),
         "--filter", 'kind == "decision" && subject.level == 5', "--json",
     ]  # fmt: skip
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)

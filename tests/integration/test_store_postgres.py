@@ -213,6 +213,29 @@ class TestPostgresStore(StoreContract):
             found = sorted(name for (name,) in connection.execute(query))
         assert found == [f"jingxi.records_long_{DAY}", f"jingxi.records_short_{DAY + 1}"]
 
+    def test_long_records_are_compressed_the_fast_way(self, url: str, writer: Writer, reader: Reader) -> None:
+        """A store of before, too, once it is brought up to date; a server without it keeps its own way."""
+        before = (
+            "CREATE OR REPLACE FUNCTION jingxi.create_part(in_retention text, in_day integer, writer text, "
+            "auditor text, maintainer text) RETURNS void LANGUAGE sql AS 'SELECT'"
+        )
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(before)
+            connection.execute("UPDATE jingxi.version SET version = 1")
+            install(url)
+            found = connection.execute("SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression'")
+            offered = found.fetchone()
+        body = decision(1, subject="T" * 5_000)
+        fill(writer, key(), [body])
+        with psycopg.connect(url) as connection:
+            text = (
+                "SELECT attname, attcompression FROM pg_attribute WHERE attrelid = %s::regclass AND attname = ANY(%s)"
+            )
+            rows = connection.execute(text, (f"jingxi.records_short_{DAY}", ["facts", "body"])).fetchall()
+        kind = "l" if offered and "lz4" in offered[0] else ""
+        assert sorted(rows) == [("body", kind), ("facts", kind)]
+        assert [record.body for record in reader.records(key())] == [body]
+
     def test_installing_again_gives_other_roles_their_rights(self, url: str, writer: Writer) -> None:
         stream = fill(writer, key(), [decision(0)])
         # Roles belong to the whole server, so they need names of their own here.

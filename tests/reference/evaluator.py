@@ -155,6 +155,7 @@ class Reference:
                 grant.subject_id != request.subject_id
                 or grant.resource_type != facts.values.get("resource.type", "")
                 or grant.resource_id not in ("", facts.values.get("resource.id", ""))
+                or (grant.application and _applications(request) != {grant.application})
             ):
                 diagnostics.append(("GRANT_MISMATCH", grant_id, ()))
             else:
@@ -244,6 +245,15 @@ class Reference:
                 attributes.update(a for clause in result.clauses for a in clause.attributes)
         for name, attributes in names.items():
             yield ("UNDECIDED_RULE", name, tuple(sorted(attributes)))
+
+
+def _applications(request: Request) -> set[str]:
+    """Return the applications that a request says it is for; something else than a text is none of any name."""
+    found = set() if request.message is None else {request.message[0]}
+    given = request.attributes.get("context.application", Given(""))
+    if given.type:
+        found.add(given.value if given.type == "string" else "")
+    return found
 
 
 def _clause_result(clause: _Clause, facts: Facts, now: int, grant: GrantSpec | None) -> ClauseResult:

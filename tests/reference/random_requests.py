@@ -48,6 +48,7 @@ def random_grants(random: Random, policy_set: RandomSet) -> list[GrantSpec]:
                 scenario=random.choice(("service", "", "complaint")),
                 reason="",
                 evidence="",
+                application=random.choice(("", "", "", "", "", "core", "core", "a")),
                 span=whole("grants"),
             )
         )
@@ -70,6 +71,9 @@ def random_request(random: Random, policy_set: RandomSet) -> Request:
             attributes[name] = Given("string", "a")
     if random.randint(0, 60) == 60:
         attributes.update({f"context.extra{i}": Given("int", i) for i in range(40)})
+    if random.randint(0, 3) == 3:
+        named = (Given("string", "core"), Given("string", "a"), Given("string", ""), Given("int", 1), Given(""))
+        attributes["context.application"] = random.choice(named)
     fields, message = _fields(random, policy_set)
     return Request(
         subject_id=pick(random, _SUBJECTS),

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pdp.engine.assemble import Schema
 from pdp.engine.bundle import parse
 from pdp.engine.grants import NO_GRANT
 from pdp.engine.outcome import Hit
+from pdp.engine.outcome import Outcomes as OutcomesOf
 from pdp.engine.request import TYPES, python_value
 from pdp.engine.rules import CompiledRule, read_rules
 from pdp.engine.runtime import MISSING
 from pdp.engine.view import Parties, RequestView
 from pdp.lang.expr import attributes_of
-from pdp.snapshot.replay.candidate import COVERAGE, Candidate, Held, May
+from pdp.snapshot.replay.candidate import COVERAGE, Held, May
 from pdp.snapshot.replay.doubt import SURE, Doubt, Outcomes, all_of
 from pdp.snapshot.replay.evidence import NO_EVIDENCE, Evidence, Prints
 from pdp.snapshot.replay.facts import Place
 from pdp.snapshot.replay.known import known_of
-from pdp.snapshot.replay.origin import Origin
+from pdp.snapshot.replay.origin import Origin, mask_of
+from pdp.snapshot.replay.ranking import After
 from pdp.snapshot.replay.recorded import Part, Reader, Verdicts, compare
 from pdp.snapshot.replay.uses import uses_of
-from pdp.v1 import bundle_pb2, decision_service_pb2, snapshot_pb2
+from pdp.v1 import bundle_pb2, decision_service_pb2, snapshot_pb2, types_pb2
 
 
 class ObviousReplayer:
@@ -39,7 +42,7 @@ class ObviousReplayer:
         self._rules = read_rules(bundle)
         self._prints = Prints(bundle)
         self._uses = uses_of(self._rules)
-        self._candidate = Candidate(signed)
+        self._outcomes_of = OutcomesOf(bundle, self._rules)
         self._origin = origin
 
     def replay(self, body: bytes) -> tuple[Place, Part]:
@@ -78,7 +81,7 @@ class ObviousReplayer:
                     needs = frozenset(a for c in rule.conditions for a in c.attributes)
                     may.append(May(Hit(rule, grant_id), (needs & known.unknown) | lacks))
         hits = [hit for _, _, hit in found]
-        part = verdicts.sum(lambda said: compare(said, lambda name: self._candidate.field(name, hits, may)))
+        part = verdicts.sum(lambda said: compare(said, lambda name: self._field(name, hits, may)))
         context, subject = request.context, request.subject
         place = Place(
             (*subject.roles,),
@@ -87,6 +90,23 @@ class ObviousReplayer:
             context["application"].string_value,
         )
         return place, part
+
+    def _field(self, field: str, hits: Sequence[Hit], may: Sequence[May]) -> After | frozenset[str]:
+        """Return what a field comes to by the program's own way of answering, or the attributes that would tell."""
+        certain = self._answered(field, hits)
+        lacks: set[str] = set()
+        for hit, what in may:
+            place = next((n for n, other in enumerate(hits) if other.rule.index > hit.rule.index), len(hits))
+            if self._answered(field, [*hits[:place], hit, *hits[place:]]).mask != certain.mask:
+                lacks |= what
+        return frozenset(lacks) if lacks else certain
+
+    def _answered(self, field: str, hits: Sequence[Hit]) -> After:
+        response = decision_service_pb2.DecideResponse()
+        self._outcomes_of.respond((field,), hits, response)
+        verdict = response.verdicts[0]
+        shown = verdict.effect == types_pb2.EFFECT_UNMASK
+        return After(None if shown else mask_of(response.masks[verdict.mask]), response.reasons[verdict.reason].rule)
 
     def _outcomes(self, rule: CompiledRule, parties: Parties, known: Any, evidence: Evidence) -> Outcomes:
         view = RequestView(self._schema, parties)

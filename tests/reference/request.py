@@ -202,6 +202,7 @@ def grant_pb(grant: GrantSpec) -> bundle_pb2.Grant:
         scenario=grant.scenario,
         reason=grant.reason,
         evidence=grant.evidence,
+        application=grant.application,
     )
 
 

@@ -19,6 +19,7 @@ from pdp.lang.model import Effect
 from pdp.lang.resolved import Policy, ResolvedSet, Rule
 from pdp.masks import catalogue
 from pdp.values import AttributeType
+from tests.strategies import examples
 from tests.unit import build
 from tests.unit.build import call, value
 
@@ -291,7 +292,7 @@ def assert_reproduced(case: Case, found: Findings) -> None:
             assert field in fields, (name, item)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cases())
 def test_agrees_with_enumeration(case: Case) -> None:
     truth, found = Enumeration(case), Findings(case)
@@ -312,7 +313,7 @@ def test_agrees_with_enumeration(case: Case) -> None:
     assert Findings(case).all == found.all
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(granted_cases())
 def test_agrees_with_enumeration_of_grants(case: Case) -> None:
     assert_grants(case)

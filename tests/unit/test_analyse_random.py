@@ -19,6 +19,7 @@ from tests.reference.random_requests import random_grants, random_request
 from tests.reference.random_sets import STANDARD, RandomSet, random_set
 from tests.reference.random_values import random_value
 from tests.reference.request import Given, Request
+from tests.strategies import TIMES
 from tests.unit.counterexamples import assert_reproduced
 
 REQUESTS = 40
@@ -64,7 +65,7 @@ def named(found: list[Diagnostic], code: str, resolved: ResolvedSet) -> set[str]
     return {by_span[item.span] for item in found if item.code == code}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 2 * TIMES))])
 def test_findings_are_true(seed: int) -> None:
     for random, made, resolved in some_sets(seed):
         found = analyse(resolved)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -172,6 +174,24 @@ def test_a_key_is_for_its_owner_alone(tmp_path: Path) -> None:
     (tmp_path / "key").chmod(0o640)
     with pytest.raises(BackupError, match="others can read"):
         BackupKey.load(tmp_path / "key")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file away")
+def test_a_key_of_root_that_our_group_may_read_is_ours() -> None:
+    """So systemd's LoadCredential, which the unit of the backup uses, and Kubernetes with fsGroup hand it over."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        made = keys.make(folder / "key")
+        os.chown(folder / "key", 0, 65534)
+        (folder / "key").chmod(0o440)
+        os.setegid(65534)
+        os.seteuid(65534)
+        try:
+            assert BackupKey.load(folder / "key") == made
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
 
 
 @pytest.mark.parametrize("text", ["", "zz" * 32, "ab" * 31, "ab" * 33, "\xff" * 64])

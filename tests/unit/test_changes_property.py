@@ -19,10 +19,10 @@ from tests.reference.random_edits import edited
 from tests.reference.random_requests import random_grants
 from tests.reference.random_sets import RandomSet, random_set
 from tests.reference.request import Grants, Request
-from tests.strategies import PROPERTY, sources
+from tests.strategies import PROPERTY, examples, sources
 
 REQUESTS = 30
-SETS = 60
+SETS = 30
 
 
 class Verdicts(NamedTuple):
@@ -97,7 +97,7 @@ def differences(
     return wrong
 
 
-@settings(PROPERTY, max_examples=60)
+@settings(PROPERTY, max_examples=examples(15))
 @given(source=sources())
 def test_every_verdict_that_changes_is_told(source: Random) -> None:
     made = random_set(source, 1)
@@ -119,7 +119,7 @@ def test_random_edits_reach_what_they_should() -> None:
     assert seen["careful"] < seen["changed"] < seen["sets"], seen
 
 
-@settings(PROPERTY, max_examples=15)
+@settings(PROPERTY, max_examples=examples(5))
 @given(source=sources())
 def test_laying_files_out_anew_changes_no_meaning(source: Random) -> None:
     made = random_set(source, 1)

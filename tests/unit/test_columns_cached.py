@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sized
 
 import pytest
 from google.protobuf import duration_pb2, timestamp_pb2
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -147,7 +148,27 @@ def test_what_a_recorder_writes_is_not_unusual(monkeypatch: pytest.MonkeyPatch) 
         obligations=[types_pb2.Obligation(type="alert")], severity=snapshot_pb2.SEVERITY_LOW,
         source=snapshot_pb2.SNAPSHOT_SOURCE_BATCH, latency_micros=12,
     )  # fmt: skip
-    assert CACHE.row(snapshot_pb2.Record(snapshot=snapshot).SerializeToString())[1] == "d" * 32
+    cache = ColumnCache()
+    assert cache.row(snapshot_pb2.Record(snapshot=snapshot).SerializeToString())[1] == "d" * 32
+    # What comes next begins the same way, and is not looked at field by field.
+    monkeypatch.setattr(cache, "_any_head", None)
+    for caller in ("系统", "other", ""):
+        snapshot.MergeFrom(snapshot_pb2.Snapshot(decision_id="e" * 32, request_id="another", time_nanos=2))
+        snapshot.caller = caller
+        row = cache.row(snapshot_pb2.Record(snapshot=snapshot).SerializeToString())
+        assert (row[0], row[1], row[5]) == (2, "e" * 32, caller)
+
+
+@given(SNAPSHOTS, st.integers(0, 40), st.binary(min_size=1, max_size=3))
+@settings(max_examples=100, deadline=None)
+def test_a_beginning_that_is_nearly_the_usual_one(snapshot: snapshot_pb2.Snapshot, place: int, other: bytes) -> None:
+    cache = ColumnCache()
+    snapshot.MergeFrom(snapshot_pb2.Snapshot(decision_id="d" * 32, request_id="r", time_nanos=1))
+    inner = snapshot.SerializeToString()
+    for changed in (inner, inner[:place] + other + inner[place:], inner[:place] + other + inner[place + len(other) :]):
+        body = columns_cached._varint(0x0A) + columns_cached._varint(len(changed)) + changed
+        if _is_record(body):  # others may be damaged where nothing is drawn from
+            assert cache.row(body) == plain(body)
 
 
 @given(SNAPSHOTS, st.permutations(range(20)), st.integers(0, 40))
@@ -161,6 +182,14 @@ def test_fields_in_any_order_and_bytes_cut_off(snapshot: snapshot_pb2.Snapshot, 
     inner = inner[: max(0, len(inner) - short)]
     body = columns_cached._varint(0x0A) + columns_cached._varint(len(inner)) + inner
     assert CACHE.row(body) == plain(body)
+
+
+def _is_record(body: bytes) -> bool:
+    try:
+        snapshot_pb2.Record.FromString(body)
+    except DecodeError:
+        return False
+    return True
 
 
 def _alone(snapshot: snapshot_pb2.Snapshot, name: str) -> bytes:
@@ -193,6 +222,15 @@ def test_bytes_that_are_no_record(body: bytes) -> None:
     assert CACHE.row(body) == plain(body)
 
 
+def test_a_last_field_that_ends_like_a_latency() -> None:
+    snapshot = snapshot_pb2.Snapshot(decision_id="d", resource_key=b"k" + columns_cached._LATENCY + b"\x09\0\0\0")
+    body = snapshot_pb2.Record(snapshot=snapshot).SerializeToString()
+    assert CACHE.row(body) == plain(body)
+    snapshot.resource_key, snapshot.latency_micros = b"", 7
+    body = snapshot_pb2.Record(snapshot=snapshot).SerializeToString()
+    assert '"latency":7' in CACHE.row(body)[-1]
+
+
 def test_an_attribute_that_stands_twice() -> None:
     entries = [
         types_pb2.Subject(attributes={"level": types_pb2.Value(int_value=level)}).SerializeToString()
@@ -213,14 +251,16 @@ def test_caches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(100):
         facts = decision_service_pb2.DecideRequest(context={"n": types_pb2.Value(int_value=number)})
         snapshot = snapshot_pb2.Snapshot(
-            facts=facts, policy_hash=f"h{number}", verdicts=[snapshot_pb2.RecordedVerdict(fields=[f"f{number}"])]
+            request_id="r",
+            facts=facts,
+            policy_hash=f"h{number}",
+            time_nanos=1,
+            verdicts=[snapshot_pb2.RecordedVerdict(fields=[f"f{number}"])],
         )
         body = snapshot_pb2.Record(snapshot=snapshot).SerializeToString()
         assert cache.row(body) == plain(body)
-    sizes = [
-        len(held)
-        for held in (cache._texts, cache._outcomes, cache._requests, *cache._groups.values(), *cache._entries.values())
-    ]
+    caches: list[Sized] = [cache._versions, cache._outcomes, cache._requests]
+    sizes = [len(held) for held in [*caches, *cache._groups.values(), *cache._entries.values()]]
     assert max(sizes) <= 8
     assert min(sizes[:3]) > 0
 

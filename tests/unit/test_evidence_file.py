@@ -16,6 +16,7 @@ from pdp.snapshot.evidence.file import MAGIC, EvidenceFile, save, write_selectio
 from pdp.snapshot.evidence.findings import Kind
 from pdp.snapshot.evidence.selection import verify_selection
 from pdp.snapshot.evidence.verify import verify
+from tests.strategies import examples
 from tests.unit.evidence import TRUSTED, Memory, Node, body, edited, stream
 
 ONE, TWO, OTHER = stream(), stream(boot="00000000000000b2"), stream(retention="long")
@@ -171,7 +172,7 @@ def judged(path: Path) -> bool:
     return report.is_complete
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), form=st.sampled_from([1, 2]), packed=st.booleans())
 def test_a_file_cut_off_or_with_a_bit_flipped_is_never_good(
     whole: tuple[Path, bytes, bytes], data: st.DataObject, form: int, packed: bool

@@ -14,7 +14,7 @@ from pdp.snapshot import columns
 from pdp.snapshot.filter import Node, predicate
 from pdp.snapshot.store.where_postgres import PostgresWriter, source
 from tests.integration.postgres import Postgres
-from tests.strategies import PROPERTY, sources
+from tests.strategies import PROPERTY, examples, sources
 from tests.unit.test_filter_property import case
 
 TYPES = ("bigint", "text", "text", "smallint", "text", "text", "text", "bigint", "bigint", "text")
@@ -50,7 +50,7 @@ def table() -> Iterator[Table]:
     server.close()
 
 
-@settings(PROPERTY, max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(PROPERTY, max_examples=examples(60), suppress_health_check=list(HealthCheck))
 @given(sources())
 def test_postgres_finds_what_python_finds(table: Table, random: Random) -> None:
     text, node, rows = case(random)

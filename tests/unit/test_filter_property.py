@@ -19,7 +19,7 @@ from pdp.snapshot.store.base import Sql
 from pdp.snapshot.store.where_sqlite import SqliteWriter, install
 from pdp.v1 import snapshot_pb2, types_pb2
 from pdp.values import INT_MAX, INT_MIN, TIMESTAMP_MAX, TIMESTAMP_MIN, AttributeType
-from tests.strategies import PROPERTY, sources
+from tests.strategies import PROPERTY, examples, sources
 
 NOW = 1_795_000_000 * 10**9
 DECLARED: Mapping[str, AttributeType] = {
@@ -279,7 +279,7 @@ class Sqlite:
 SQLITE = Sqlite()
 
 
-@settings(PROPERTY, max_examples=400)
+@settings(PROPERTY, max_examples=examples(100))
 @given(sources())
 def test_sqlite_finds_what_python_finds(random: Random) -> None:
     text, node, rows = case(random)

@@ -30,6 +30,14 @@ rules:
     except: [cvv]
     unmask: true
 """
+MAP = """
+---
+kind: MessageMap
+application: {application}
+message: view
+fields:
+  balance: $.balance
+"""
 
 
 class Uptime:
@@ -91,6 +99,44 @@ def test_a_grant_of_a_file_counts_whatever_the_store_does() -> None:
     clock.now += 10**10
     assert shows(decide(program, "F1")) == [True]
     assert set(table.current) == {"F1"}
+
+
+@pytest.mark.parametrize(
+    ("context", "message", "is_shown"),
+    [("core", "", True), ("", "core", True), ("core", "core", True), ("crm", "", False), ("", "crm", False),
+     ("core", "crm", False), ("crm", "core", False), ("", "", False)],
+)  # fmt: skip
+def test_what_was_authorised_in_one_application_shows_nothing_in_another(
+    context: str, message: str, is_shown: bool
+) -> None:
+    table, _ = table_of(active("g1", application="core"))
+    maps = "".join(MAP.format(application=name) for name in ("core", "crm"))
+    program = Program.from_bundle(signed(1, ALL, SECRET + maps), grants=table)
+    item = decision_service_pb2.BatchItem(resource=types_pb2.Resource(type="customer", id="C1"))
+    if message:
+        item.message.application, item.message.name = message, "view"
+    else:
+        item.fields.append("balance")
+    asked = decision_service_pb2.DecideBatchRequest(
+        subject=types_pb2.Subject(id="T1"), items=[item], grant_ids=["g1"]
+    )  # fmt: skip
+    if context:
+        asked.context["application"].string_value = context
+    one = decision_service_pb2.DecideRequest(
+        subject=asked.subject, resource=item.resource, fields=item.fields, grant_ids=["g1"], context=asked.context
+    )
+    if message:
+        one.message.CopyFrom(item.message)
+    decided = decision_service_pb2.DecideResponse.FromString(program.decide(one.SerializeToString()))
+    batch = decision_service_pb2.DecideBatchResponse.FromString(program.decide_batch(asked.SerializeToString()))
+    explained = decision_service_pb2.ExplainResponse.FromString(
+        program.explain(decision_service_pb2.ExplainRequest(request=one).SerializeToString())
+    )
+    for answer in (decided, batch.results[0].decision, explained.decision):
+        assert shows(answer) == [is_shown]
+        codes = [found.code for found in answer.diagnostics if found.subject == "g1"]
+        assert codes == ([] if is_shown else [types_pb2.DIAGNOSTIC_CODE_GRANT_MISMATCH])
+    assert {rule.grant_id for rule in explained.rules if rule.wins} == ({"g1"} if is_shown else set())
 
 
 def test_what_goes_is_gone_and_a_reset_leaves_only_what_it_says() -> None:

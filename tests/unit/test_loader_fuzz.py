@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from pdp.lang.diagnostics import render_text, to_json
 from pdp.lang.loader import load_folder, load_grants, load_texts
+from tests.strategies import examples
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "policy-language.md"
 BLOCKS = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
@@ -92,25 +93,25 @@ def assert_loads(text: str) -> None:
                         assert lines[place.line - 1][place.column - 1] in {character, "\\"}
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
 @given(mutated())
 def test_mutations_of_valid_files(text: str) -> None:
     assert_loads(text)
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
 @given(misshapen())
 def test_documents_of_another_shape(text: str) -> None:
     assert_loads(text)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(50))
 @given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
 def test_yaml_without_sense(text: str) -> None:
     assert_loads(text)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(30))
 @given(st.binary(max_size=200) | mutated().map(lambda text: text.encode("utf-8", "replace")[7:]))
 def test_random_bytes(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +121,7 @@ def test_random_bytes(data: bytes) -> None:
             assert render_text(item, policy_set.sources)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(30))
 @given(mutated())
 def test_grants_files(text: str) -> None:
     text = text.replace("kind: Test", "kind: Grants")
@@ -129,7 +130,7 @@ def test_grants_files(text: str) -> None:
     assert all(grant.id == key and grant.expires_at > grant.not_before for key, grant in grants.items())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(30))
 @given(mutated())
 def test_loading_twice_gives_the_same(text: str) -> None:
     first, second = load_texts({"x.yaml": text}), load_texts({"x.yaml": text})

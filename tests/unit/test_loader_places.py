@@ -12,6 +12,7 @@ from pdp.lang.diagnostics import Diagnostics
 from pdp.lang.loader import load_texts, nodes
 from pdp.lang.loader.report import Report
 from pdp.source import SourceFile, SourceText, Span
+from tests.strategies import examples
 
 
 def policy(fragment: str) -> str:
@@ -139,7 +140,7 @@ def block(indicator: str) -> object:
     return write
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(60))
 @given(words, gaps, st.sampled_from([quoted_single, quoted_double, block("|"), block(">"), block("|-")]))
 def test_places_of_random_texts(parts: list[str], breaks: list[str], write: object) -> None:
     text = policy(write(parts, breaks, "      "))  # type: ignore[operator]

@@ -18,6 +18,7 @@ from pdp.control.accounts.oidc.rules import check_redirect, endpoint
 from pdp.control.accounts.oidc.web import _answer
 from pdp.errors import ProviderError, RequestError, SignInError
 from tests.integration.oidc_provider import SigningKey, coded, compact
+from tests.strategies import examples
 
 T = TypeVar("T")
 
@@ -150,7 +151,7 @@ def test_any_answer(data: bytes, head: bytes) -> None:
         return
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(100))
 @given(st.text(), st.sampled_from(["http://127.0.0.1:1", "https://a", "http://127.0.0.1:", "http://[::1]:1/"]))
 def test_any_address(text: str, start: str) -> None:
     for candidate in (text, start + text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from pdp.control import sources
 from pdp.engine.bundle import parse
 from pdp.engine.program import Program
 from pdp.engine.recording import Notes
+from pdp.engine.wire import length_delimited
 from pdp.server.staff.impact import compile_text
 from pdp.snapshot.recorder import recorder
+from pdp.snapshot.replay import sieve
 from pdp.snapshot.replay.candidate import Candidate
 from pdp.snapshot.replay.known import inside
 from pdp.snapshot.replay.origin import Origin
@@ -224,6 +227,28 @@ class TestSharing:
         assert found == shown * 2
 
 
+@pytest.mark.parametrize("kept", [0, 1, 100])
+def test_surroundings_are_told_apart_whether_they_are_remembered_or_not(
+    kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sieve, "_MOST_SURROUNDINGS", kept)
+    more = "\n".join(f"  context.{name}: {{type: string, label: {{zh: 名, en: name}}}}" for name in ("shift", "desk"))
+    now = built('context.shift == "night" && context.desk == "A" && action.name == "query"', more=more)
+    then = built("subject.level >= 5", more=more)
+    origin = Origin(parse(then))
+    replayer = Replayer(Candidate(now), lambda _: origin)
+    shown = []
+    for shift, desk, action in [*itertools.product(("day", "night", ""), "AB", ("query", "print"))] * 2:
+        asked = request()
+        asked.action.name = action
+        asked.context["desk"].string_value = desk
+        if shift:
+            asked.context["shift"].string_value = shift
+        if replayer.replay(_recorded(then, asked, Notes()))[1].changes:
+            shown.append((shift, desk, action))
+    assert shown == [("night", "A", "query")] * 2
+
+
 class TestMasks:
     def test_other_parameters_are_a_change(self) -> None:
         [change] = replay(built("subject.level >= 5"), built("subject.level >= 5", prefix=2), request()).changes
@@ -253,6 +278,24 @@ class TestGrants:
         then, now = built("subject.level >= 5"), built("grant.active")
         result = replay(then, now, request(grant_ids=["G1"]), grants=self.Source())
         assert result.lacks == {"grant.covers"}
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"\x5a\x00", b"\x5a\x01\x0a",  # an entry of `hashes` without a name
+        b"\x3a\x04\x2a\x02\x0a\x05", b"\x3a\x03\x2a\x01\xff",  # an entry of the context that ends too early
+        b"\x3a\x0b\x2a\x09\x0a\x01k\x12\x04\x0a\x02\xc3\x28",  # a text that is no UTF-8
+    ],
+)  # fmt: skip
+def test_a_damaged_entry_is_told_as_such(piece: bytes) -> None:
+    then = built("subject.level >= 3")
+    origin = Origin(parse(then))
+    replayer = Replayer(Candidate(then), lambda _: origin)
+    snapshot = snapshot_pb2.Record.FromString(_recorded(then, request(), Notes())).snapshot.SerializeToString()
+    for more, lacks in ((b"", frozenset()), (piece, {"record"})):
+        body = length_delimited(b"\x0a", snapshot + more)
+        assert replayer.replay(body)[1].lacks == lacks
 
 
 def test_damaged_bytes_are_told_as_such() -> None:

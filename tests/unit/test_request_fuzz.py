@@ -19,7 +19,7 @@ from pdp.v1 import decision_service_pb2, types_pb2
 from pdp.values import NANOS
 from tests.reference.random_requests import NOW
 from tests.reference.request import Grants
-from tests.strategies import PROPERTY, decide_requests, mutations
+from tests.strategies import PROPERTY, decide_requests, examples, mutations
 
 SET = """
 kind: Attributes
@@ -93,7 +93,7 @@ def program() -> Program:
     grant = GrantSpec(
         id="g1", kind="supervisor", subject_id="T1", resource_type="customer", resource_id="", fields=(), levels=(),
         not_before=0, expires_at=NOW * 2, approver="M1", approver_level=5, scenario="", reason="", evidence="",
-        span=whole("grants"),
+        application="", span=whole("grants"),
     )  # fmt: skip
     return Program.from_bundle(bundle.build(resolved), grants=Grants([grant]))
 
@@ -170,19 +170,19 @@ def decide(program: Program, payload: bytes) -> bool:
 
 
 class TestBytes:
-    @settings(PROPERTY, max_examples=400)
+    @settings(PROPERTY, max_examples=examples(150))
     @given(payload=st.binary(max_size=400))
     def test_random_bytes(self, program: Program, payload: bytes) -> None:
         decide(program, payload)
         for method in (program.decide_batch, program.explain):
             answered(method, payload)
 
-    @settings(PROPERTY, max_examples=1_500)
+    @settings(PROPERTY, max_examples=examples(400))
     @given(payload=mutations(USUAL))
     def test_damaged_requests(self, program: Program, payload: bytes) -> None:
         decide(program, payload)
 
-    @settings(PROPERTY, max_examples=300)
+    @settings(PROPERTY, max_examples=examples(100))
     @given(payload=mutations(BATCH))
     def test_damaged_batches(self, program: Program, payload: bytes) -> None:
         answer = answered(program.decide_batch, payload)
@@ -198,7 +198,7 @@ class TestBytes:
                 assert result.error.code == 3
                 assert result.error.field.startswith("items[")
 
-    @settings(PROPERTY, max_examples=300)
+    @settings(PROPERTY, max_examples=examples(100))
     @given(payload=mutations(EXPLAIN))
     def test_damaged_explanations(self, program: Program, payload: bytes) -> None:
         answer = answered(program.explain, payload)
@@ -209,7 +209,7 @@ class TestBytes:
 
 
 class TestMessages:
-    @settings(PROPERTY, max_examples=400)
+    @settings(PROPERTY, max_examples=examples(150))
     @given(request=decide_requests(FIELDS))
     def test_any_content(self, program: Program, request: decision_service_pb2.DecideRequest) -> None:
         payload = request.SerializeToString()

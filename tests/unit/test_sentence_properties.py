@@ -49,6 +49,7 @@ from pdp.lang.sentence.formula import (
 from pdp.lang.sentence.logic import simplify
 from tests.reference.random_expressions import Expressions
 from tests.reference.random_values import random_value
+from tests.strategies import examples
 from tests.unit.test_sentence_sample import SAMPLE, policy_of, resolved, sample
 
 VARIABLES = {
@@ -76,7 +77,7 @@ SPICE = (
     'now.getDayOfWeek("Asia/Shanghai") in [0, 6]', 'now.getHours("Asia/Shanghai") < 9',
     'now.getHours("Asia/Shanghai") >= 17', "size(subject.roles) == 0", "resource.is_vip == resource.signed",
 )  # fmt: skip
-QUICK = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
 SOURCES = st.randoms(use_true_random=False)
 
 

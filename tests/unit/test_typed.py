@@ -16,7 +16,7 @@ from tests.reference.compare import Refused, resolve, some_requests
 from tests.reference.random_requests import random_grants
 from tests.reference.random_sets import random_set
 from tests.reference.request import Grants
-from tests.strategies import PROPERTY, sources
+from tests.strategies import PROPERTY, examples, sources
 
 REQUESTS = 25
 
@@ -41,7 +41,7 @@ class _Party:
         return tuple(self.message.roles) if name == "roles" else getattr(self.message, name)
 
 
-@settings(PROPERTY, max_examples=12)
+@settings(PROPERTY, max_examples=examples(12))
 @given(source=sources())
 def test_answers_are_the_same(source: Random) -> None:
     made = random_set(source, 1)

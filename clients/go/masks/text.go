@@ -1,6 +1,7 @@
 package masks
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -204,23 +205,29 @@ func makeName(p parameters, _ *setting) (textMask, error) {
 		text := []rune(value)
 		hidden := make([]bool, len(text))
 		dotted := false
-		var own []int
+		// Where the first two characters of the name itself stand, and how many there are.
+		var first [2]int
+		count := 0
 		for i, ch := range text {
-			dotted = dotted || isDot(ch)
-			if !isDot(ch) && !isSpace(ch) {
+			if isDot(ch) {
+				dotted = true
+			} else if !isSpace(ch) {
 				hidden[i] = true
-				own = append(own, i)
+				if count < len(first) {
+					first[count] = i
+				}
+				count++
 			}
 		}
-		if len(own) == 0 {
+		if count == 0 {
 			return h.stretch(len(text))
 		}
-		hidden[own[0]] = false
+		hidden[first[0]] = false
 		if !dotted {
-			if len(own) > 2 && compoundSurnames[[2]rune{text[own[0]], text[own[1]]}] {
-				hidden[own[1]] = false
+			if count > 2 && compoundSurnames[[2]rune{text[first[0]], text[first[1]]}] {
+				hidden[first[1]] = false
 			}
-			for _, i := range own[1:] {
+			for i := first[0] + 1; i < len(text); i++ {
 				if isSpace(text[i-1]) && isLatin(text[i]) {
 					hidden[i] = false
 				}
@@ -260,12 +267,20 @@ func makeAddress(p parameters, _ *setting) (textMask, error) {
 		}
 		return false
 	}
+	var ends []rune
+	for _, word := range markers {
+		last, _ := utf8.DecodeLastRuneInString(word)
+		ends = append(ends, last)
+	}
 	return func(value string) string {
 		text := []rune(value)
 		place := 0
 		for i, ch := range value {
-			end := i + utf8.RuneLen(ch)
 			place++
+			if !slices.Contains(ends, ch) {
+				continue
+			}
+			end := i + utf8.RuneLen(ch)
 			if endsWith(value[:end], markers) && !endsWith(value[:end], exceptions) {
 				return h.span(text, place, len(text))
 			}
@@ -311,12 +326,19 @@ func makeLandline(p parameters, _ *setting) (textMask, error) {
 	h, suffix := p.hiding(), p.count("suffix")
 	return func(value string) string {
 		text := []rune(value)
-		var own []int
-		for i := areaCode(text); i < len(text); i++ {
-			if !isPhoneSeparator(text[i]) {
-				own = append(own, i)
+		hidden := make([]bool, len(text))
+		shown := 0
+		start := areaCode(text)
+		for i := len(text) - 1; i >= start; i-- {
+			if isPhoneSeparator(text[i]) {
+				continue
+			}
+			if shown < suffix {
+				shown++
+			} else {
+				hidden[i] = true
 			}
 		}
-		return h.places(text, hideAt(text, own[:max(len(own)-suffix, 0)]))
+		return h.places(text, hidden)
 	}, nil
 }

@@ -36,7 +36,16 @@ func (a *answer) decision() *jingxi.Decision {
 
 // record returns what is recorded of it, an OfflineDecision; what answers share was serialized once.
 func (a *answer) record(number int64) ([]byte, error) {
-	record, err := proto.Marshal(&pdpv1.OfflineDecision{Sequence: number, TimeNanos: a.time.UnixNano(), Request: a.request})
+	shared, err := a.said.Lean()
+	if err != nil {
+		return nil, err
+	}
+	record := make([]byte, 0, usualRequest+len(shared))
+	record, err = proto.MarshalOptions{}.MarshalAppend(record, &pdpv1.OfflineDecision{Sequence: number, TimeNanos: a.time.UnixNano()})
+	if err != nil {
+		return nil, err
+	}
+	record, err = appendMessage(record, recordedRequest, func(b []byte) ([]byte, error) { return appendRequest(b, a.request) })
 	if err != nil {
 		return nil, err
 	}
@@ -44,18 +53,14 @@ func (a *answer) record(number int64) ([]byte, error) {
 		DecisionId: a.response.DecisionId, RequestId: a.response.RequestId, Revision: a.response.Revision,
 		PolicyHash: a.response.PolicyHash, Diagnostics: a.response.Diagnostics,
 	}
-	shared, err := a.said.Lean()
-	if err != nil {
-		return nil, err
-	}
-	record = protowire.AppendTag(record, responseNumber, protowire.BytesType)
+	record = protowire.AppendTag(record, recordedResponse, protowire.BytesType)
 	record = protowire.AppendVarint(record, uint64(proto.Size(own)+len(shared)))
 	record, err = proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(record, own)
 	return append(record, shared...), err
 }
 
-// responseNumber is the number of the response in an OfflineDecision.
-var responseNumber = (&pdpv1.OfflineDecision{}).ProtoReflect().Descriptor().Fields().ByName("response").Number()
+// usualRequest is room for most requests and what else a record holds besides what answers share, in bytes.
+const usualRequest = 1_024
 
 func (c *Client) decide(current *loaded, requests []*pdpv1.DecideRequest) ([]answer, error) {
 	now := c.now()

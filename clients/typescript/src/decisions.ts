@@ -137,9 +137,22 @@ export function verdictOf(decision: Decision, field: string): Verdict | undefine
 export function obligationsOf(parts: readonly PartDecision[]): Obligation[] {
   const unique = new Map<string, Obligation>();
   for (const obligation of parts.flatMap((part) => part.decision?.obligations ?? [])) {
-    const { type, rule, fields, parameters } = obligation;
-    const key = JSON.stringify([type, rule, fields, Object.entries(parameters).sort()]);
+    const key = keyOf(obligation);
     if (!unique.has(key)) unique.set(key, obligation);
   }
   return [...unique.values()];
+}
+
+// An offline client's decisions share their obligations.
+const keys = new WeakMap<Obligation, string>();
+
+/** Return a text that equal obligations have in common. */
+function keyOf(obligation: Obligation): string {
+  let found = keys.get(obligation);
+  if (found === undefined) {
+    const { type, rule, fields, parameters } = obligation;
+    found = JSON.stringify([type, rule, fields, Object.entries(parameters).sort()]);
+    keys.set(obligation, found);
+  }
+  return found;
 }

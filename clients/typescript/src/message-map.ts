@@ -146,18 +146,22 @@ export function maskOf(mask: MaskMessage): Mask {
 /** Return the subject with attributes already typed. Throws AttributeValueError. */
 export function subjectOf(subject: Subject, attributes: Record<string, Value>): SubjectMessage {
   const roles = (subject.roles ?? []).map((role) => values.textOf("subject.roles", role));
-  return create(SubjectSchema, { id: values.textOf("subject.id", subject.id), roles, attributes });
+  return Object.assign(create(SubjectSchema), { id: values.textOf("subject.id", subject.id), roles, attributes });
 }
 
 /** Return the action with attributes already typed. Throws AttributeValueError. */
 export function actionOf(action: Action, attributes: Record<string, Value>): ActionMessage {
-  return create(ActionSchema, { name: values.textOf("action.name", action.name ?? ""), attributes });
+  return Object.assign(create(ActionSchema), { name: values.textOf("action.name", action.name ?? ""), attributes });
 }
 
 /** Return the resource with attributes already typed. Throws AttributeValueError. */
 export function resourceOf(resource: Resource, attributes: Record<string, Value>): ResourceMessage {
   const type = values.textOf("resource.type", resource.type ?? "");
-  return create(ResourceSchema, { type, id: values.textOf("resource.id", resource.id ?? ""), attributes });
+  return Object.assign(create(ResourceSchema), {
+    type,
+    id: values.textOf("resource.id", resource.id ?? ""),
+    attributes,
+  });
 }
 
 /** Return a question as an item of a batch. */
@@ -280,7 +284,7 @@ class Planner {
       // Without an id of its own an item must not pass for the message's resource.
       id = value?.kind.case === "stringValue" ? value.kind.value : "";
     }
-    return create(ResourceSchema, { type: part.resourceType || inherited.type, id, attributes });
+    return Object.assign(create(ResourceSchema), { type: part.resourceType || inherited.type, id, attributes });
   }
 
   *#attributes(part: Part, place: paths.Place): Generator<readonly [string, Value]> {
@@ -302,7 +306,7 @@ class Planner {
       .map(([, value]) => value)
       .filter((value) => value !== null && value !== undefined);
     if (found.length === 0) return undefined;
-    const many = path.steps.includes(paths.EVERY);
+    const { many } = path;
     if (many && !values.isListType(type)) {
       this.#problems.add(`attribute \`${name}\` at \`${path.text}\` has many values and is no list`);
       return undefined;

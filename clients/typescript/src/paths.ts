@@ -17,6 +17,8 @@ export const EVERY: unique symbol = Symbol("[*]");
 export interface Path {
   readonly text: string;
   readonly steps: readonly (string | typeof EVERY)[];
+  /** Whether it may lead to several places. */
+  readonly many: boolean;
 }
 
 /** A place of a document and the value there. */
@@ -40,7 +42,7 @@ export function parse(text: string): Path {
     }
     steps.push(match[3] !== undefined ? EVERY : (match[1] ?? (match[2] as string).replaceAll(/\\(.)/gs, "$1")));
   }
-  return { text, steps };
+  return { text, steps, many: steps.includes(EVERY) };
 }
 
 /**
@@ -48,6 +50,7 @@ export function parse(text: string): Path {
  * holds null is found; nothing is found below it. Throws MessageMismatchError.
  */
 export function find(document: unknown, path: Path, start: Place = []): Hit[] {
+  if (!path.many && start.length === 0) return below(document, path);
   let found: Hit[] = [[start, get(document, start)]];
   for (const step of path.steps) {
     const next: Hit[] = [];
@@ -55,6 +58,23 @@ export function find(document: unknown, path: Path, start: Place = []): Hit[] {
     found = next;
   }
   return found;
+}
+
+/** `find` for a path that leads to one place, from the root: the place is the path's own steps. */
+function below(document: unknown, path: Path): Hit[] {
+  const steps = path.steps as readonly string[];
+  let value = document;
+  for (const [i, step] of steps.entries()) {
+    if (value === null || value === undefined) return [];
+    if (!isObject(value)) {
+      const place = show(steps.slice(0, i));
+      throw new MessageMismatchError(`path \`${path.text}\` expects an object at \`${place}\``);
+    }
+    value = Object.hasOwn(value, step) ? value[step] : undefined;
+    // A member that is undefined is none: JSON.stringify leaves it out.
+    if (value === undefined) return [];
+  }
+  return [[steps, value]];
 }
 
 /** Return the value at a place; undefined when something on the way is gone. */

@@ -1,7 +1,7 @@
 /** From the service's replies and statuses to the client's own values and errors. */
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { type Metadata, type ServiceError, status as Status } from "@grpc/grpc-js";
-import type { Decision, Mask, Reason } from "./decisions.js";
+import type { Decision, Mask, Obligation, Reason } from "./decisions.js";
 import {
   AccessDeniedError,
   DecisionUnavailableError,
@@ -13,7 +13,13 @@ import {
   type Violation,
 } from "./errors.js";
 import type { DecideResponse } from "./gen/pdp/v1/decision_service_pb.js";
-import { DiagnosticCode, Effect, ReasonKind, type Verdict } from "./gen/pdp/v1/types_pb.js";
+import {
+  DiagnosticCode,
+  Effect,
+  type Obligation as ObligationMessage,
+  ReasonKind,
+  type Verdict,
+} from "./gen/pdp/v1/types_pb.js";
 import { FULL, maskOf } from "./message-map.js";
 
 const NO_REASON: Reason = { kind: "", rule: "", title: { zh: "", en: "" }, grantId: "", undecided: false };
@@ -27,7 +33,7 @@ export function decisionOf(reply: DecideResponse, requestId: string): Decision {
     revision: reply.revision,
     policyHash: reply.policyHash,
     verdicts: reply.verdicts.map((v) => ({ field: v.field, mask: shown(masks, v), reason: reasonOf(reply, v) })),
-    obligations: reply.obligations.map(({ type, parameters, fields, rule }) => ({ type, parameters, fields, rule })),
+    obligations: reply.obligations.map(obligationOf),
     diagnostics: reply.diagnostics.map((d) => ({
       code: nameOf(DiagnosticCode, d.code),
       message: d.message,
@@ -35,6 +41,19 @@ export function decisionOf(reply: DecideResponse, requestId: string): Decision {
       attributes: d.attributes,
     })),
   };
+}
+
+// What replies of one bundle share is the same objects in each.
+const obligations = new WeakMap<ObligationMessage, Obligation>();
+
+function obligationOf(message: ObligationMessage): Obligation {
+  let found = obligations.get(message);
+  if (found === undefined) {
+    const { type, parameters, fields, rule } = message;
+    found = { type, parameters, fields, rule };
+    obligations.set(message, found);
+  }
+  return found;
 }
 
 /** Throw ProtocolError unless an answer is about the fields that were asked for, in their order. */

@@ -86,9 +86,9 @@ class Rules:
     def _changed(self, name: str, old: NamedRule, new: NamedRule) -> control_pb2.MeaningChange | None:
         before, after = old.rule, new.rule
         parts: list[control_pb2.ChangedPart] = []
-        reach = self._reach(old, new)
+        reach = self._reach(name, old.policy.id)
         if reach != _UNCHANGED:
-            parts.append(words.part("when", *self._conditions(old, new)))
+            parts.append(words.part("when", *self._conditions(name, old, new)))
         gone, come = set(before.fields) - set(after.fields), set(after.fields) - set(before.fields)
         if gone or come:
             said = words.fields(self._before, before.fields, gone), words.fields(self._after, after.fields, come)
@@ -128,33 +128,34 @@ class Rules:
 
     def _changed_variables(self, policy: str) -> frozenset[str]:
         old, new = self._before.variables(policy), self._after.variables(policy)
-        if old.keys() == new.keys() and all(old[name].checked == new[name].checked for name in old):
+        of, shape = self._expressions.of, self._expressions.shape
+        if old.keys() == new.keys() and all(of(old[name]) is of(new[name]) for name in old):
             return frozenset()
         return frozenset(
-            f"vars.{name}"
-            for name in old.keys() & new.keys()
-            if self._expressions.shape(old[name], old) != self._expressions.shape(new[name], new)
+            f"vars.{name}" for name in old.keys() & new.keys() if shape(of(old[name]), old) != shape(of(new[name]), new)
         )
 
-    def _reach(self, old: NamedRule, new: NamedRule) -> Reach:
+    def _reach(self, name: str, policy: str) -> Reach:
         """Return how a rule's own conditions changed, its policy's scope apart."""
-        before, after = old.rule.when, new.rule.when
-        same = {clause.checked for clause in before} & {clause.checked for clause in after}
-        if changed := self._variables[old.policy.id]:
-            same -= {clause.checked for clause in after if changed & self._expressions.names(clause)}
-        gone = [clause for clause in before if clause.checked not in same]
-        come = [clause for clause in after if clause.checked not in same]
+        before, after = ([clause.expression for clause in side.clauses(name)] for side in (self._before, self._after))
+        same = {*before} & {*after}
+        if changed := self._variables[policy]:
+            same -= {expression for expression in after if changed & expression.names}
+        gone = [expression for expression in before if expression not in same]
+        come = [expression for expression in after if expression not in same]
         if not gone and not come:
             return _UNCHANGED
-        asked, asks = self._before.variables(old.policy.id), self._after.variables(new.policy.id)
+        asked, asks = self._before.variables(policy), self._after.variables(policy)
         return Reach(
-            narrowed=any(not self._expressions.among(clause, asks, before, asked) for clause in come),
-            widened=any(not self._expressions.among(clause, asked, after, asks) for clause in gone),
+            narrowed=any(not self._expressions.among(expression, asks, before, asked) for expression in come),
+            widened=any(not self._expressions.among(expression, asked, after, asks) for expression in gone),
         )
 
-    def _conditions(self, old: NamedRule, new: NamedRule) -> tuple[types_pb2.LocalizedText, types_pb2.LocalizedText]:
+    def _conditions(
+        self, name: str, old: NamedRule, new: NamedRule
+    ) -> tuple[types_pb2.LocalizedText, types_pb2.LocalizedText]:
         """Return the conditions before and after in words, as CEL where words do not tell them apart."""
-        said = [words.all_of((c.sentence for c in found.rule.when), words.ALWAYS) for found in (old, new)]
+        said = [words.all_said(side.clauses(name), words.ALWAYS) for side in (self._before, self._after)]
         if said[0] != said[1]:
             return said[0], said[1]
         texts = [" && ".join(clause.text for clause in found.rule.when) for found in (old, new)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from pdp.control.changes.expressions import SUBJECT, VARIABLE, Expressions
+from pdp.control.changes.expressions import SUBJECT, VARIABLE, Checked, Expressions
 from pdp.v1 import bundle_pb2, types_pb2
 
 _UNMASK = types_pb2.EFFECT_UNMASK
@@ -15,6 +15,14 @@ ALWAYS: Final = -(2**31) - 1
 _MAX_ALTERNATIVES = 4
 
 _NOTHING = bundle_pb2.Bundle()
+
+
+class Clause(NamedTuple):
+    """A condition of a rule: what it is, and in words."""
+
+    expression: Checked
+    zh: str
+    en: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,8 @@ class Side:
             for policy in bundle.policies
         }
         self._names: dict[str, frozenset[str]] = {}
+        self._clauses: dict[str, list[Clause]] = {}
+        self._scopes_on_subject: dict[str, list[tuple[str, str]]] = {}
         self._lowest = {
             name: ALWAYS
             for name, field in self.fields.items()
@@ -93,10 +103,20 @@ class Side:
         """Return a policy's variables by name."""
         return self._variables.get(policy, {})
 
-    def names(self, policy: str, expression: bundle_pb2.Expression) -> frozenset[str]:
+    def clauses(self, name: str) -> list[Clause]:
+        """Return the conditions of a rule, its policy's scope apart."""
+        known = self._clauses.get(name)
+        if known is None:
+            known = self._clauses[name] = []
+            for message in self.rules[name].rule.when:
+                sentence = message.sentence
+                known.append(Clause(self._expressions.of(message), sentence.zh, sentence.en))
+        return known
+
+    def names(self, policy: str, expression: Checked) -> frozenset[str]:
         """Return the attributes that an expression of a policy names, itself and through variables."""
-        found = self._expressions.names(expression)
-        if not any(name.startswith(VARIABLE) for name in found):
+        found = expression.names
+        if not expression.names_variables:
             return found
         variables = self.variables(policy)
         seen: set[str] = set()
@@ -108,15 +128,15 @@ class Side:
             seen.add(name)
             variable = variables.get(name.removeprefix(VARIABLE)) if name.startswith(VARIABLE) else None
             if variable is not None:
-                waiting += self._expressions.names(variable)
+                waiting += self._expressions.of(variable).names
         return frozenset(name for name in seen if not name.startswith(VARIABLE))
 
     def used(self, name: str) -> frozenset[str]:
         """Return the attributes that a rule depends on, with those of its policy's scope."""
         known = self._names.get(name)
         if known is None:
-            policy, rule = self.rules[name].policy, self.rules[name].rule
-            parts = [self.names(policy.id, clause) for clause in rule.when]
+            policy = self.rules[name].policy
+            parts = [self.names(policy.id, clause.expression) for clause in self.clauses(name)]
             known = frozenset({clause.attribute for clause in policy.scope}.union(*parts))
             self._names[name] = known
         return known
@@ -125,18 +145,25 @@ class Side:
         """Whether a rule holds under a grant only, or only without one."""
         return any(attribute.startswith("grant.") for attribute in self.used(name))
 
-    def clauses_on_subject(self, name: str) -> list[types_pb2.LocalizedText]:
-        """Return what a rule asks of the subject, in words; empty when it holds for everybody."""
-        policy, rule = self.rules[name].policy, self.rules[name].rule
-        said = [clause.sentence for clause in policy.scope if clause.attribute.startswith(SUBJECT)]
-        said += [clause.sentence for clause in rule.when if self._asks_subject(policy.id, clause)]
-        return said
+    def clauses_on_subject(self, name: str) -> list[tuple[str, str]]:
+        """Return what a rule asks of the subject, in words (zh, en); empty when it holds for everybody."""
+        policy = self.rules[name].policy
+        said = self._scopes_on_subject.get(policy.id)
+        if said is None:
+            said = self._scopes_on_subject[policy.id] = [
+                (clause.sentence.zh, clause.sentence.en)
+                for clause in policy.scope
+                if clause.attribute.startswith(SUBJECT)
+            ]
+        return [
+            *said,
+            *((zh, en) for expression, zh, en in self.clauses(name) if self._asks_subject(policy.id, expression)),
+        ]
 
-    def _asks_subject(self, policy: str, clause: bundle_pb2.Expression) -> bool:
-        # Reading a condition costs more than looking whether it can be of interest.
-        if "vars" in clause.text:
-            return any(name.startswith(SUBJECT) for name in self.names(policy, clause))
-        return "subject" in clause.text and self._expressions.names_subject(clause)
+    def _asks_subject(self, policy: str, expression: Checked) -> bool:
+        if expression.names_variables:
+            return any(name.startswith(SUBJECT) for name in self.names(policy, expression))
+        return expression.names_subject
 
 
 def who(rules: Iterable[tuple[Side, str]]) -> types_pb2.LocalizedText | None:
@@ -146,7 +173,7 @@ def who(rules: Iterable[tuple[Side, str]]) -> types_pb2.LocalizedText | None:
         clauses = side.clauses_on_subject(name)
         if not clauses:
             return None
-        alternatives["，且".join(c.zh for c in clauses), " and ".join(c.en for c in clauses)] = None
+        alternatives["，且".join([zh for zh, _ in clauses]), " and ".join([en for _, en in clauses])] = None
         if len(alternatives) > _MAX_ALTERNATIVES:
             return None
     if not alternatives:

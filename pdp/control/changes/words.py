@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from google.protobuf import json_format
 
-from pdp.control.changes.sides import Side
+from pdp.control.changes.sides import Clause, Side
 from pdp.engine.request import KINDS, TYPE_NUMBERS, python_value
 from pdp.engine.wire_masks import mask_parameters
 from pdp.lang.sentence.statements import duties
@@ -54,6 +54,13 @@ def all_of(clauses: Iterable[Text], otherwise: Text) -> Text:
     if not said:
         return otherwise
     return Text(zh="，且".join(c.zh for c in said), en=" and ".join(c.en for c in said))
+
+
+def all_said(clauses: Sequence[Clause], otherwise: Text) -> Text:
+    """Return the conditions of a rule, which must all hold, as one statement."""
+    if not clauses:
+        return otherwise
+    return Text(zh="，且".join([clause.zh for clause in clauses]), en=" and ".join([clause.en for clause in clauses]))
 
 
 def effect(value: types_pb2.Effect) -> Text:

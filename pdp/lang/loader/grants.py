@@ -14,7 +14,7 @@ from pdp.source import Span
 _GRANT = Shape(
     "grant",
     "id kind subject resource not_before expires_at",
-    "fields levels approver approver_level scenario reason evidence",
+    "fields levels approver approver_level scenario reason evidence application",
 )
 _RESOURCE = Shape("resource of a grant", "type", "id")
 _KINDS = {kind: kind for kind in ("supervisor", "customer")}
@@ -60,6 +60,7 @@ def _read_grant(reader: Reader, node: Node, fields: Collection[str] | None) -> G
         scenario=record.text("scenario"),
         reason=record.text("reason"),
         evidence=record.text("evidence"),
+        application=record.name("application", names.APPLICATION) or "",
         span=record.node.span,
     )
     if not_before is not None and expires_at is not None and expires_at <= not_before:

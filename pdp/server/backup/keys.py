@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import os
 import secrets
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from pdp.errors import BackupError
-from pdp.signing import sync_folder
+from pdp.signing import open_to_others, sync_folder
 
 KEY_BYTES: Final = 32
 _MOST_TEXT = 4096
@@ -40,7 +39,7 @@ class BackupKey:
         """Return the key in a file. Raises BackupError when it is none, or when others can read the file."""
         try:
             with path.open("rb") as stream:
-                if os.fstat(stream.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                if open_to_others(os.fstat(stream.fileno())):
                     raise BackupError(f"others can read the backup key `{path}`; run `chmod 600 {path}`")
                 text = stream.read(_MOST_TEXT)
         except OSError as error:

@@ -20,8 +20,8 @@ from pdp.server.backup.node_files import NodeFile
 from pdp.server.backup.record_side import Progress
 from pdp.server.backup.record_target import RecordTarget
 from pdp.server.backup.shelf import Backup, Chain
-from pdp.server.data_folder import write_new
-from pdp.signing import PRIVATE_NAME, NodeKey, TrustedKeys
+from pdp.server.data_folder import RESTORING, write_new
+from pdp.signing import PRIVATE_NAME, NodeKey, TrustedKeys, sync_folder
 from pdp.snapshot.evidence.checkpoint import FLOOR_NAME, parse_checkpoint
 from pdp.snapshot.evidence.verify import Progress as VerifyProgress
 from pdp.snapshot.evidence.verify import Report, verify
@@ -129,6 +129,7 @@ class _Restoring:
                 # Looked at first: two stores, and neither is touched unless both can take it.
                 asyncio.run(self._must_be_empty())
             self._restore_records(checked)
+        self._begin()
         # INVARIANT: before the key. A node that has its key back and no floor signs numbers a second time.
         checkpoint = self._write_floor()
         self._write_files(files)
@@ -137,10 +138,17 @@ class _Restoring:
                 keys, revision, cases = asyncio.run(self._restore_control(checked.index.control))
             report = self._verify()
         self._record(revision)
+        (target.data / RESTORING).unlink()
+        sync_folder(target.data)
         return Restored(
             self._last, len(files), keys, revision, cases, checkpoint, report, time.monotonic() - begun,
             self._restored if self._restored.exists() else None,
         )  # fmt: skip
+
+    def _begin(self) -> None:
+        """Say that what is there is not whole, so that no service starts on it."""
+        if not (self._target.data / RESTORING).exists():
+            write_new(self._target.data / RESTORING, f"{self._last.name}\n".encode())
 
     def _read_files(self) -> list[NodeFile]:
         """Return the files of the last backup, which has all of them."""
@@ -169,6 +177,7 @@ class _Restoring:
     def _restore_records(self, checked: Checked) -> None:
         with closing(RecordTarget(self._target.store_url, checked.watermarks, self._clock())) as target:
             target.must_be_empty()
+            self._begin()
             indexes = [shelf.index_of(backup, self._key) for backup in self._chain.backups]
             total = checked.counts.get("records", 0)
             done, reached = 0, 0

@@ -28,6 +28,9 @@ MAX_CHECKS: Final = 4
 MAX_SCENARIO_RUNS: Final = 4
 MAX_SIGN_INS: Final = 4
 MAX_OIDC: Final = 4
+MAX_STRANGERS: Final = 8
+MAX_HEALTH_WATCHES: Final = 8
+MAX_REFLECTIONS: Final = 4
 THREADS: Final = (
     MAX_WATCHES
     + MAX_EXPORTS
@@ -37,10 +40,14 @@ THREADS: Final = (
     + MAX_SCENARIO_RUNS
     + MAX_SIGN_INS
     + MAX_OIDC
+    + MAX_STRANGERS
+    + MAX_HEALTH_WATCHES
+    + MAX_REFLECTIONS
     + 8
 )
-"""Watches, exports, analyses, runs of scenarios and sign-ins hold a thread each, those at an OpenID provider their own,
-should it be slow; the rest is for what is answered at once, whoever else tries to sign in.
+"""Watches, health's too, reflection, exports, analyses, runs of scenarios and sign-ins hold a thread each, those at an
+OpenID provider their own, should it be slow, and so do those who are not signed in while their request is on its way;
+the rest is for what is answered at once, whoever else tries to sign in.
 """
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -60,6 +67,9 @@ class Calls:
             "scenarios": MAX_SCENARIO_RUNS,
             "sign_in": MAX_SIGN_INS,
             "oidc": MAX_OIDC,
+            "stranger": MAX_STRANGERS,
+            "health": MAX_HEALTH_WATCHES,
+            "reflection": MAX_REFLECTIONS,
         }
         self._places = {kind: threading.Semaphore(count) for kind, count in places.items()}
         self._stopping = threading.Event()

@@ -19,7 +19,7 @@ import grpc
 
 from pdp.control.accounts import Accounts, Signed
 from pdp.control.accounts.permissions import allows, holds_somewhere, permission_word
-from pdp.errors import AccessDeniedError, RequestError, SignInError, Violation
+from pdp.errors import AccessDeniedError, SignInError
 from pdp.server import logs
 from pdp.server.peers import TOKEN_HEADER, bearer
 from pdp.server.staff.calls import Calls
@@ -55,7 +55,7 @@ class Guard(grpc.ServerInterceptor):  # type: ignore[type-arg]
         handler = continuation(handler_call_details)
         if handler is None or need is Access.ANYBODY:
             return handler
-        # As a stream of requests even where there is one: so the handler begins before the request is read.
+        # INVARIANT: `Bounds` within makes every call one with a stream of requests, so this begins before one is read.
         streams = handler.response_streaming
         wrap = grpc.stream_stream_rpc_method_handler if streams else grpc.stream_unary_rpc_method_handler
         made: Any = self._guarded(handler, method, need)
@@ -68,17 +68,12 @@ class Guard(grpc.ServerInterceptor):  # type: ignore[type-arg]
     def _guarded(
         self, handler: grpc.RpcMethodHandler[Any, Any], method: str, need: Need | None
     ) -> Callable[[Iterator[Any], grpc.ServicerContext], Any]:
-        behaviour: Any = (
-            (handler.stream_stream if handler.response_streaming else handler.stream_unary)
-            if handler.request_streaming
-            else (handler.unary_stream if handler.response_streaming else handler.unary_unary)
-        )
+        behaviour: Any = handler.stream_stream if handler.response_streaming else handler.stream_unary
 
         def guarded(requests: Iterator[Any], context: grpc.ServicerContext) -> Any:
             with self._calls.failing(context, method):
                 self._admit(context, method, need)
-                asked = requests if handler.request_streaming else _one(requests)
-            answers = behaviour(asked, context)
+            answers = behaviour(requests, context)
             return self._while_admitted(answers, context, method, need) if handler.response_streaming else answers
 
         return guarded
@@ -175,9 +170,3 @@ def _shown(metadata: Iterable[tuple[str, str | bytes]]) -> tuple[str, bytes]:
     except (binascii.Error, ValueError):
         return "", b""
     return (token if len(token) <= _MAX_TOKEN else ""), device
-
-
-def _one(requests: Iterator[Any]) -> Any:
-    for request in requests:
-        return request
-    raise RequestError(Violation("request", "is missing"))

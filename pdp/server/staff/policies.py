@@ -16,7 +16,7 @@ import grpc
 
 from pdp.control.accounts.raising import of_publication
 from pdp.control.revisions import Who
-from pdp.control.steps import check_reason
+from pdp.control.steps import MAX_REASON, check_reason
 from pdp.errors import NotFoundError, PdpError, RequestError, SourcesError, SpoolError, Violation, WrongStateError
 from pdp.server import logs
 from pdp.server.judge import PolicyJudge
@@ -37,7 +37,7 @@ from pdp.v1 import (
 )
 
 SERVICE: str = policy_service_pb2.DESCRIPTOR.services_by_name["PolicyService"].full_name
-LARGE: Final = ("CheckPolicies", "SaveDraft", "ComparePolicies", "AnalyseImpact")
+LARGE: Final = ("CheckPolicies", "AnalysePolicies", "SaveDraft", "ComparePolicies", "AnalyseImpact")
 """The methods whose requests carry a text."""
 MAX_PAGE: Final = 1_000
 _CHUNK = 256 * 1000
@@ -381,8 +381,9 @@ class PolicyServicer(policy_service_pb2_grpc.PolicyServiceServicer):
         self, context: grpc.ServicerContext, actor: str, kind: str, details: Mapping[str, str], *, success: bool
     ) -> None:
         operation = snapshot_pb2.Operation(
-            actor=actor, kind=kind, success=success, details=details, address=self._calls.address(context)
-        )
+            actor=actor, kind=kind, success=success, address=self._calls.address(context),
+            details={key: value[:MAX_REASON] for key, value in details.items()},
+        )  # fmt: skip
         # It has happened, and the caller is told how it went; the recorder has told in the log that it could not.
         with contextlib.suppress(SpoolError):
             self._host.record(operation)

@@ -19,25 +19,36 @@ from pdp.server.address import Address
 from pdp.server.ports import Reservation
 from pdp.server.staff.bounds import Bounds
 from pdp.server.staff.calls import THREADS, Calls
+from pdp.server.staff.health import BoundedHealth
 from pdp.server.tls import TlsFiles, server_credentials
+from pdp.server.transports.base import HANDSHAKE_SECONDS
 
 SOCKET: Final = "staff.sock"
 MAX_REQUEST: Final = 64 * 1024 * 1024
 """Bytes of a request that carries the text of a policy set; others have `bounds.MAX_PLAIN`."""
-MAX_CALLS: Final = 64
+MAX_CALLS: Final = 80
+MAX_STREAMS: Final = 128
+"""Calls in flight on a connection; more wait at the client."""
+MAX_CONNECTIONS = 1_024
 STOP_SECONDS: Final = 5.0
 # A path of a socket may have so many bytes (sun_path in sockaddr_un), and ends in a zero.
 _MAX_PATH = 107
 
-_OPTIONS: Sequence[tuple[str, int]] = (
-    ("grpc.max_receive_message_length", MAX_REQUEST),
-    # A page of 1,000 records of some size.
-    ("grpc.max_send_message_length", 64 * 1024 * 1024),
-    ("grpc.so_reuseport", 0),
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-)
+
+def _options() -> Sequence[tuple[str, int]]:
+    """Return the bounds as grpc knows them."""
+    return (
+        ("grpc.max_receive_message_length", MAX_REQUEST),
+        # A page of 1,000 records of some size.
+        ("grpc.max_send_message_length", 64 * 1024 * 1024),
+        ("grpc.max_allowed_incoming_connections", MAX_CONNECTIONS),
+        ("grpc.max_concurrent_streams", MAX_STREAMS),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_SECONDS * 1000),
+        ("grpc.so_reuseport", 0),
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    )
 
 
 def socket_address(data: Path) -> Address:
@@ -78,15 +89,15 @@ class StaffServer:
         self.address = address
         self._tls = tls
         self._calls = calls
-        self._health = health.HealthServicer()
         self._threads = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="staff")
         self._names = [service.name for service in services]
-        bounds = Bounds([f"/{service.name}/{method}" for service in services for method in service.large])
+        self._health = BoundedHealth(calls, self._names)
+        bounds = Bounds(calls, [f"/{service.name}/{method}" for service in services for method in service.large])
         # The guard first: who may not call is told so before anything is read of the request.
         self._server = grpc.server(
             self._threads,
             interceptors=[bounds] if guard is None else [guard, bounds],
-            options=_OPTIONS,
+            options=_options(),
             maximum_concurrent_rpcs=MAX_CALLS,
         )
         for service in services:

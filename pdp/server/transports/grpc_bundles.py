@@ -11,8 +11,9 @@ from pdp.errors import LimitError, NoPolicyError
 from pdp.server.bundles import WATCH, BundleFeed, Parcel
 from pdp.server.status import Failure, failure_of
 from pdp.server.transports import grpc_core as core
+from pdp.server.transports.base import REQUEST_SECONDS
 from pdp.server.transports.grpc_streams import Call, Streams
-from pdp.server.transports.grpc_unary import MISSING
+from pdp.server.transports.grpc_unary import LATE, MISSING
 from pdp.v1 import bundle_service_pb2
 
 BEAT_SECONDS: Final = 15
@@ -148,9 +149,12 @@ class _BundleWatch(Call):
     def look(self, now: int) -> None:
         super().look(now)
         with self.lock:
-            if self.sending or self.ended or not self._is_open:
+            if self.sending or self.ended:
                 return
-            is_due = now - self.moved >= BEAT_SECONDS
+            if not self._is_open and now - self.born > REQUEST_SECONDS:
+                self.end(LATE)
+                return
+            is_due = self._is_open and now - self.moved >= BEAT_SECONDS
             if is_due or self._admitted_by is not self._bundles.changed():
                 # Who may call may have changed meanwhile, and tokens end.
                 asked = self._bundles.changed()

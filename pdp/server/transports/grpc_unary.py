@@ -20,7 +20,7 @@ from pdp.server.transports.base import REQUEST_SECONDS, TransportOptions
 from pdp.server.transports.calls import Behind, Calls, Lane, Served
 
 MISSING = Failure(code_pb2.INTERNAL, "the call holds no request message", b"")
-_LATE = Failure(code_pb2.DEADLINE_EXCEEDED, f"no request came within {REQUEST_SECONDS} s", b"")
+LATE = Failure(code_pb2.DEADLINE_EXCEEDED, f"no request came within {REQUEST_SECONDS} s", b"")
 _EXPIRED = Failure(code_pb2.DEADLINE_EXCEEDED, "the deadline passed before the call was read", b"")
 
 
@@ -192,7 +192,7 @@ class _Unary:
         if self._state is _State.READING:
             # The read ends with the call and finds that it is no longer wanted.
             self._state = _State.SENDING
-            core.guarded(lambda _: core.fail(self._call, _LATE, self._sent), None)
+            core.guarded(lambda _: core.fail(self._call, LATE, self._sent), None)
         elif self._state is _State.SENDING:
             self._call.cancel()
         else:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import partial
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 from pdp.engine.assemble import Schema
 from pdp.engine.bundle import parse
@@ -13,19 +12,17 @@ from pdp.engine.outcome import Hit, Outcomes
 from pdp.engine.request import TYPES, python_value
 from pdp.engine.rules import CompiledRule, read_rules
 from pdp.engine.runtime import FUNCTIONS
-from pdp.engine.view import Parties
 from pdp.snapshot.replay.doubt import Outcomes as Possible
 from pdp.snapshot.replay.doubt import all_of
 from pdp.snapshot.replay.evidence import NO_EVIDENCE, Evidence, Prints
 from pdp.snapshot.replay.facts import FactsReader, Values
 from pdp.snapshot.replay.known import Known
-from pdp.snapshot.replay.origin import Mask, mask_of
+from pdp.snapshot.replay.ranking import After, Rankings
 from pdp.snapshot.replay.sieve import CLOCK, GRANT, Doubts, Plan, Rules, Sieve, Sifted, members
 from pdp.snapshot.replay.uses import uses_of
-from pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
+from pdp.v1 import bundle_pb2
 from pdp.values import NANOS
 
-_MOST_KEPT: Final = 50_000
 _NOTHING: Final[frozenset[str]] = frozenset()
 COVERAGE: Final = "grant.covers"
 """What a record lacks of a grant that counted: which fields it was for."""
@@ -54,13 +51,6 @@ class Settled(NamedTuple):
     unknown: frozenset[str]
 
 
-class After(NamedTuple):
-    """What a field comes to: `mask` is None when it is shown, `rule` empty for a default."""
-
-    mask: Mask | None
-    rule: str
-
-
 class Candidate:
     """A bundle that sifts records. One thread at a time may use it. Raises BundleError."""
 
@@ -75,7 +65,7 @@ class Candidate:
         }
         self._rules: list[CompiledRule] = read_rules(bundle)
         self._sieve = Sieve(self._rules, Schema(self.types, defaults))
-        self._outcomes = Outcomes(bundle, self._rules)
+        self._rankings = Rankings(Outcomes(bundle, self._rules), self._rules)
         self._prints = Prints(bundle)
         self._needs = [frozenset(a for c in rule.conditions for a in c.attributes) for rule in self._rules]
         self._granted: Rules = 0
@@ -84,13 +74,12 @@ class Candidate:
             self._granted |= rule.needs_grant << rule.index
             for field in rule.fields:
                 self._about[field] = self._about.get(field, 0) | 1 << rule.index
-        self._known_after: dict[Hashable, After | frozenset[str]] = {}
-        self._resolved: dict[Hashable, After] = {}
         self.uses = uses_of(self._rules)
         self.reader = FactsReader(self._sieve.attributes)
         self._now = self.reader.slots.get("now", 0)
         self._grant = self.reader.slots.get(GRANT, 0)
         self._clock = self.reader.slots.get(CLOCK, 0)
+        self._timed = bool(self._now or self._clock)
         self._second: int | None = None
         self._shown: tuple[int, ...] = ()
 
@@ -101,12 +90,12 @@ class Candidate:
             found |= self._about.get(field, 0)
         return found
 
-    def plan(self, known: Known, parties: Parties, *, granted: bool) -> Plan:
+    def plan(self, known: Known, facts: Any, now: int, *, granted: bool) -> Plan:
         """Return how to sift records of which the same is known, with grants or without.
 
-        `parties` are those of one of them.
+        `facts` are those of one of them, which was made at `now`.
         """
-        return self._sieve.plan(known, self.reader.slots, parties, granted=granted)
+        return self._sieve.plan(known, self.reader.slots, facts, now, granted=granted)
 
     def _tell_time(self, values: Values, now: int) -> None:
         """Write into values what stands for the time: equal where all conditions see the same of it."""
@@ -117,18 +106,22 @@ class Candidate:
             self._shown = tuple(FUNCTIONS[name](now, zone) for name, zone in self._sieve.readings)
         values[self._clock] = self._shown
 
-    def sift(self, plan: Plan, about: Rules, values: Values, now: int, parties: Callable[[], Parties]) -> Sifted:
+    def sift(self, plan: Plan, about: Rules, values: Values, facts: Any, now: int) -> Sifted:
         """Return which of some rules may apply to a request without grants; equal for records that are alike.
 
-        `values` are those of its facts; `parties` are asked for where the record is unlike those before.
+        `values` are those of its facts.
         """
-        self._tell_time(values, now)
-        return self._sieve.sift(plan, about, values, parties)
+        if self._timed:
+            self._tell_time(values, now)
+        return self._sieve.sift(plan, about, values, facts, now)
 
     def settle(self, sifted: Sifted, known: Known, evidence: Evidence) -> Settled:
         """Return which of the rules that may apply do, and which may, with what the verdicts tell."""
-        hits, may = sifted.rules, 0
-        for index, outcomes in _open(sifted.rules, sifted.doubts, evidence, self._prints):
+        rules, doubts = sifted
+        if not doubts:
+            return Settled(rules, 0, _NOTHING)
+        hits, may = rules, 0
+        for index, outcomes in _open(rules, doubts, evidence, self._prints):
             rule = self._rules[index]
             if len(outcomes) > 1:
                 outcomes = evidence.narrow(self._prints.rule(rule), outcomes)  # noqa: PLW2901 - narrowed
@@ -144,8 +137,8 @@ class Candidate:
         plan: Plan,
         about: Rules,
         values: Values,
+        facts: Any,
         now: int,
-        parties: Callable[[GrantFacts], Parties],
         grants: Sequence[Held],
     ) -> tuple[list[Hit], list[May]]:
         """Return the hits of a request with grants in canonical order, and the rules that may apply."""
@@ -155,10 +148,10 @@ class Candidate:
         under = about & self._granted
         turns = [(0, None, about & ~under), *((order, grant, under) for order, grant in enumerate(grants))]
         for order, grant, rules in turns:
-            facts = NO_GRANT if grant is None else grant.facts
+            held = NO_GRANT if grant is None else grant.facts
             if self._grant:
-                values[self._grant] = None if grant is None else facts
-            sifted = self._sieve.sift(plan, rules, values, partial(parties, facts))
+                values[self._grant] = None if grant is None else held
+            sifted = self._sieve.sift(plan, rules, values, facts, now, held)
             settled = self.settle(sifted, plan.known, NO_EVIDENCE)
             grant_id = "" if grant is None else grant.id
             for index in members(settled.hits):
@@ -177,52 +170,35 @@ class Candidate:
 
     def after(self, field: str, settled: Settled) -> After | frozenset[str]:
         """Return what a field comes to without grants, or the attributes that would tell."""
-        about = self._about.get(field, 0)
+        about, places, afters = self._rankings.of(field)
         hits, may = settled.hits & about, settled.may & about
-        key = (field, hits, may, settled.unknown) if may else (field, hits)
-        found = self._known_after.get(key)
-        if found is None:
-            applying = [Hit(self._rules[index]) for index in members(hits)]
-            possible = [May(Hit(self._rules[index]), self._needs[index] & settled.unknown) for index in members(may)]
-            found = self.field(field, applying, possible)
-            if len(self._known_after) >= _MOST_KEPT:
-                self._known_after.clear()
-            self._known_after[key] = found
-        return found
+        best = min([places[index] for index in members(hits)], default=len(places))
+        if not may:
+            return afters[best]
+        certain = afters[best]
+        lacks = [self._needs[index] & settled.unknown for index in members(may) if _counts(places[index], best, afters)]
+        return _NOTHING.union(*lacks) or certain
 
-    def field(self, field: str, hits: Sequence[Hit], may: Sequence[May]) -> After | frozenset[str]:
+    def field(self, field: str, hits: Iterable[Hit], may: Iterable[May]) -> After | frozenset[str]:
         """Return what a field comes to, or the attributes that would tell.
 
         Whoever wins among the rules that apply and some of those that may is the winner already among the former and
         this one alone. So it is enough to add each of the latter on its own.
         """
-        speaking = [hit for hit in hits if field in hit.rule.fields]
-        certain = self._resolve(field, speaking)
-        lacks: set[str] = set()
-        for hit, what in may:
-            if field in hit.rule.fields:
-                order = hit.rule.index
-                place = next((n for n, other in enumerate(speaking) if other.rule.index > order), len(speaking))
-                if self._resolve(field, [*speaking[:place], hit, *speaking[place:]]).mask != certain.mask:
-                    lacks |= what
-        return frozenset(lacks) if lacks else certain
+        _, places, afters = self._rankings.of(field)
+        speaking = [
+            places[hit.rule.index]
+            for hit in hits
+            if hit.rule.index in places and (hit.covers is None or hit.covers(field))
+        ]
+        best = min(speaking, default=len(places))
+        lacks = [what for hit, what in may if _counts(places.get(hit.rule.index, best), best, afters)]
+        return _NOTHING.union(*lacks) or afters[best]
 
-    def _resolve(self, field: str, hits: Sequence[Hit]) -> After:
-        # Under a grant it also matters what that covers.
-        key = None if any(hit.covers for hit in hits) else (field, *(hit.rule.index for hit in hits))
-        found = None if key is None else self._resolved.get(key)
-        if found is None:
-            response = decision_service_pb2.DecideResponse()
-            self._outcomes.respond((field,), hits, response)
-            verdict = response.verdicts[0]
-            shown = verdict.effect == types_pb2.EFFECT_UNMASK
-            rule = response.reasons[verdict.reason].rule
-            found = After(None if shown else mask_of(response.masks[verdict.mask]), rule)
-            if key is not None:
-                if len(self._resolved) >= _MOST_KEPT:
-                    self._resolved.clear()
-                self._resolved[key] = found
-        return found
+
+def _counts(place: int, best: int, afters: Sequence[After]) -> bool:
+    """Whether it matters if a rule applies, where the one that wins else is known."""
+    return place < best and afters[place].mask != afters[best].mask
 
 
 def _open(rules: Rules, doubts: Iterable[Doubts], evidence: Evidence, prints: Prints) -> Iterable[tuple[int, Possible]]:

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
-from pdp.engine.outcome import Hit, Outcomes
+from pdp.engine.outcome import Outcomes
 from pdp.engine.request import TYPES
 from pdp.engine.rules import CompiledRule, Condition, read_rules
 from pdp.lang.expr import (
@@ -25,10 +25,11 @@ from pdp.lang.expr import (
     VariableRef,
     children,
 )
-from pdp.v1 import bundle_pb2, decision_service_pb2, snapshot_pb2
+from pdp.snapshot.replay.uses import ReadsVariables
+from pdp.v1 import bundle_pb2, snapshot_pb2
 
 Print = Hashable
-"""Conditions with the same print come out alike for every request."""
+"""Conditions with the same print come out alike for every request. It is long, and is hashed once."""
 _Outcomes = frozenset[bool | None]
 _HELD: Final[_Outcomes] = frozenset({True})
 _UNDECIDED: Final[_Outcomes] = frozenset({None})
@@ -43,6 +44,8 @@ class Prints:
             for a in bundle.attributes
         }
         self._rules: dict[int, tuple[frozenset[Print], tuple[Print, ...]]] = {}
+        self._known: dict[Hashable, Print] = {}
+        self._reads_variables = ReadsVariables()
 
     def rule(self, rule: CompiledRule) -> Print:
         """Return the print of all conditions of a rule."""
@@ -60,8 +63,14 @@ class Prints:
         return known
 
     def _condition(self, condition: Condition, variables: Mapping[str, Expr]) -> Print:
-        declared = tuple(self._attributes.get(name, name) for name in sorted(condition.attributes))
-        return _shape(condition.expr, variables), declared
+        # Equal texts are lowered once, and the rules that are printed are kept as long as this is.
+        used = self._reads_variables(condition.expr)
+        place = id(condition.expr), id(variables) if used else None
+        known = self._known.get(place)
+        if known is None:
+            declared = tuple(self._attributes.get(name, name) for name in sorted(condition.attributes))
+            known = self._known[place] = repr((_shape(condition.expr, variables), declared))
+        return known
 
 
 def _shape(expr: Expr, variables: Mapping[str, Expr]) -> Hashable:
@@ -110,7 +119,7 @@ class Witness:
         self.rules = {rule.name: rule for rule in read_rules(bundle)}
         self.prints = Prints(bundle)
         self._outcomes = Outcomes(bundle, [*self.rules.values()])
-        self._wins: dict[tuple[str, str, int], bool] = {}
+        self._places: dict[str, dict[int, int]] = {}
         self._numbers: dict[Print, int] = {}
         self._held: dict[str, frozenset[int]] = {}
 
@@ -137,16 +146,12 @@ class Witness:
 
     def wins(self, field: str, winner: CompiledRule | None, rule: CompiledRule) -> bool:
         """Return whether a rule would have decided a field that another one (None: the default) did."""
-        if rule is winner or field not in rule.fields:
-            return False
-        place = (field, "" if winner is None else winner.name, rule.index)
-        known = self._wins.get(place)
-        if known is None:
-            spoken = [rule] if winner is None else sorted((winner, rule), key=lambda found: found.index)
-            hits = [Hit(found) for found in spoken]
-            decided = self._outcomes.respond((field,), hits, decision_service_pb2.DecideResponse())[0]
-            known = self._wins[place] = decided is not None and decided.rule is rule
-        return known
+        places = self._places.get(field)
+        if places is None:
+            ranked, _ = self._outcomes.ranked(field, self.rules.values())
+            places = self._places[field] = {found.index: place for place, (found, _) in enumerate(ranked)}
+        place = places.get(rule.index)
+        return place is not None and (winner is None or place < places.get(winner.index, len(places)))
 
 
 class Testimony(Evidence):

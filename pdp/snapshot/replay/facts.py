@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from pdp.snapshot.replay.wire import attribute_of, check_attribute, name_of
+from pdp.snapshot.replay.wire import attribute_of, checked_name
 from pdp.v1 import types_pb2
 
 ROLES: Final = "subject.roles"
@@ -35,6 +35,28 @@ class Place(NamedTuple):
     application: str
 
 
+def _slot(slots: Mapping[str, int], root: str, key: str) -> int:
+    name = f"{root}.{key}"
+    # A key of a map may be called as what stands beside the map.
+    return 0 if name in _OWN else slots.get(name, 0)
+
+
+class _Slots(dict[bytes, int]):
+    """The slots of entries of one map. A new entry is looked at: DecodeError where it is damaged."""
+
+    def __init__(self, root: str, slots: Mapping[str, int]) -> None:
+        super().__init__()
+        self._root = root
+        self._slots = slots
+
+    def __missing__(self, entry: bytes) -> int:
+        slot = _slot(self._slots, self._root, checked_name(entry))
+        if len(self) >= _MOST_ENTRIES:
+            self.clear()
+        self[entry] = slot
+        return slot
+
+
 class FactsReader:
     """Reads facts with the `names` in view. One thread at a time may use it."""
 
@@ -45,8 +67,8 @@ class FactsReader:
         self._blank: Values = [None] * (len(asked) + 1)
         self._id, self._roles = self.slots.get("subject.id", 0), self.slots[ROLES]
         self._branch, self._menu, self._application = (self.slots[name] for name in (_BRANCH, _MENU, _APPLICATION))
-        self._subject: dict[bytes, int] = {}
-        self._context: dict[bytes, int] = {}
+        self._subject = _Slots("subject", self.slots)
+        self._context = _Slots("context", self.slots)
         self._actions: dict[bytes, _Held] = {}
         self._resources: dict[bytes, _Held] = {}
         self._texts: dict[bytes | None, str] = {}
@@ -61,12 +83,10 @@ class FactsReader:
             values[self._id] = subject.id
         known = self._subject
         for entry in subject.attributes[:]:
-            slot = known.get(entry)
-            values[self._learn("subject", known, entry) if slot is None else slot] = entry
+            values[known[entry]] = entry
         known = self._context
         for entry in facts.context[:]:
-            slot = known.get(entry)
-            values[self._learn("context", known, entry) if slot is None else slot] = entry
+            values[known[entry]] = entry
         parts = facts.action
         whole = parts[0] if len(parts) == 1 else b"".join(parts)
         for slot, value in self._actions.get(whole) or self._part("action", types_pb2.Action, self._actions, whole):
@@ -78,19 +98,6 @@ class FactsReader:
             values[slot] = value
         return values
 
-    def _learn(self, root: str, known: dict[bytes, int], entry: bytes) -> int:
-        check_attribute(entry)
-        slot = self._slot(root, name_of(entry))
-        if len(known) >= _MOST_ENTRIES:
-            known.clear()
-        known[entry] = slot
-        return slot
-
-    def _slot(self, root: str, key: str) -> int:
-        name = f"{root}.{key}"
-        # A key of a map may be called as what stands beside the map.
-        return 0 if name in _OWN else self.slots.get(name, 0)
-
     def _part(self, root: str, kind: Any, known: dict[bytes, _Held], whole: bytes) -> _Held:
         """Return the slots and what stands there, of an action or a resource."""
         message = kind.FromString(whole)
@@ -99,7 +106,7 @@ class FactsReader:
             known.clear()
         found = known[whole] = (
             *((self.slots.get(name, 0), getattr(message, name.partition(".")[2])) for name in own),
-            *((self._slot(root, key), value.SerializeToString()) for key, value in message.attributes.items()),
+            *((_slot(self.slots, root, key), value.SerializeToString()) for key, value in message.attributes.items()),
         )
         return found
 

@@ -11,8 +11,10 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pdp.engine.grants import NO_GRANT, GrantFacts
 from pdp.engine.request import TYPE_NUMBERS, python_value, wire_value
 from pdp.engine.runtime import MISSING
+from pdp.engine.view import Parties
 from pdp.engine.wire import length_delimited
 from pdp.snapshot.replay.origin import Origin
 from pdp.snapshot.replay.uses import EXACT, Use
@@ -98,6 +100,12 @@ def known_of(
             wrong = types_pb2.Value(string_value="") if types[name] is AttributeType.BOOL else _TRUE
             _place(request, name).CopyFrom(wrong)
     return Known(request.SerializeToString(), frozenset(unknown), intervals, fixed)
+
+
+def parties_of(facts: Any, known: Known, now: int, grant: GrantFacts = NO_GRANT) -> Parties:
+    """Return what a decision was about: the facts of a `wire.RecordPart`, completed, the time and a grant."""
+    request = decision_service_pb2.DecideRequest.FromString(facts.SerializeToString() + known.piece)
+    return Parties(request.subject, request.action, request.resource, request.context, now, grant)
 
 
 _TRUE: Final = types_pb2.Value(bool_value=True)

@@ -8,9 +8,10 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from pdp.engine.grants import GrantFacts
-from pdp.snapshot.replay.candidate import After, Held
+from pdp.snapshot.replay.candidate import Held
 from pdp.snapshot.replay.evidence import Testimony
 from pdp.snapshot.replay.origin import Mask, Origin
+from pdp.snapshot.replay.ranking import After
 from pdp.v1 import policy_service_pb2, snapshot_pb2, types_pb2
 
 SHOWN: Final = "masked>clear"
@@ -127,8 +128,8 @@ class Verdicts:
         self.origin = reader.origin
         self.said = [reader.read(entry) for entry in entries]
         self.evidence = Testimony(reader.origin.witness, [said.verdict for said in self.said])
-        fields = {name for said in self.said for name in said.before}
-        if len(fields) < sum(len(said.before) for said in self.said):
+        named = [said.before for said in self.said]
+        if len(set().union(*named)) < sum(map(len, named)):
             # Nobody writes a field twice; if somebody did, the last time counts.
             merged = {name: before for said in self.said for name, before in said.before.items()}
             self.said = [Said(snapshot_pb2.RecordedVerdict(), merged)]

@@ -7,12 +7,10 @@ and what was kept of which attributes, stay the same over many records too, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from pdp.engine.grants import NO_GRANT, GrantFacts
-from pdp.engine.view import Parties
 from pdp.snapshot.replay.candidate import Candidate
 from pdp.snapshot.replay.facts import Place
 from pdp.snapshot.replay.known import Known, known_of
@@ -20,7 +18,7 @@ from pdp.snapshot.replay.origin import Origin
 from pdp.snapshot.replay.recorded import POLICY_HASH, Part, Reader, Result, Said, Verdicts, compare
 from pdp.snapshot.replay.sieve import Plan, Rules, Sifted
 from pdp.snapshot.replay.wire import RecordPart, name_of
-from pdp.v1 import decision_service_pb2, snapshot_pb2, types_pb2
+from pdp.v1 import snapshot_pb2, types_pb2
 
 MAX_KEPT: Final = 50_000
 """So many different ends of decisions are remembered, and then others: some 50 MB for 1,000 rules, 150 for 10,000."""
@@ -37,15 +35,28 @@ _DAMAGED: Final = Result((), (), frozenset({UNREADABLE}))
 _NO_VERDICT: Final = Result((), (), frozenset({VERDICT}))
 
 
+_Plans = dict[Hashable, Plan]
+
+
+class _Read(NamedTuple):
+    """The verdicts of a record, the rules about their fields, and the plans there are by what was kept of what.
+
+    The plans are those of all records of one bundle.
+    """
+
+    verdicts: Verdicts
+    about: Rules
+    plans: _Plans
+
+
 class Replayer:
     """Decides records by a candidate. `origin` finds the bundle of a policy hash. One thread at a time may use it."""
 
     def __init__(self, candidate: Candidate, origin: Callable[[str], Origin | None]) -> None:
         self._candidate = candidate
         self._find_origin = origin
-        self._origins: dict[bytes, Reader | None] = {}
-        self._verdicts: dict[Hashable, tuple[Verdicts, Rules]] = {}
-        self._plans: dict[Hashable, Plan] = {}
+        self._origins: dict[bytes, tuple[Reader, _Plans] | None] = {}
+        self._verdicts: dict[Hashable, _Read] = {}
         self._concerned: dict[Said, Rules] = {}
         self._parts: dict[Hashable, Part] = {}
         self._same: dict[Part, Result] = {}
@@ -59,36 +70,29 @@ class Replayer:
             return _NOWHERE, _DAMAGED
 
     def _replay(self, part: Any) -> tuple[Place, Result]:
-        candidate, facts = self._candidate, part.facts
+        candidate, facts, now = self._candidate, part.facts, part.time_nanos
         values = candidate.reader.read(facts)
-        policy_hash, said, hashes = part.policy_hash, part.verdicts[:], part.hashes[:]
+        policy_hash, said = part.policy_hash, part.verdicts[:]
         found = self._verdicts.get((policy_hash, *said)) or self._read(policy_hash, said)
         if isinstance(found, Result):
             return candidate.reader.place(values, ()), found
-        verdicts, about = found
+        verdicts, about, plans = found
         # What follows the name in a hash's entry differs from record to record.
-        names = [entry[2 : 2 + entry[1]] for entry in hashes] if hashes else ()
-        kept = (
-            policy_hash, (*part.buckets[:],), (*names,), (*part.withheld[:],), not part.resource_key, not part.grants
-        )  # fmt: skip
-        plan = self._plans.get(kept) or self._plan(kept, part, verdicts.origin)
-        known, now = plan.known, part.time_nanos
+        try:
+            names = [entry[2 : 2 + entry[1]] for entry in part.hashes[:]]
+        except IndexError as error:
+            raise DecodeError("an entry of `hashes` is cut off") from error
+        kept = (*part.buckets[:], None, *names, None, *part.withheld[:], not part.resource_key, not part.grants)
+        plan = plans.get(kept) or self._plan(plans, kept, part, verdicts.origin)
+        known = plan.known
         place = candidate.reader.place(values, known.fixed)
-
-        made: list[Parties] = []
-
-        def parties(grant: GrantFacts = NO_GRANT) -> Parties:
-            if not made:
-                made.append(_parties(facts, known, now))
-            return made[0]._replace(grant=grant) if grant is not NO_GRANT else made[0]
-
         if not kept[-1]:
-            hits, may = candidate.sift_granted(plan, about, values, now, parties, verdicts.grants(part.grants))
+            hits, may = candidate.sift_granted(plan, about, values, facts, now, verdicts.grants(part.grants))
             return place, Result(
                 *verdicts.sum(lambda said: compare(said, lambda name: candidate.field(name, hits, may)))
             )
-        sifted = candidate.sift(plan, about, values, now, parties)
-        case = (sifted, known.unknown) if sifted.doubts else sifted.rules
+        rules, doubts = sifted = candidate.sift(plan, about, values, facts, now)
+        case = (rules, doubts, known.unknown) if doubts else rules
         result = verdicts.results.get(case)
         if result is None:
             result = verdicts.results[case] = self._result(verdicts, sifted, known)
@@ -98,8 +102,8 @@ class Replayer:
         """Work out a result; the same one wherever it is equal."""
         self._remembered += 1
         if self._remembered > MAX_KEPT:
-            for other, _ in self._verdicts.values():
-                other.results.clear()
+            for other in self._verdicts.values():
+                other.verdicts.results.clear()
             self._parts.clear()
             self._same.clear()
             self._remembered = 0
@@ -129,43 +133,38 @@ class Replayer:
             found = self._concerned[said] = self._candidate.about(said.before)
         return found
 
-    def _read(self, policy_hash: bytes, entries: Any) -> tuple[Verdicts, Rules] | Result:
+    def _read(self, policy_hash: bytes, entries: Any) -> _Read | Result:
         """Read the verdicts of a record, or tell why nothing can be said about it."""
         if _is_fallback(entries):
             return _NO_VERDICT
         origin = self._origin(policy_hash)
         if origin is None:
             return _NO_BUNDLE
-        verdicts = Verdicts(origin, entries)
+        reader, plans = origin
+        verdicts = Verdicts(reader, entries)
         about = 0
         for said in verdicts.said:
             about |= self._about(said)
         if len(self._verdicts) >= MAX_VERDICTS:
             self._verdicts.clear()
-        made = self._verdicts[policy_hash, *entries] = verdicts, about
+        made = self._verdicts[policy_hash, *entries] = _Read(verdicts, about, plans)
         return made
 
-    def _plan(self, kept: Hashable, part: Any, origin: Origin) -> Plan:
+    def _plan(self, plans: _Plans, kept: Hashable, part: Any, origin: Origin) -> Plan:
         lost = (*map(name_of, part.hashes), *(name.decode() for name in part.withheld))
         candidate = self._candidate
         has_key = bool(part.resource_key)
         known = known_of(origin, candidate.uses, candidate.types, part.buckets, lost, has_key=has_key)
-        if len(self._plans) >= MAX_PLANS:
-            self._plans.clear()
-        parties = _parties(part.facts, known, part.time_nanos)
-        made = self._plans[kept] = candidate.plan(known, parties, granted=bool(part.grants))
+        if len(plans) >= MAX_PLANS:
+            plans.clear()
+        made = plans[kept] = candidate.plan(known, part.facts, part.time_nanos, granted=bool(part.grants))
         return made
 
-    def _origin(self, policy_hash: bytes) -> Reader | None:
+    def _origin(self, policy_hash: bytes) -> tuple[Reader, _Plans] | None:
         if policy_hash not in self._origins:
             origin = self._find_origin(policy_hash.decode())
-            self._origins[policy_hash] = None if origin is None else Reader(origin)
+            self._origins[policy_hash] = None if origin is None else (Reader(origin), {})
         return self._origins[policy_hash]
-
-
-def _parties(facts: Any, known: Known, now: int) -> Parties:
-    request = decision_service_pb2.DecideRequest.FromString(facts.SerializeToString() + known.piece)
-    return Parties(request.subject, request.action, request.resource, request.context, now)
 
 
 def _is_fallback(verdicts: Any) -> bool:

@@ -14,18 +14,21 @@ from typing import Any, Final, NamedTuple
 
 from pdp.engine.assemble import Schema, assemble_rule
 from pdp.engine.codegen import clock_readings
+from pdp.engine.grants import NO_GRANT, GrantFacts
 from pdp.engine.rules import CompiledRule, Condition
 from pdp.engine.runtime import MISSING
 from pdp.engine.view import Parties, RequestView
-from pdp.lang.expr import STRING, AttributeRef, Call, Expr, Literal, VariableRef, list_of, walk
+from pdp.lang.expr import STRING, AttributeRef, Call, Expr, Literal, list_of
 from pdp.snapshot.replay.doubt import REFUTED, SURE, AttributeNames, Doubt, Outcomes
 from pdp.snapshot.replay.facts import Values
-from pdp.snapshot.replay.known import Known
-from pdp.snapshot.replay.uses import comparison, reads_clocks_only
+from pdp.snapshot.replay.known import Known, parties_of
+from pdp.snapshot.replay.uses import ReadsVariables, comparison, reads_clocks_only
 
 _MOST_BYTES: Final = 100_000_000
 """About so much is remembered of what groups come to, and then other things."""
 _MOST_DOUBTS: Final = 50_000
+_MOST_SURROUNDINGS: Final = 20_000
+"""So many are remembered and no others: where there are more, the next is hardly ever one of them."""
 _NO_VALUES: Final = ()
 GRANT: Final = "grant"
 CLOCK: Final = "clock"
@@ -48,13 +51,13 @@ def members(rules: Rules) -> Iterator[int]:
 class Atom:
     """A condition that some rules have in common; `rule` is one of them, with it at a `place`.
 
-    `test` is (attribute, test of its value) where it is that simple; `code` is it compiled, once it was asked often.
+    `test` is one of its only attribute's value where it is that simple; `code` is it compiled, once it was asked often.
     """
 
     condition: Condition
     rule: CompiledRule
     place: int
-    test: tuple[str, Callable[[Any], bool]] | None
+    test: Callable[[Any], bool] | None
     rules: Rules = 0
     tries: int = 0
     code: Callable[..., list[int] | None] | None = None
@@ -71,12 +74,21 @@ class Doubts:
 
 @dataclass(slots=True, eq=False)
 class _Group:
-    """The conditions that read the same attributes; `found` by what is fixed of these, then by the rest."""
+    """The conditions that read the same attributes; `found` by what is fixed of these, then by the rest.
+
+    Those of one attribute are `simple` tests of its value, with the rules that have them, and the `others`.
+    """
 
     attributes: tuple[str, ...]
     atoms: list[Atom] = field(default_factory=list)
+    simple: list[tuple[Rules, Callable[[Any], bool]]] = field(default_factory=list)
+    others: list[Atom] = field(default_factory=list)
     rules: Rules = 0
     found: dict[Hashable, dict[Hashable, Found]] = field(default_factory=dict)
+
+
+_Single = tuple[int, "dict[Hashable, Found]", _Group]
+"""A group of one attribute that is not fixed: its slot, what was found by its value, and the group."""
 
 
 class Found(NamedTuple):
@@ -90,23 +102,35 @@ class Found(NamedTuple):
     doubts: Doubts
 
 
-class Sifted(NamedTuple):
-    """The rules that are not refuted, and the doubts about them. Equal for records that are alike."""
+Sifted = tuple[Rules, tuple[Doubts, ...]]
+"""The rules that are not refuted, and the doubts about them. Equal for records that are alike."""
 
-    rules: Rules
-    doubts: tuple[Doubts, ...]
+
+class _Surroundings:
+    """Groups of one attribute each of where and when somebody asks: many ask from the same place.
+
+    What they come to together is `found` by the `values` of all, as far as it is kept.
+    """
+
+    __slots__ = ("found", "groups", "values")
+
+    def __init__(self, groups: list[_Single], found: dict[Hashable, tuple[Rules, list[Found]]]) -> None:
+        self.groups = groups
+        self.found = found
+        self.values = operator.itemgetter(*[slot for slot, _, _ in groups])
 
 
 class Plan:
     """How records are sifted that kept the same of the same attributes."""
 
-    __slots__ = ("joint", "known", "left", "open", "single")
+    __slots__ = ("joint", "known", "left", "open", "single", "surroundings")
 
     def __init__(self, known: Known, rules: Rules) -> None:
         self.known = known
         self.left = rules
         self.open: list[Found] = []
-        self.single: list[tuple[int, dict[Hashable, Found], _Group]] = []
+        self.surroundings: _Surroundings | None = None
+        self.single: list[_Single] = []
         self.joint: list[tuple[tuple[int, ...], dict[Hashable, Found], _Group]] = []
 
 
@@ -124,13 +148,16 @@ class Sieve:
         self._doubts: dict[Hashable, Doubts] = {}
         self._readings: set[tuple[str, str]] = set()
         self._all: Rules = (1 << len(rules)) - 1
+        self._around: dict[tuple[int, ...], dict[Hashable, tuple[Rules, list[Found]]]] = {}
+        self._around_kept = 0
         self._kept = 0
         # Two sets of rules, and some 300 bytes around them.
         self._most = _MOST_BYTES // (len(rules) // 4 + 300)
         atoms: dict[Hashable, Atom] = {}
+        reads_variables = ReadsVariables()
         for rule in rules:
             for place, condition in enumerate(rule.conditions):
-                key = _key(condition, rule)
+                key = _key(condition, rule, reads_variables)
                 atom = atoms.get(key)
                 if atom is None:
                     atom = atoms[key] = Atom(condition, rule, place, _simple(condition.expr))
@@ -139,6 +166,11 @@ class Sieve:
         for group in self._groups.values():
             for atom in group.atoms:
                 group.rules |= atom.rules
+                # What is known of a grant is no value to be tested.
+                if atom.test is None or group.attributes == (GRANT,):
+                    group.others.append(atom)
+                else:
+                    group.simple.append((atom.rules, atom.test))
         # What most rules ask for comes first: what few ask for need not be looked at where these are gone by then.
         self._ordered = sorted(self._groups.values(), key=lambda group: -group.rules.bit_count())
         self.attributes = frozenset(name for group in self._groups.values() for name in group.attributes)
@@ -159,8 +191,8 @@ class Sieve:
         """The clock readings (function, time zone) that are all that some conditions see of the time."""
         return sorted(self._readings)
 
-    def plan(self, known: Known, slots: Mapping[str, int], parties: Parties, *, granted: bool) -> Plan:
-        """Return how to sift the records of which this is known; `parties` are those of one of them.
+    def plan(self, known: Known, slots: Mapping[str, int], facts: Any, now: int, *, granted: bool) -> Plan:
+        """Return how to sift the records of which this is known; `facts` are those of one of them, made at `now`.
 
         `granted` says whether `grant` may be anything but the absence of one.
         """
@@ -171,7 +203,10 @@ class Sieve:
             found = group.found.setdefault(held, {})
             free = tuple(slots[name] for name in group.attributes if name not in fixed)
             if not free:
-                what = found.get(_NO_VALUES) or self._find(plan, group, found, _NO_VALUES, parties, group.rules)
+                what = found.get(_NO_VALUES)
+                if what is None:
+                    parties = parties_of(facts, known, now)
+                    what = self._find(plan, group, found, _NO_VALUES, parties, group.rules)
                 plan.left &= what.left
                 if what.open:
                     plan.open.append(what)
@@ -179,18 +214,32 @@ class Sieve:
                 plan.single.append((free[0], found, group))
             else:
                 plan.joint.append((free, found, group))
+        around = [single for single in plan.single if _is_around(single[2])]
+        if len(around) > 1:
+            plan.single = [single for single in plan.single if not _is_around(single[2])]
+            shared = self._around.setdefault(tuple(id(found) for _, found, _ in around), {})
+            plan.surroundings = _Surroundings(around, shared)
         return plan
 
-    def sift(self, plan: Plan, rules: Rules, values: Values, parties: Callable[[], Parties]) -> Sifted:
-        """Return which of some rules may apply to a record; `parties` are asked for only where it is unlike others."""
+    def sift(
+        self, plan: Plan, rules: Rules, values: Values, facts: Any, now: int, grant: GrantFacts = NO_GRANT
+    ) -> Sifted:
+        """Return which of some rules may apply to a record. Its `facts` are read only where it is unlike others."""
         open_ = plan.open
         rules &= plan.left
+        around = plan.surroundings
+        if around is not None:
+            together = around.found.get(around.values(values)) or self._all_around(plan, around, values, facts, now)
+            rules &= together[0]
+            if together[1]:
+                open_ = [*open_, *together[1]]
         for slot, known, group in plan.single:
             if rules & group.rules:
                 value = values[slot]
                 found = known.get(value)
                 if found is None:
-                    found = self._find(plan, group, known, value, parties(), group.rules)
+                    parties = parties_of(facts, plan.known, now, grant)
+                    found = self._find(plan, group, known, value, parties, group.rules)
                 rules &= found[0]
                 if found[1]:
                     open_ = [*open_, found]
@@ -201,13 +250,32 @@ class Sieve:
                 place = (concerned, *[values[slot] for slot in slots])
                 found = known.get(place)
                 if found is None:
-                    found = self._find(plan, group, known, place, parties(), concerned)
+                    parties = parties_of(facts, plan.known, now, grant)
+                    found = self._find(plan, group, known, place, parties, concerned)
                 rules &= found[0]
                 if found[1]:
                     open_ = [*open_, found]
-        if not open_:
-            return Sifted(rules, ())
-        return Sifted(rules, tuple([found[2] for found in open_ if found[1] & rules]))
+        return rules, tuple([found[2] for found in open_ if found[1] & rules]) if open_ else ()
+
+    def _all_around(
+        self, plan: Plan, around: _Surroundings, values: Values, facts: Any, now: int
+    ) -> tuple[Rules, list[Found]]:
+        """Work out what the groups come to together, and remember it while there is room."""
+        left = self._all
+        open_ = []
+        for slot, known, group in around.groups:
+            found = known.get(values[slot])
+            if found is None:
+                parties = parties_of(facts, plan.known, now)
+                found = self._find(plan, group, known, values[slot], parties, group.rules)
+            left &= found.left
+            if found.open:
+                open_.append(found)
+        together = left, open_
+        if self._around_kept < min(_MOST_SURROUNDINGS, self._most):
+            self._around_kept += 1
+            around.found[around.values(values)] = together
+        return together
 
     def _find(
         self,
@@ -228,7 +296,13 @@ class Sieve:
 
         refuted = open_ = 0
         doubts: list[tuple[Atom, Outcomes]] = []
-        for atom in group.atoms:
+        atoms = group.atoms
+        if group.simple and (held := attribute(group.attributes[0])) is not MISSING:
+            atoms = group.others
+            for rules, test in group.simple:
+                if not test(held):
+                    refuted |= rules
+        for atom in atoms:
             if not atom.rules & concerned:
                 continue
             outcomes = self._outcomes(atom, attribute, known, parties)
@@ -248,11 +322,6 @@ class Sieve:
 
     def _outcomes(self, atom: Atom, attribute: Callable[[str], Any], known: Known, parties: Parties) -> Outcomes:
         condition = atom.condition
-        if atom.test is not None:
-            name, test = atom.test
-            held = attribute(name)
-            if held is not MISSING:
-                return SURE if test(held) else REFUTED
         atom.tries += 1
         if atom.tries > _MOST_TRIES and known.unknown.isdisjoint(condition.attributes):
             if atom.code is None:
@@ -273,30 +342,29 @@ class Sieve:
         return doubts
 
 
+def _is_around(group: _Group) -> bool:
+    """Whether all that a group reads is where and when somebody asks."""
+    return all(name.startswith(("context.", "action.")) or name == CLOCK for name in group.attributes)
+
+
 _TEXTS: Final = list_of(STRING)
 
 
-def _simple(expr: Expr) -> tuple[str, Callable[[Any], bool]] | None:
-    """Return (attribute, test of its value) of what most conditions are, for there are too many for the long way."""
+def _simple(expr: Expr) -> Callable[[Any], bool] | None:
+    """Return a test of the attribute's value for what most conditions are: there are too many for the long way."""
     match expr:
-        case Call(function="in_list", args=(AttributeRef(name=name, type=kind), Literal(value=values))) if (
-            kind == STRING
-        ):
-            return name, lambda held: held in values
-        case Call(function="in_list", args=(Literal(value=str() as value), AttributeRef(name=name, type=kind))) if (
-            kind == _TEXTS
-        ):
-            return name, lambda held: value in held
+        case Call(function="in_list", args=(AttributeRef(type=kind), Literal(value=values))) if kind == STRING:
+            return lambda held: held in values
+        case Call(function="in_list", args=(Literal(value=str() as value), AttributeRef(type=kind))) if kind == _TEXTS:
+            return lambda held: value in held
         case Call(function="not", args=(operand,)):
             inner = _simple(operand)
-            if inner is not None:
-                name, test = inner
-                return name, lambda held: not test(held)
+            return None if inner is None else lambda held: not inner(held)
     compared = comparison(expr)
     if compared is None or compared[1] not in _OPERATORS:
         return None
     function, constant = _OPERATORS[compared[1]], compared[2][0]
-    return compared[0].name, lambda held: function(held, constant)
+    return lambda held: function(held, constant)
 
 
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
@@ -304,7 +372,7 @@ _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 }  # fmt: skip
 
 
-def _key(condition: Condition, rule: CompiledRule) -> Hashable:
+def _key(condition: Condition, rule: CompiledRule, reads_variables: ReadsVariables) -> Hashable:
     """Return what is equal for conditions of one policy set that come to the same."""
     match condition.expr:
         case Call(function="in_list", args=(AttributeRef(name=name, type=kind), Literal(value=values))) if (
@@ -312,5 +380,4 @@ def _key(condition: Condition, rule: CompiledRule) -> Hashable:
         ):
             return name, values
     # Equal texts are lowered once.
-    used = any(isinstance(part, VariableRef) for part in walk(condition.expr))
-    return id(condition.expr), id(rule.variables) if used else None
+    return id(condition.expr), id(rule.variables) if reads_variables(condition.expr) else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pdp.engine.rules import CompiledRule
-from pdp.lang.expr import DOUBLE, INT, AttributeRef, Call, Expr, Literal, VariableRef, children
+from pdp.lang.expr import DOUBLE, INT, AttributeRef, Call, Expr, Literal, VariableRef, children, walk
 
 COMPARISONS: Final = frozenset({"less", "less_equals", "greater", "greater_equals", "equals", "not_equals"})
 EXACT: Final = 2**53
@@ -67,13 +67,32 @@ def _is_plain(attribute: AttributeRef, value: Any) -> bool:
     return attribute.type != DOUBLE or abs(value) < EXACT
 
 
+class ReadsVariables:
+    """Tells which expressions read variables of their policy. INVARIANT: they are kept as long as this is."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, bool] = {}
+
+    def __call__(self, expr: Expr) -> bool:
+        """Return whether an expression reads some; those of equal texts are one, and are looked through once."""
+        known = self._known.get(id(expr))
+        if known is None:
+            known = self._known[id(expr)] = any(isinstance(part, VariableRef) for part in walk(expr))
+        return known
+
+
 def uses_of(rules: Iterable[CompiledRule]) -> dict[str, Use]:
     """Return how the conditions of rules use each attribute that they use at all."""
     found: dict[str, Use] = {}
     seen: set[tuple[int, int]] = set()
+    alone: set[int] = set()
+    reads_variables = ReadsVariables()
     for rule in rules:
         for condition in rule.conditions:
-            _collect(condition.expr, rule.variables, found, seen)
+            if id(condition.expr) not in alone:
+                _collect(condition.expr, rule.variables, found, seen)
+                if not reads_variables(condition.expr):
+                    alone.add(id(condition.expr))
     for use in found.values():
         use.constants = sorted(set(use.constants))
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -140,11 +141,9 @@ class SegmentWriter:
             self._declare(self._db, new)
         for at in range(0, len(rows), _ROWS):
             part = rows[at : at + _ROWS]
-            execute(_INSERTS[len(part)], [value for row in part for value in row])
+            execute(_INSERTS[len(part)], list(itertools.chain.from_iterable(part)))
         execute("COMMIT")
-        added = 0
-        for row in rows:
-            added += len(row[2]) + 48
+        added = sum([len(row[2]) for row in rows]) + 48 * len(rows)
         self.bytes += added
         # A transaction writes whole pages, and at least one of rows and one of the file's own.
         self._pending += added // PAGE_BYTES + 2

@@ -143,5 +143,6 @@ def spec_of(grant: bundle_pb2.Grant) -> GrantSpec:
         scenario=grant.scenario,
         reason=grant.reason,
         evidence=grant.evidence,
+        application=grant.application,
         span=whole("grants"),
     )

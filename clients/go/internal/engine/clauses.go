@@ -31,6 +31,9 @@ func (c *clauses) test(e *expr.Expr) test {
 	if operand, ok := c.operand(e); ok {
 		return operand.holds
 	}
+	if selected := e.GetSelectExpr(); selected.GetTestOnly() {
+		return c.has(selected)
+	}
 	call := e.GetCallExpr()
 	if call == nil || call.GetTarget() != nil {
 		return nil
@@ -195,8 +198,11 @@ func (c *clauses) equals(left, right *expr.Expr) test {
 		left, right = right, left
 	}
 	own, ok := c.operand(left)
-	if !ok || right.GetConstExpr() == nil {
+	if !ok {
 		return nil
+	}
+	if other, ok := c.operand(right); ok {
+		return c.same(own, other)
 	}
 	switch wanted := right.GetConstExpr().GetConstantKind().(type) {
 	case *expr.Constant_StringValue:
@@ -213,6 +219,44 @@ func (c *clauses) equals(left, right *expr.Expr) test {
 		}
 	}
 	return nil
+}
+
+// same returns the test that two attributes hold the same text.
+func (c *clauses) same(left, right operand) test {
+	const text = pdpv1.AttributeType_ATTRIBUTE_TYPE_STRING
+	if !c.isOf(left, text) || !c.isOf(right, text) {
+		return nil
+	}
+	return func(a *activation) outcome {
+		first, ok := left.text(a)
+		second, alsoOk := right.text(a)
+		switch {
+		case !ok || !alsoOk:
+			return max(left.otherwise(a), right.otherwise(a))
+		case first == second:
+			return isTrue
+		}
+		return isFalse
+	}
+}
+
+// has returns the test that a map of texts has a key.
+func (c *clauses) has(selected *expr.Expr_Select) test {
+	own, ok := c.operand(selected.GetOperand())
+	if !ok || own.place < 0 || !c.isOf(own, pdpv1.AttributeType_ATTRIBUTE_TYPE_STRING_MAP) {
+		return nil
+	}
+	key := selected.GetField()
+	return func(a *activation) outcome {
+		given, ok := a.given[own.place].GetKind().(*pdpv1.Value_StringMap)
+		if !ok {
+			return own.otherwise(a)
+		}
+		if _, there := given.StringMap.GetEntries()[key]; there {
+			return isTrue
+		}
+		return isFalse
+	}
 }
 
 // among returns the test that an operand is one of some constants.

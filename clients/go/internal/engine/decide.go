@@ -268,11 +268,28 @@ func (d *decision) countGrants(grants Grants, now time.Time) []*pdpv1.Grant {
 		case grant.GetSubjectId() != d.request.GetSubject().GetId() || grant.GetResourceType() != resource.GetType() ||
 			grant.GetResourceId() != "" && grant.GetResourceId() != resource.GetId():
 			d.diagnose(pdpv1.DiagnosticCode_DIAGNOSTIC_CODE_GRANT_MISMATCH, id, "the grant is for another subject or resource", nil)
+		case grant.GetApplication() != "" && !namesOnly(grant.GetApplication(), d.request):
+			d.diagnose(pdpv1.DiagnosticCode_DIAGNOSTIC_CODE_GRANT_MISMATCH, id,
+				"the grant is for an application that the request does not name, or not alone", nil)
 		default:
 			counting = append(counting, grant)
 		}
 	}
 	return counting
+}
+
+// namesOnly tells whether a request says, in its context or by a message, that it is for this application and no other.
+func namesOnly(application string, request *pdpv1.DecideRequest) bool {
+	inContext := request.GetContext()["application"]
+	hasKind := inContext.GetKind() != nil
+	if hasKind && inContext.GetStringValue() != application {
+		return false
+	}
+	message := request.GetMessage()
+	if message != nil && message.GetApplication() != application {
+		return false
+	}
+	return hasKind || message != nil
 }
 
 // evaluate finds the rules that apply, in canonical order, those of one rule by grant in request order.

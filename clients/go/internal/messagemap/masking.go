@@ -2,6 +2,7 @@ package messagemap
 
 import (
 	"encoding/json"
+	"maps"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -20,15 +21,19 @@ var Full = &pdpv1.Mask{Algorithm: "full"}
 // Copy returns a deep copy of a message in plain maps and lists, so that every place can be written. Values that
 // encoding/json knows and masks do not, such as structs, become what their JSON form is.
 func Copy(message any) (any, error) {
+	if isPlain(message) {
+		return message, nil
+	}
 	switch given := message.(type) {
-	case nil, bool, string, json.Number, float64, int, int64:
-		return given, nil
 	case map[string]any:
 		if given == nil {
 			return nil, nil
 		}
-		members := make(map[string]any, len(given))
+		members := maps.Clone(given)
 		for name, value := range given {
+			if isPlain(value) {
+				continue
+			}
 			found, err := Copy(value)
 			if err != nil {
 				return nil, err
@@ -55,6 +60,15 @@ func Copy(message any) (any, error) {
 		return nil, fault.New(fault.MessageMismatch, "the message is not JSON: %s", err)
 	}
 	return found, nil
+}
+
+// isPlain says whether a value is its own copy.
+func isPlain(value any) bool {
+	switch value.(type) {
+	case nil, bool, string, json.Number, float64, int, int64:
+		return true
+	}
+	return false
 }
 
 // mostMaskers bounds what is kept; a bank has some hundred masks.
@@ -164,9 +178,9 @@ func VerdictsOf(reply *pdpv1.DecideResponse) Verdicts {
 func Apply(document any, plan *Plan, verdicts []Verdicts, maskers *Maskers) (any, []string) {
 	work := masking{document: document, maskers: maskers, known: make([]knownMask, 0, 8)}
 	for i := range plan.Questions {
-		for _, field := range plan.Questions[i].Fields {
-			if mask := verdicts[i](field.Name); mask != nil && len(field.Places) > 0 {
-				work.mask(field.Places, mask)
+		for field, places := range plan.Questions[i].Fields() {
+			if mask := verdicts[i](field); mask != nil && len(places) > 0 {
+				work.mask(places, mask)
 			}
 		}
 	}

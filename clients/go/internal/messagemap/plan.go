@@ -2,6 +2,7 @@ package messagemap
 
 import (
 	"errors"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -51,18 +52,36 @@ func (c *Caller) Check() error {
 	return nil
 }
 
-// FieldPlaces are the places that hold a field.
-type FieldPlaces struct {
-	Name   string
-	Places []paths.Place
-}
-
 // Question is one resource of the message: its part, its place, what to ask about it, and where each field is.
 type Question struct {
 	Part     *Part
 	Place    paths.Place
 	Resource *pdpv1.Resource
-	Fields   []FieldPlaces
+
+	// absent says by the part's fields which ones the message does not have; places has those of the others, where they
+	// are not the field's own.
+	absent []bool
+	places [][]paths.Place
+}
+
+// Fields are the part's, each with the places that hold it: none when the message does not have it.
+func (q *Question) Fields() iter.Seq2[string, []paths.Place] {
+	return func(yield func(string, []paths.Place) bool) {
+		for i := range q.Part.Fields {
+			own := &q.Part.Fields[i]
+			var places []paths.Place
+			switch {
+			case q.absent[i]:
+			case q.places != nil && q.places[i] != nil:
+				places = q.places[i]
+			default:
+				places = own.only
+			}
+			if !yield(own.Name, places) {
+				return
+			}
+		}
+	}
 }
 
 // Reference returns how a request names the fields of the question.
@@ -245,30 +264,31 @@ func (p *planner) item(part *Part, place paths.Place, inherited *pdpv1.Resource)
 // question finds the places before anything is asked, so that a message that does not fit is refused before anything is
 // decided.
 func (p *planner) question(part *Part, place paths.Place, resource *pdpv1.Resource) (Question, error) {
-	fields := make([]FieldPlaces, len(part.Fields))
+	found := Question{Part: part, Place: place, Resource: resource, absent: make([]bool, len(part.Fields))}
 	walk := paths.Walk{Document: p.document}
 	for i := range part.Fields {
 		own := &part.Fields[i]
-		fields[i].Name = own.Name
 		if len(place) == 0 && own.only != nil {
 			there, err := walk.Has(&own.Paths[0])
 			if err != nil {
 				return Question{}, err
 			}
-			if there {
-				fields[i].Places = own.only
-			}
+			found.absent[i] = !there
 			continue
 		}
 		for j := range own.Paths {
 			if err := own.Paths[j].Find(p.document, place, func(hit paths.Place, _ any) {
-				fields[i].Places = append(fields[i].Places, hit)
+				if found.places == nil {
+					found.places = make([][]paths.Place, len(part.Fields))
+				}
+				found.places[i] = append(found.places[i], hit)
 			}); err != nil {
 				return Question{}, err
 			}
 		}
+		found.absent[i] = found.places == nil || found.places[i] == nil
 	}
-	return Question{part, place, resource, fields}, nil
+	return found, nil
 }
 
 // resource returns a part's resource: its type and id where the map has them, else the inherited ones.

@@ -224,16 +224,17 @@ func (s *Spool) total() int64 {
 	return total
 }
 
-func (s *Spool) write(make func(int64) ([]byte, error)) (int64, error) {
+func (s *Spool) write(entry func(int64) ([]byte, error)) (int64, error) {
 	number := s.last() + 1
-	payload, err := make(number)
+	payload, err := entry(number)
 	if err != nil {
 		return 0, err
 	}
 	if len(payload) == 0 || len(payload) > mostPayload {
 		return 0, fmt.Errorf("an entry has %d bytes, not 1 to %d", len(payload), mostPayload)
 	}
-	frame := binary.BigEndian.AppendUint32(nil, uint32(len(payload)))
+	frame := make([]byte, 0, headBytes+len(payload))
+	frame = binary.BigEndian.AppendUint32(frame, uint32(len(payload)))
 	frame = binary.BigEndian.AppendUint32(frame, crc32.ChecksumIEEE(payload))
 	frame = append(frame, payload...)
 	if s.total()+int64(len(frame)) > s.most {

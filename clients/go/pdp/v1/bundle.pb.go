@@ -1312,7 +1312,9 @@ type Grant struct {
 	// Why it was asked for.
 	Reason string `protobuf:"bytes,13,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Reference to the evidence of a customer's consent.
-	Evidence      string `protobuf:"bytes,14,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	Evidence string `protobuf:"bytes,14,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// The application it holds in, which a request names in `context.application` or `message`; empty for every one.
+	Application   string `protobuf:"bytes,15,opt,name=application,proto3" json:"application,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1441,6 +1443,13 @@ func (x *Grant) GetReason() string {
 func (x *Grant) GetEvidence() string {
 	if x != nil {
 		return x.Evidence
+	}
+	return ""
+}
+
+func (x *Grant) GetApplication() string {
+	if x != nil {
+		return x.Application
 	}
 	return ""
 }
@@ -1807,7 +1816,7 @@ const file_pdp_v1_bundle_proto_rawDesc = "" +
 	"\x0fExpectedVerdict\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12&\n" +
 	"\x06effect\x18\x02 \x01(\x0e2\x0e.pdp.v1.EffectR\x06effect\x12 \n" +
-	"\x04mask\x18\x03 \x01(\v2\f.pdp.v1.MaskR\x04mask\"\xa7\x03\n" +
+	"\x04mask\x18\x03 \x01(\v2\f.pdp.v1.MaskR\x04mask\"\xc9\x03\n" +
 	"\x05Grant\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1d\n" +
@@ -1825,7 +1834,8 @@ const file_pdp_v1_bundle_proto_rawDesc = "" +
 	"\x0eapprover_level\x18\v \x01(\x03R\rapproverLevel\x12\x1a\n" +
 	"\bscenario\x18\f \x01(\tR\bscenario\x12\x16\n" +
 	"\x06reason\x18\r \x01(\tR\x06reason\x12\x1a\n" +
-	"\bevidence\x18\x0e \x01(\tR\bevidence\"\x97\x01\n" +
+	"\bevidence\x18\x0e \x01(\tR\bevidence\x12 \n" +
+	"\vapplication\x18\x0f \x01(\tR\vapplication\"\x97\x01\n" +
 	"\vFailureRule\x12\x1f\n" +
 	"\vpass_levels\x18\x01 \x03(\tR\n" +
 	"passLevels\x12\x1f\n" +

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import type { Answer } from "../asking.js";
 import {
   type CommonOptions,
@@ -42,6 +42,7 @@ import type { RecordLog } from "../state/log.js";
 import * as values from "../values.js";
 import { load, type TrustedKeys, trustedKeys } from "./bundle.js";
 import type { Program } from "./program.js";
+import { recordOf } from "./record.js";
 import { followFile, followNodes, type Source } from "./source.js";
 
 const MAX_DIAGNOSTICS = 32;
@@ -245,7 +246,7 @@ export class OfflineClient {
         const reply = replies[i] as DecideResponse;
         return this.#log.append((sequence) => {
           reply.decisionId = `${this.#state.clientId}-${sequence}`;
-          return toBinary(OfflineDecisionSchema, recordOf(sequence, time, request, reply));
+          return recordOf(sequence, time, request, reply);
         }).written;
       }),
     );
@@ -377,16 +378,6 @@ function sendDecisions(pool: Pool, clientId: string): Send {
     const reply = await pool.call(REPORT, create(ReportDecisionsRequestSchema, { clientId, decisions }), end);
     return reply.recordedThrough;
   };
-}
-
-/** A decision as it is recorded: what the bundle holds anyway is left out. */
-function recordOf(sequence: bigint, timeNanos: bigint, request: DecideRequest, reply: DecideResponse): OfflineDecision {
-  const masks = reply.masks.map((mask) => ({ ...mask, parameters: {} }));
-  const reasons = reply.reasons.map(({ kind, rule, grantId, undecided }) => ({ kind, rule, grantId, undecided }));
-  const response = { ...reply, $typeName: undefined, masks, reasons };
-  return create(OfflineDecisionSchema, { sequence, timeNanos, request, response } as Parameters<
-    typeof create<typeof OfflineDecisionSchema>
-  >[1]);
 }
 
 function sensitive(program: Program, reply: DecideResponse): boolean {

@@ -17,10 +17,10 @@ import { type Expr, Expr_CallSchema, ExprSchema } from "@bufbuild/cel-spec/cel/e
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { AttributeType } from "../gen/pdp/v1/bundle_pb.js";
 import { parseMoment, typedValue } from "../values.js";
+import { type Facts, LEFT, testOf, VARIABLES } from "./clauses.js";
 import { functionOf, functions, HAS, OUTER, patternOf, WITHIN } from "./functions.js";
 import { checkZone, NANOS } from "./time.js";
 
-const VARIABLES = "vars.";
 const PRIMITIVES: Readonly<Record<number, string>> = {
   [Type_PrimitiveType.BOOL]: "bool",
   [Type_PrimitiveType.INT64]: "int",
@@ -33,9 +33,6 @@ const WELL_KNOWN: Readonly<Record<number, string>> = {
 };
 // The planner evaluates these itself: they may be decided while an operand is an error.
 const OWN = new Set(["_&&_", "_||_", "_?_:_", "_[_]", "@not_strictly_false", "__not_strictly_false__"]);
-
-/** The values of a request by dotted name; a lacking attribute is absent. */
-export type Facts = Readonly<Record<string, unknown>>;
 
 /** A condition and the attributes that it names, those of its variables included. */
 export interface Condition {
@@ -51,11 +48,15 @@ export class Conditions {
   /** Plan an expression; `variables` are those of its policy, each of which may use those before it. */
   plan(checked: Uint8Array, variables: ReadonlyMap<string, CheckedExpr>): Condition {
     const names = new Set<string>();
-    const tree = new Rewriting(variables, names).tree(fromBinary(CheckedExprSchema, checked));
+    const read = fromBinary(CheckedExprSchema, checked);
+    const tree = new Rewriting(variables, names).tree(read);
     const evaluate = plan(this.#environment, tree);
+    const test = testOf(read, variables);
     return {
       names,
       holds: (facts) => {
+        const found = test === undefined ? LEFT : test(facts);
+        if (found !== LEFT) return found;
         const result: unknown = evaluate(facts as Record<string, never>);
         return typeof result === "boolean" && !isCelError(result) ? result : undefined;
       },

@@ -32,12 +32,16 @@ export interface Given {
 
 /** The declared attributes of a bundle. */
 export class Schema {
-  readonly #types = new Map<string, AttributeType>();
+  /** By namespace with its dot, then by name without it. */
+  readonly #declared = new Map<string, Map<string, readonly [dotted: string, type: AttributeType]>>();
   readonly #defaults: [name: string, value: unknown][] = [];
 
   constructor(bundle: Bundle) {
     for (const { name, type, defaultValue } of bundle.attributes) {
-      this.#types.set(name, type);
+      const start = name.indexOf(".") + 1;
+      const own = this.#declared.get(name.slice(0, start)) ?? new Map();
+      if (!BUILT_IN.has(name)) own.set(name.slice(start), [name, type]);
+      this.#declared.set(name.slice(0, start), own);
       const value = defaultValue === undefined ? undefined : usable(defaultValue, type);
       if (value !== undefined) this.#defaults.push([name, value]);
     }
@@ -57,13 +61,14 @@ export class Schema {
       ["context.", request.context],
     ] as const;
     for (const [prefix, attributes] of sources) {
+      const declared = this.#declared.get(prefix);
       for (const key in attributes) {
-        const name = prefix + key;
-        const type = this.#types.get(name);
-        if (type === undefined || BUILT_IN.has(name)) {
-          undeclared.push(name);
+        const known = declared?.get(key);
+        if (known === undefined) {
+          undeclared.push(prefix + key);
           continue;
         }
+        const [name, type] = known;
         const value = attributes[key] as Value;
         if (value.kind.case === undefined) continue;
         const found = usable(value, type);

@@ -3,9 +3,17 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { RequestRejectedError, UnknownMessageError } from "../errors.js";
 import type { Bundle, FieldDefinition, Grant, MessageMap } from "../gen/pdp/v1/bundle_pb.js";
 import { type DecideRequest, type DecideResponse, DecideResponseSchema } from "../gen/pdp/v1/decision_service_pb.js";
-import { DiagnosticCode, Effect, ReasonKind } from "../gen/pdp/v1/types_pb.js";
+import {
+  DiagnosticCode,
+  DiagnosticSchema,
+  Effect,
+  ObligationSchema,
+  ReasonKind,
+  VerdictSchema,
+} from "../gen/pdp/v1/types_pb.js";
 import { type Given, Schema } from "./facts.js";
-import { type CompiledPolicy, type CompiledRule, compile, evaluated, speaksAbout, type Values } from "./rules.js";
+import { type Asked, askedFor, type Said } from "./outcomes.js";
+import { type CompiledPolicy, type CompiledRule, compile, evaluated, type Values } from "./rules.js";
 import { entryOf, type MaskEntry, type Result, Table } from "./table.js";
 
 const MAX_DIAGNOSTICS = 32;
@@ -17,7 +25,9 @@ const NO_GRANT = {
   "grant.scenario": "",
 };
 
-type Diagnostic = NonNullable<MessageInitShape<typeof DecideResponseSchema>["diagnostics"]>[number];
+const NO_GRANTS = [undefined];
+
+type Diagnostic = MessageInitShape<typeof DiagnosticSchema>;
 
 /** The grants that there are, by id. */
 export type Grants = ReadonlyMap<string, Grant>;
@@ -33,6 +43,7 @@ export class Program {
   readonly #ruleMasks: readonly (MaskEntry | undefined)[];
   readonly #full: MaskEntry;
   readonly #policies: readonly CompiledPolicy[];
+  readonly #parts = new Map<string, Asked>();
 
   /** Throws what a condition that cannot be planned throws. */
   constructor(bundle: Bundle, hash: string, revision: bigint) {
@@ -49,6 +60,13 @@ export class Program {
         mask === undefined ? undefined : entryOf(mask, strictness),
       ),
     );
+    for (const { application, name, parts } of bundle.messageMaps) {
+      for (const part of parts) {
+        const key = partKey(application, name, part.name);
+        const fields = part.fields.map((field) => field.field);
+        if (!this.#parts.has(key)) this.#parts.set(key, askedFor(fields, this.#fields, this.#policies));
+      }
+    }
   }
 
   /** Return the map of a message; undefined when the bundle has none. */
@@ -63,62 +81,69 @@ export class Program {
 
   /** Return the decision, without a `decision_id`. Throws RequestRejectedError. */
   decide(request: DecideRequest, nowNanos: bigint, grants: Grants = new Map()): DecideResponse {
-    const fields = this.#fieldsOf(request);
+    const asked = this.#askedBy(request);
     const given = this.#schema.given(request);
     given.values.now = nowNanos;
     const [counting, aboutGrants] = countingGrants(request, given, nowNanos, grants);
-    const results = withoutStacks(() => this.#results(new Set(fields), given, counting));
+    const results = withoutStacks(() => this.#results(asked, given, counting));
+    const said = asked.known.said(results, () => this.#said(asked, results));
+    const reply = create(DecideResponseSchema);
+    reply.requestId = request.requestId;
+    reply.revision = this.revision;
+    reply.policyHash = this.hash;
+    // Shared with other replies, and too much to be made of plain objects for each.
+    reply.verdicts = said.verdicts;
+    reply.masks = said.masks;
+    reply.reasons = said.reasons;
+    reply.obligations = said.obligations;
+    reply.diagnostics = this.#diagnostics(asked, given, aboutGrants, results).map((d) => create(DiagnosticSchema, d));
+    return reply;
+  }
+
+  /** Return what the rules that apply say. */
+  #said(asked: Asked, results: readonly Result[]): Said {
     const table = new Table();
     const obligations = new Map<CompiledRule, string[]>();
-    for (const field of fields) this.#settle(field, results, table, obligations);
-    return create(DecideResponseSchema, {
-      requestId: request.requestId,
-      revision: this.revision,
-      policyHash: this.hash,
-      verdicts: table.verdicts,
+    for (const [i, name] of asked.names.entries()) this.#settle(name, asked.fields[i], results, table, obligations);
+    return {
+      verdicts: table.verdicts.map((verdict) => create(VerdictSchema, verdict)),
       masks: table.masks,
       reasons: table.reasons,
       obligations: [...obligations]
         .sort(([a], [b]) => a.index - b.index)
         .flatMap(([rule, carried]) =>
-          rule.message.obligations.map(({ type, parameters }) => ({
-            type,
-            parameters,
-            fields: [...new Set(carried)],
-            rule: rule.name,
-          })),
+          rule.message.obligations.map(({ type, parameters }) =>
+            create(ObligationSchema, { type, parameters, fields: [...new Set(carried)], rule: rule.name }),
+          ),
         ),
-      diagnostics: this.#diagnostics(fields, given, aboutGrants, results),
-    });
+    };
   }
 
-  #fieldsOf(request: DecideRequest): readonly string[] {
+  #askedBy(request: DecideRequest): Asked {
     const reference = request.message;
     if (reference === undefined) {
       if (request.fields.length === 0) throw new RequestRejectedError("`fields` is empty; name one at least");
-      return request.fields;
+      return askedFor(request.fields, this.#fields, this.#policies);
     }
-    const part = this.messageMap(reference.application, reference.name)?.parts.find((p) => p.name === reference.part);
-    if (part === undefined) {
-      throw new UnknownMessageError(
-        `application \`${reference.application}\` has no message \`${reference.name}\` with part \`${reference.part}\``,
-      );
+    const { application, name, part } = reference;
+    const found = this.#parts.get(partKey(application, name, part));
+    if (found === undefined) {
+      throw new UnknownMessageError(`application \`${application}\` has no message \`${name}\` with part \`${part}\``);
     }
-    return part.fields.map((field) => field.field);
+    return found;
   }
 
   /** Return how every rule came out that speaks about a requested field and is not false. */
-  #results(fields: ReadonlySet<string>, given: Given, grants: readonly Grant[]): Result[] {
+  #results(asked: Asked, given: Given, grants: readonly Grant[]): Result[] {
     const found: Result[] = [];
     Object.assign(given.values, NO_GRANT);
     const under = new Map<Grant | undefined, Values>([[undefined, given.values]]);
     for (const grant of grants) under.set(grant, { ...given.values, ...factsOf(grant) });
-    for (const policy of this.#policies) {
+    for (const policy of asked.policies) {
       const scope = evaluated(policy.scope, given.values, given.values);
       if (scope.holds === false) continue;
       for (const rule of policy.rules) {
-        if (!speaksAbout(rule, fields)) continue;
-        for (const grant of rule.asksGrant && grants.length > 0 ? grants : [undefined]) {
+        for (const grant of rule.asksGrant && grants.length > 0 ? grants : NO_GRANTS) {
           const when = evaluated(rule.when, under.get(grant) as Values, given.values);
           if (when.holds === false) continue;
           const holds = scope.holds === true && when.holds === true ? true : undefined;
@@ -130,8 +155,13 @@ export class Program {
   }
 
   /** Write a field's verdict, and note which rules' obligations it carries. */
-  #settle(field: string, results: readonly Result[], table: Table, obligations: Map<CompiledRule, string[]>): void {
-    const definition = this.#fields.get(field);
+  #settle(
+    field: string,
+    definition: FieldDefinition | undefined,
+    results: readonly Result[],
+    table: Table,
+    obligations: Map<CompiledRule, string[]>,
+  ): void {
     if (definition === undefined) {
       table.add(field, this.#full, ReasonKind.UNKNOWN_FIELD);
       return;
@@ -166,7 +196,7 @@ export class Program {
   }
 
   #diagnostics(
-    fields: readonly string[],
+    asked: Asked,
     given: Given,
     aboutGrants: readonly Diagnostic[],
     results: readonly Result[],
@@ -179,13 +209,11 @@ export class Program {
       lacking.set(rule, found);
     }
     const diagnostics: Diagnostic[] = [
-      ...[...new Set(fields)]
-        .filter((field) => !this.#fields.has(field))
-        .map((subject) => ({
-          code: DiagnosticCode.UNKNOWN_FIELD,
-          message: "the field is not in the dictionary; it is masked in full",
-          subject,
-        })),
+      ...[...new Set(asked.names.filter((_, i) => asked.fields[i] === undefined))].map((subject) => ({
+        code: DiagnosticCode.UNKNOWN_FIELD,
+        message: "the field is not in the dictionary; it is masked in full",
+        subject,
+      })),
       ...given.undeclared.map((subject) => ({
         code: DiagnosticCode.UNDECLARED_ATTRIBUTE,
         message: "the policy set does not declare the attribute; it was ignored",
@@ -206,6 +234,10 @@ export class Program {
       { code: DiagnosticCode.TRUNCATED, message: `${left} more diagnostics` },
     ];
   }
+}
+
+function partKey(application: string, message: string, part: string): string {
+  return JSON.stringify([application, message, part]);
 }
 
 /** CEL's errors are values here, and nobody reads where they were made, which is most of what making one costs. */
@@ -261,9 +293,25 @@ function countingGrants(
     ) {
       const message = "the grant is for another subject or resource";
       diagnostics.push({ code: DiagnosticCode.GRANT_MISMATCH, message, subject });
+    } else if (grant.application !== "" && !namesOnly(grant.application, request)) {
+      const message = "the grant is for an application that the request does not name, or not alone";
+      diagnostics.push({ code: DiagnosticCode.GRANT_MISMATCH, message, subject });
     } else {
       counting.push(grant);
     }
   }
   return [counting, diagnostics];
+}
+
+/** Tells whether a request says, in its context or by a message, that it is for this application and for no other. */
+function namesOnly(application: string, request: DecideRequest): boolean {
+  const named: string[] = [];
+  const kind = request.context["application"]?.kind;
+  if (kind?.case !== undefined) {
+    named.push(kind.case === "stringValue" ? kind.value : "");
+  }
+  if (request.message !== undefined) {
+    named.push(request.message.application);
+  }
+  return named.length > 0 && named.every((one) => one === application);
 }

@@ -42,6 +42,9 @@ final class Clauses {
         if (operand != null) {
             return facts -> holds(facts.operand(operand));
         }
+        if (expression.hasSelectExpr() && expression.getSelectExpr().getTestOnly()) {
+            return has(operand(expression.getSelectExpr().getOperand()), expression.getSelectExpr().getField());
+        }
         if (!expression.hasCallExpr() || expression.getCallExpr().hasTarget()) {
             return null;
         }
@@ -138,10 +141,41 @@ final class Clauses {
     }
 
     private Test equal(Expr left, Expr right) {
+        Integer first = operand(left);
+        Integer second = operand(right);
+        if (first != null && second != null) {
+            return same(first, second);
+        }
         boolean turned = left.hasConstExpr();
         Integer operand = operand(turned ? right : left);
         Object wanted = constant(turned ? left : right);
         return operand == null || wanted == null || !isOf(operand, typeOf(wanted)) ? null : among(operand, List.of(wanted));
+    }
+
+    /** Returns the test that two operands hold the same text. */
+    private Test same(int left, int right) {
+        if (!isOf(left, AttributeType.ATTRIBUTE_TYPE_STRING) || !isOf(right, AttributeType.ATTRIBUTE_TYPE_STRING)) {
+            return null;
+        }
+        return facts -> {
+            Object first = facts.operand(left);
+            Object second = facts.operand(right);
+            if (first instanceof String && second instanceof String) {
+                return outcome(first.equals(second));
+            }
+            return first == null || second == null ? Outcome.UNDECIDED : null;
+        };
+    }
+
+    /** Returns the test that a map of texts has a key. */
+    private Test has(Integer map, String key) {
+        if (map == null || map < 0 || !isOf(map, AttributeType.ATTRIBUTE_TYPE_STRING_MAP)) {
+            return null;
+        }
+        return facts -> {
+            Object value = facts.get(map);
+            return value instanceof Map ? outcome(((Map<?, ?>) value).containsKey(key)) : otherwise(value);
+        };
     }
 
     /** Returns what a constant is; null for one of a type that is left to the runtime. */

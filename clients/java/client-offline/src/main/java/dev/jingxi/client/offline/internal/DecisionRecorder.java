@@ -68,8 +68,9 @@ final class DecisionRecorder implements AutoCloseable {
             Answer answer = answers.get(i);
             payloads.add(number -> {
                 first[0] = first[0] == 0 ? number : first[0];
-                return OfflineDecision.newBuilder().setSequence(number).setTimeNanos(timeNanos)
-                        .setRequest(request).setResponse(answer.lean(clientId + "-" + number)).build().toByteArray();
+                OfflineDecision begun = OfflineDecision.newBuilder().setSequence(number).setTimeNanos(timeNanos)
+                        .setRequest(request).build();
+                return answer.record(begun, clientId + "-" + number);
             });
         }
         if (wait) {

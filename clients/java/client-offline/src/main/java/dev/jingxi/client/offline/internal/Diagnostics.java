@@ -5,6 +5,7 @@ import dev.jingxi.pdp.v1.DecideRequest;
 import dev.jingxi.pdp.v1.Diagnostic;
 import dev.jingxi.pdp.v1.DiagnosticCode;
 import dev.jingxi.pdp.v1.Grant;
+import dev.jingxi.pdp.v1.Value;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -99,10 +100,26 @@ final class Diagnostics {
                     || !grant.getResourceId().isEmpty() && !grant.getResourceId().equals(request.getResource().getId())) {
                 found.add(DiagnosticCode.DIAGNOSTIC_CODE_GRANT_MISMATCH, id,
                         "the grant is for another subject or resource", List.of());
+            } else if (!grant.getApplication().isEmpty() && !namesOnly(grant.getApplication(), request)) {
+                found.add(DiagnosticCode.DIAGNOSTIC_CODE_GRANT_MISMATCH, id,
+                        "the grant is for an application that the request does not name, or not alone", List.of());
             } else {
                 counting.add(grant);
             }
         }
+    }
+
+    /** Tells whether a request says, in its context or by a message, that it is for this application and for no other. */
+    private static boolean namesOnly(String application, DecideRequest request) {
+        Value inContext = request.getContextOrDefault("application", Value.getDefaultInstance());
+        boolean hasKind = inContext.getKindCase() != Value.KindCase.KIND_NOT_SET;
+        if (hasKind && !inContext.getStringValue().equals(application)) {
+            return false;
+        }
+        if (request.hasMessage() && !request.getMessage().getApplication().equals(application)) {
+            return false;
+        }
+        return hasKind || request.hasMessage();
     }
 
     /** Adds one for each rule that is undecided without a grant or under some. */

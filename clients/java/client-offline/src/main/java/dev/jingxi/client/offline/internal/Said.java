@@ -1,5 +1,6 @@
 package dev.jingxi.client.offline.internal;
 
+import com.google.protobuf.ByteString;
 import dev.jingxi.client.Obligation;
 import dev.jingxi.client.Verdict;
 import dev.jingxi.client.internal.messages.Replies;
@@ -21,8 +22,8 @@ final class Said {
 
     /** The answer without ids and diagnostics. */
     final DecideResponse response;
-    /** The same as it is recorded: the service has the parameters of masks and the titles of rules. */
-    final DecideResponse lean;
+    /** The same as it is recorded, serialized: the service has the parameters of masks and the titles of rules. */
+    final ByteString lean;
     final List<Verdict> verdicts;
     final List<Obligation> obligations;
     /** Whether it unmasks anything that is not public. */
@@ -30,7 +31,7 @@ final class Said {
 
     Said(DecideResponse response, Function<String, String> levels) {
         this.response = response;
-        this.lean = lean(response);
+        this.lean = lean(response).toByteString();
         this.verdicts = List.copyOf(Replies.verdicts(response));
         this.obligations = List.copyOf(Replies.obligations(response));
         this.shows = response.getVerdictsList().stream().anyMatch(verdict ->
