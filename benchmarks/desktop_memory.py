@@ -13,11 +13,13 @@ from __future__ import annotations
 import argparse
 import collections
 import gc
+import json
 import os
 import statistics
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,7 +78,7 @@ class Driver(QObject):
         self._application, self._window, self._day = application, window, day
         self._seconds, self._pace = minutes * 60, pace
         self.samples: list[Sample] = []
-        self.types: list[collections.Counter[str]] = []
+        self._types: list[bytes] = []
         self.steps = 0
         self.stopped = ""
         """Why it ended before its time; what was counted until then is judged all the same."""
@@ -137,8 +139,15 @@ class Driver(QObject):
             cpu=round(time.process_time(), 1),
         )
         self.samples.append(sample)
-        self.types.append(types + collections.Counter({sys.intern(f"{name} (Qt)"): n for name, n in qt.items()}))
+        # Packed, or what is kept of each round would be what grows.
+        self._types.append(
+            zlib.compress(json.dumps({**types, **{f"{name} (Qt)": n for name, n in qt.items()}}).encode())
+        )
         print(_line(sample), flush=True)
+
+    def types(self) -> list[collections.Counter[str]]:
+        """Return how many objects of each type there were after each round."""
+        return [collections.Counter(json.loads(zlib.decompress(packed))) for packed in self._types]
 
 
 def main() -> None:
@@ -165,7 +174,7 @@ def main() -> None:
         print(driver.stopped, file=sys.stderr)
     if status or len(driver.samples) < _LEAST_ROUNDS:
         sys.exit(status or 1)
-    found = judge(driver.samples, driver.types)
+    found = judge(driver.samples, driver.types())
     print(
         f"\n{driver.steps} steps; after the warm-up {found['growth']:+.1f} ± {found['uncertainty']:.1f} MiB an hour, ",
         end="",
@@ -216,10 +225,7 @@ def _slope(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
 def _python_types() -> collections.Counter[str]:
     """Return how many objects of each type the collector knows of, garbage that it has not come to among them."""
     found: collections.Counter[type] = collections.Counter(type(one) for one in gc.get_objects())
-    # Interned, or the names that are kept of each round would be what grows.
-    return collections.Counter(
-        {sys.intern(f"{kind.__module__}.{kind.__qualname__}"): count for kind, count in found.items()}
-    )
+    return collections.Counter({f"{kind.__module__}.{kind.__qualname__}": count for kind, count in found.items()})
 
 
 def _qt_types(application: QApplication) -> collections.Counter[str]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
-from PySide6.QtGui import QIcon, QTextCursor, QTextDocument
+from PySide6.QtGui import QTextCursor, QTextDocument
 
 from admin_gui.domain.catalogue import EMPTY, Catalogue
 from admin_gui.domain.policy_text import cells, columns, sheet
@@ -50,7 +50,6 @@ class PolicyTableModel(QAbstractTableModel):
         self._columns: list[ColumnOf] = []
         self._problems: Sequence[Problem] = ()
         self._worst: dict[int, list[Problem]] = {}
-        self._icons: dict[tuple[str, str], QIcon] = {}
         self.sheet: Sheet | None = None
         self.frozen: Say | None = None
         self.read_only = False
@@ -266,7 +265,7 @@ class PolicyTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return f"{_MARKS[found[0].severity]} {section + 1}" if found else str(section + 1)
         if found and role == Qt.ItemDataRole.DecorationRole:
-            return dot(self._context.theme.color(_TOKENS[found[0].severity]))
+            return dot(getattr(self._context.theme.tokens, _TOKENS[found[0].severity]))
         if found and role == Qt.ItemDataRole.ToolTipRole:
             return "\n".join(_words(one, self._context) for one in found)
         return None
@@ -286,10 +285,7 @@ class PolicyTableModel(QAbstractTableModel):
                 return None
             if role == Qt.ItemDataRole.ForegroundRole:
                 return self._context.theme.color(token)
-            color = getattr(self._context.theme.tokens, token)
-            if (token, color) not in self._icons:
-                self._icons[token, color] = icon(token, color)
-            return self._icons[token, color]
+            return icon(token, getattr(self._context.theme.tokens, token))
         if role == Qt.ItemDataRole.ForegroundRole and column.key == "when":
             return self._context.theme.color("info")
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Final
 
@@ -9,6 +10,7 @@ from PySide6.QtCore import QByteArray, QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
+_MOST_KEPT: Final = 200
 _LINES: Final[Mapping[str, str]] = {
     "start": "M4 11 12 4l8 7 M6 10v9h12v-9 M10 19v-5h4v5",
     "policies": "M6 3h9l4 4v14H6z M15 3v4h4 M9 12h7 M9 16h7 M9 8h3",
@@ -33,8 +35,12 @@ _LINES: Final[Mapping[str, str]] = {
 }
 
 
+@functools.lru_cache(maxsize=_MOST_KEPT)
 def icon(name: str, color: str, selected: str | None = None) -> QIcon:
-    """Return a drawing in a colour; `selected` is that of a chosen item."""
+    """Return a drawing in a colour; `selected` is that of a chosen item.
+
+    The same one for the same question: Qt keeps what it made of each for painting, up to ten megabytes.
+    """
     found = QIcon(_pixmap(name, color))
     if selected is not None:
         found.addPixmap(_pixmap(name, selected), QIcon.Mode.Selected)
@@ -47,14 +53,15 @@ def save(name: str, color: str, path: str) -> None:
         raise OSError(f"cannot write `{path}`")
 
 
-def dot(color: QColor, size: int = 9) -> QPixmap:
-    """Return a filled circle, pixels wide."""
+@functools.lru_cache(maxsize=_MOST_KEPT)
+def dot(color: str, size: int = 9) -> QPixmap:
+    """Return a filled circle, pixels wide; the same one for the same question."""
     drawn = QPixmap(size, size)
     drawn.fill(Qt.GlobalColor.transparent)
     painter = QPainter(drawn)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(color)
+    painter.setBrush(QColor(color))
     painter.drawEllipse(0, 0, size - 1, size - 1)
     painter.end()
     return drawn
