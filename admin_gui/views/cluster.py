@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QLabel, QTableView, QVBoxLayout
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QLabel, QVBoxLayout
 
 from admin_gui.domain import nodes
 from admin_gui.domain.failure import Failure
@@ -17,6 +17,7 @@ from admin_gui.services.cluster import Cluster
 from admin_gui.views.screen import Desk, ScreenWidget
 from admin_gui.widgets.banner import Banner
 from admin_gui.widgets.labels import title
+from admin_gui.widgets.tables import row_table
 from jingxi_client._gen.pdp.v1 import cluster_service_pb2
 
 _TITLE: Final = Say("集群", "Cluster")
@@ -52,15 +53,7 @@ class ClusterScreen(ScreenWidget):
         self._summary = QLabel()
         self._summary.setObjectName("quiet")
         context.language.bind(self._summary, self._summary.setText, lambda: self._said)
-        table = QTableView(showGrid=False, wordWrap=False)
-        table.setModel(self.model)
-        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        table.verticalHeader().hide()
-        table.horizontalHeader().setStretchLastSection(True)
-        table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        context.language.bind(table, table.setAccessibleName, _TITLE)
-        for section, column in enumerate(_COLUMNS):
-            table.setColumnWidth(section, column.width)
+        table = row_table(context, self.model, _TITLE, (column.width for column in _COLUMNS))
         column_of = QVBoxLayout(self)
         column_of.setContentsMargins(20, 14, 20, 14)
         column_of.addWidget(title(context, _TITLE))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QTableView, QVBoxLayout
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
 from admin_gui.domain import profiles
 from admin_gui.domain.profiles import Profile
@@ -14,6 +14,7 @@ from admin_gui.models.records import Column, RecordModel
 from admin_gui.views.profile import ProfileDialog
 from admin_gui.widgets.context import Context
 from admin_gui.widgets.labels import button, heading
+from admin_gui.widgets.tables import row_table
 
 _OPEN: Final = Say("连接", "Connect")
 _SAVED: Final = Say("连接过的服务", "Services connected to before")
@@ -47,17 +48,8 @@ class Known(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 14, 18, 14)
         column.addWidget(heading(context, _SAVED))
-        self.table = table = QTableView(showGrid=False, wordWrap=False)
-        table.setModel(self.profiles)
-        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-        table.verticalHeader().hide()
-        table.horizontalHeader().setStretchLastSection(True)
-        table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.table = table = row_table(context, self.profiles, _SAVED, (one.width for one in _COLUMNS))
         table.setFixedHeight(148)
-        for section, one in enumerate(_COLUMNS):
-            table.setColumnWidth(section, one.width)
-        context.language.bind(table, table.setAccessibleName, _SAVED)
         table.activated.connect(lambda _: self._choose_profile())
         column.addWidget(table)
         self.go = button(context, _OPEN, self._choose_profile, primary=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 from PySide6.QtCore import QAbstractItemModel, Qt
@@ -22,7 +23,8 @@ def row_table(context: Context, model: QAbstractItemModel, name: Say, widths: It
     header.setStretchLastSection(True)
     header.setHighlightSections(False)
     header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    for section, width in enumerate(widths):
+    # The last one's would be the least it has, and a window that is smaller would scroll.
+    for section, width in enumerate(itertools.islice(widths, model.columnCount() - 1)):
         made.setColumnWidth(section, width)
     context.language.bind(made, made.setAccessibleName, name)
     return made

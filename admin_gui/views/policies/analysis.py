@@ -21,6 +21,7 @@ from admin_gui.widgets.banner import Banner
 from admin_gui.widgets.context import Context
 from admin_gui.widgets.empty import Empty
 from admin_gui.widgets.labels import button
+from admin_gui.widgets.tables import row_table
 from jingxi_client._gen.pdp.v1 import bundle_pb2, policy_service_pb2, simulation_service_pb2
 
 _ANALYSIS: Final = Say("分析", "Analysis")
@@ -109,19 +110,9 @@ class AnalysisView(QWidget):
         self._arrange()
 
     def _made_table(self) -> QTableView:
-        table = QTableView(showGrid=False, wordWrap=False)
-        table.setModel(self.model)
-        table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-        table.verticalHeader().hide()
-        header = table.horizontalHeader()
-        header.setStretchLastSection(True)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for section, shown in enumerate(_COLUMNS):
-            table.setColumnWidth(section, shown.width)
+        table = row_table(self._context, self.model, _ANALYSIS, (column.width for column in _COLUMNS))
         table.activated.connect(lambda _: self.open_place())
         table.selectionModel().currentChanged.connect(lambda *_: self._arrange())
-        self._context.language.bind(table, table.setAccessibleName, _ANALYSIS)
         return table
 
     @property

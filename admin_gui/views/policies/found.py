@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
-from PySide6.QtWidgets import QLabel, QTableView, QVBoxLayout, QWidget
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Signal
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from admin_gui.domain.problems import WORDS, Problem
 from admin_gui.domain.say import Say
@@ -14,6 +14,7 @@ from admin_gui.models.records import Column, RecordModel
 from admin_gui.widgets.code_editor import COLORS
 from admin_gui.widgets.context import Context
 from admin_gui.widgets.labels import heading
+from admin_gui.widgets.tables import row_table
 
 _PROBLEMS: Final = Say("问题", "Problems")
 _COLUMNS: Final = (
@@ -40,18 +41,8 @@ class Found(QWidget):
         self.counted = QLabel()
         self.counted.setObjectName("quiet")
         context.language.bind(self.counted, self.counted.setText, lambda: self._said)
-        self._table = QTableView(showGrid=False, wordWrap=False)
-        self._table.setModel(self.model)
-        self._table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        self._table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-        self._table.verticalHeader().hide()
-        header = self._table.horizontalHeader()
-        header.setStretchLastSection(True)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for section, column_of in enumerate(_COLUMNS[:-1]):
-            self._table.setColumnWidth(section, column_of.width)
+        self._table = row_table(context, self.model, _PROBLEMS, (one.width for one in _COLUMNS))
         self._table.selectionModel().currentChanged.connect(lambda index, _: self._go(index))
-        context.language.bind(self._table, self._table.setAccessibleName, _PROBLEMS)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 0, 6, 0)
         column.addWidget(heading(context, _PROBLEMS))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from admin_gui.domain.say import Say
 from admin_gui.domain.verdicts import Line
@@ -14,6 +13,7 @@ from admin_gui.models.verdicts import SHOWN, VerdictModel
 from admin_gui.views.simulator.explain import ExplainTree
 from admin_gui.widgets.context import Context
 from admin_gui.widgets.labels import heading
+from admin_gui.widgets.tables import row_table
 from jingxi_client._gen.pdp.v1 import decision_service_pb2
 
 _RESULT: Final = Say("会展示什么", "What would be shown")
@@ -38,21 +38,9 @@ class Result(QWidget):
         self._counted = QLabel()
         self._counted.setObjectName("quiet")
         context.language.bind(self._counted, self._counted.setText, lambda: self._summary)
-        self.table = QTableView(showGrid=False, wordWrap=False)
-        self.table.setModel(self.verdicts)
-        self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QTableView.SelectionMode.SingleSelection)
-        self.table.verticalHeader().hide()
+        self.table = row_table(context, self.verdicts, _RESULT, _WIDTHS)
         self.table.verticalHeader().setDefaultSectionSize(30)
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setStretchLastSection(True)
-        header.setHighlightSections(False)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for section, width in enumerate(_WIDTHS):
-            self.table.setColumnWidth(section, width)
         self.table.selectionModel().currentChanged.connect(lambda index, _: self._explain_row(index.row()))
-        context.language.bind(self.table, self.table.setAccessibleName, _RESULT)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         self.head = QVBoxLayout()
