@@ -184,6 +184,7 @@ def _grants_file(grants: Iterable[bundle_pb2.Grant]) -> str:
             "levels": list(g.levels), "not_before": format_timestamp(g.not_before_nanos),
             "expires_at": format_timestamp(g.expires_at_nanos), "approver": g.approver,
             "approver_level": g.approver_level, "scenario": g.scenario, "reason": g.reason, "evidence": g.evidence,
+            **({"application": g.application} if g.application else {}),
         }
         for g in grants
     ]  # fmt: skip
