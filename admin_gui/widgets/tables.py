@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from typing import Final
 
 from PySide6.QtCore import QAbstractItemModel, Qt
 from PySide6.QtWidgets import QTableView
 
 from admin_gui.domain.say import Say
 from admin_gui.widgets.context import Context
+
+_LEAST_WIDTH: Final = 40
 
 
 def row_table(context: Context, model: QAbstractItemModel, name: Say, widths: Iterable[int]) -> QTableView:
@@ -20,11 +23,14 @@ def row_table(context: Context, model: QAbstractItemModel, name: Say, widths: It
     made.setSelectionMode(QTableView.SelectionMode.SingleSelection)
     made.verticalHeader().hide()
     header = made.horizontalHeader()
-    header.setStretchLastSection(True)
     header.setHighlightSections(False)
     header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    # The last one's would be the least it has, and a window that is smaller would scroll.
-    for section, width in enumerate(itertools.islice(widths, model.columnCount() - 1)):
+    last = model.columnCount() - 1
+    for section, width in enumerate(itertools.islice(widths, last)):
         made.setColumnWidth(section, width)
+    # What it has when it begins to take the room that is left is the least it ever has: below that the table scrolls.
+    header.setMinimumSectionSize(_LEAST_WIDTH)
+    made.setColumnWidth(last, _LEAST_WIDTH)
+    header.setStretchLastSection(True)
     context.language.bind(made, made.setAccessibleName, name)
     return made
