@@ -32,6 +32,9 @@ from pdp.server.launch import Launch, Launched, call_process, cpu_ticks, how_it_
 log = logging.getLogger(__name__)
 
 _MAINS: Final[dict[str, Callable[[list[str]], None]]] = {"worker": worker.main, "shipper": shipping.main}
+BIRTH_SECONDS = 60.0
+"""A fork takes a millisecond; a machine that is loaded beyond measure has that long."""
+_TELLING_SECONDS: Final = 1.0
 _MESSAGE_BYTES: Final = 4096
 _MOST_DESCRIPTORS: Final = 8
 _STANDARD: Final = (0, 1, 2)
@@ -85,12 +88,18 @@ class Zygote:
         if not self._is_gone:
             self._is_gone = True
             self._control.close()
+            # It has nothing to lose, and one that was stopped would not see that we are gone.
+            os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
 
     async def launch(
         self, kind: str, otherwise: Launch, channel: socket.socket, descriptors: Sequence[int] = ()
     ) -> Launched:
-        """Fork a child of this kind off, or start it `otherwise` if the zygote is gone. Raises OSError."""
+        """Fork a child of this kind off, or start it `otherwise` if the zygote is gone.
+
+        Raises OSError, also when it is lost meanwhile: a child may have been born with this channel, so that the next
+        attempt must have another.
+        """
         if self._is_gone:
             return await otherwise(channel, descriptors)
         loop = asyncio.get_running_loop()
@@ -101,11 +110,13 @@ class Zygote:
         self._asked[number] = born
         try:
             socket.send_fds(self._control, [request], passed)
-            return await born
+            async with asyncio.timeout(BIRTH_SECONDS):
+                return await born
+        except TimeoutError:
+            self._lose()
+            raise OSError(f"the zygote did not answer for {BIRTH_SECONDS:g} s") from None
         except (BrokenPipeError, ConnectionResetError):
             self._lose()
-        except _GoneError:
-            pass
         finally:
             self._asked.pop(number, None)
         return await otherwise(channel, descriptors)
@@ -120,7 +131,8 @@ class Zygote:
             return
         told = json.loads(text)
         if "code" in told:
-            self._children.pop(told["pid"]).end(how_it_ended(told["code"]))
+            if (ended := self._children.pop(told["pid"], None)) is not None:
+                ended.end(how_it_ended(told["code"]))
             return
         born = self._asked.get(told["number"])
         if "error" in told:
@@ -141,14 +153,8 @@ class Zygote:
             children=len(self._children),
         )  # fmt: skip
         for born in self._asked.values():
-            _fail(born, _GoneError())
-        for child in self._children.values():
-            child.end_unseen(loop)
-        self._children.clear()
-
-
-class _GoneError(Exception):
-    """Nobody is there who could fork."""
+            _fail(born, OSError("the zygote ended"))
+        self._children.clear()  # each sees for itself that it ends
 
 
 def _fail(born: asyncio.Future[Launched] | None, error: Exception) -> None:
@@ -162,7 +168,9 @@ class _Forked:
     def __init__(self, pid: int, handle: int) -> None:
         self.pid = pid
         self._handle = handle
-        self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[str] = self._loop.create_future()
+        self._loop.add_reader(handle, self._see)
 
     async def wait(self) -> str:
         return await asyncio.shield(self._ended)
@@ -177,17 +185,15 @@ class _Forked:
 
     def end(self, how: str) -> None:
         """It has ended."""
-        os.close(self._handle)
-        self._ended.set_result(how)
+        if not self._ended.done():
+            self._loop.remove_reader(self._handle)
+            os.close(self._handle)
+            self._ended.set_result(how)
 
-    def end_unseen(self, loop: asyncio.AbstractEventLoop) -> None:
-        """It will end without anybody who could tell how."""
-
-        def ended() -> None:
-            loop.remove_reader(self._handle)
-            self.end("ended, nobody saw how")
-
-        loop.add_reader(self._handle, ended)
+    def _see(self) -> None:
+        # The zygote alone can tell how, if it is there and well.
+        self._loop.remove_reader(self._handle)
+        self._loop.call_later(_TELLING_SECONDS, self.end, "ended, nobody saw how")
 
 
 def _is_possible() -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +19,6 @@ from pdp.server.launch import launch_process, launch_shipper
 from pdp.v1 import decision_service_pb2, decision_service_pb2_grpc
 from tests.faults.service import Service, running, wait_for
 from tests.processes import SHIPPER, WORKER, ZYGOTE, descendants
-
-pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux has handles of processes")
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,32 @@ def test_a_supervisor_that_was_killed_leaves_nothing_behind(tmp_path: Path) -> N
         for handle in watched:
             wait_for(lambda handle=handle: _has_ended(handle), "the end of a child")
             os.close(handle)
+
+
+def test_a_zygote_that_stands_still_does_not_hold_the_stop_up(tmp_path: Path) -> None:
+    with running(Service(tmp_path, workers=1)) as service:
+        (parent,) = service.children(ZYGOTE)
+        os.kill(parent, signal.SIGSTOP)
+        service.stop()
+        assert not Path(f"/proc/{parent}").exists()
+
+
+async def launched(made: zygote.Zygote) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        await made.launch("worker", launch_process, theirs)
+
+
+def test_a_zygote_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zygote, "BIRTH_SECONDS", 0.05)
+    control, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    silent = subprocess.Popen(["sleep", "1000"])
+    with other:
+        made = zygote.Zygote(control, silent.pid)
+        with pytest.raises(OSError, match="did not answer"):
+            asyncio.run(launched(made))
+        silent.wait(30)  # it was ended
+        made.close()  # which is no matter any more
 
 
 def test_a_process_with_threads_does_not_fork() -> None:
