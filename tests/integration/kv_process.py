@@ -27,9 +27,12 @@ async def hold(store: KeyValueStore, *, pauses: bool) -> None:
     """Say `held`, renew the lease often enough, say `lost` when that fails."""
     lease = await store.grant(2)
     await store.commit([], [Put("held", b"held", lease)])
+    # The look after leases opens a connection of its own, which is there once this is answered.
+    await store.revision()
     print("held", flush=True)
     if pauses:
-        # Between two calls: within a transaction it would hold the others up, who are then to be told so.
+        # Between two calls: within a transaction, or while it opens the store, it would hold the others up, who are
+        # then to be told so.
         os.kill(os.getpid(), signal.SIGSTOP)
     while await store.renew(lease):  # noqa: ASYNC110 - the sleep paces the renewals
         await asyncio.sleep(0.5)

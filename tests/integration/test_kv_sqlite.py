@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import itertools
 import sqlite3
 import stat
@@ -211,35 +212,52 @@ def locked(path: Path) -> Iterator[None]:
 @scenario
 async def test_a_store_that_somebody_holds_is_given_up_in_time(path: Path) -> None:
     clock = asyncio.get_running_loop().time
-    async with opener(lambda: SqliteStore(path, timeout=0.5))() as store:
+    async with opener(lambda: SqliteStore(path))() as store:
         head = await put(store, "a")
-        with locked(path):
-            begun = clock()
-            for call in (store.commit([], [Put("b", b"")]), store.grant(5), store.compact(head), store.revoke(1)):
-                # Either gives up first: the database, or who waits for it.
-                with pytest.raises(ControlStoreError, match=r"locked|does not answer within 0\.5 s"):
-                    await call
-            assert clock() - begun < 30
-            # Whoever only reads waits for nobody.
-            assert await store.get("a") is not None
+        async with opener(lambda: SqliteStore(path, timeout=0.5))() as hasty:
+            with locked(path):
+                begun = clock()
+                for call in (hasty.commit([], [Put("b", b"")]), hasty.grant(5), hasty.compact(head), hasty.revoke(1)):
+                    # Either gives up first: the database, or who waits for it.
+                    with pytest.raises(ControlStoreError, match=r"locked|does not answer within 0\.5 s"):
+                        await call
+                assert clock() - begun < 30
+                # Whoever only reads waits for nobody.
+                assert await store.get("a") is not None
         assert (await store.commit([], [Put("b", b"")])).revision == head + 1
+
+
+@scenario
+async def test_a_store_that_somebody_opens_without_end_is_given_up_and_left_alone(path: Path) -> None:
+    path.parent.mkdir()
+    with path.with_name("control.db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        async with opener(lambda: SqliteStore(path, timeout=0.3))() as store:
+            with pytest.raises(ControlStoreError, match=r"has been opening it|does not answer within 0\.3 s"):
+                await store.get("a")
+        for thread in threading.enumerate():
+            if thread.name.startswith("kv-"):
+                thread.join(30)
+                assert not thread.is_alive()
+    async with opener(lambda: SqliteStore(path))() as store:
+        assert await put(store, "a") == 2
 
 
 @scenario
 async def test_a_disk_that_hangs_is_given_up_in_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
-    async with opener(lambda: SqliteStore(path, timeout=0.3))() as store:
+    async with opener(lambda: SqliteStore(path))() as store:
         await put(store, "a")
-        tables = store._writer._tables  # type: ignore[attr-defined]
-        monkeypatch.setattr(tables, "grant", lambda _: release.wait(60))
-        try:
-            for call in (store.grant(5), store.commit([], [Put("b", b"")])):
-                with pytest.raises(ControlStoreError, match=r"does not answer within 0\.3 s"):
-                    await call
-        finally:
-            release.set()
+        async with opener(lambda: SqliteStore(path, timeout=0.3))() as hung:
+            tables = hung._writer._tables  # type: ignore[attr-defined]
+            monkeypatch.setattr(tables, "grant", lambda _: release.wait(60))
+            try:
+                for call in (hung.grant(5), hung.commit([], [Put("b", b"")])):
+                    with pytest.raises(ControlStoreError, match=r"does not answer within 0\.3 s"):
+                        await call
+            finally:
+                release.set()
         # What was given up while it waited never happens.
-        assert await store.renew(1) is False
         assert await store.get("b") is None
 
 

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from sqlite_utils import Database, Migrations
 
 POSITION_BITS: Final = 24
 """Bits of an id for the position: the keys of a lease that ends go in one revision, however many there are."""
+_LOOK_SECONDS: Final = 0.01
 MIGRATIONS: Final = Migrations("control")
 
 
@@ -47,7 +49,7 @@ def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
     WAL with synchronous=FULL: what a transaction has returned from survives a power failure.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(path):
+    with _alone(path, busy_seconds):
         # INVARIANT: nobody opens and closes the file beside SQLite once a connection may stand. To close any descriptor
         # of it gives up all of the process's locks; then another process takes itself for the last one, ends the WAL,
         # and what is committed into it afterwards is lost.
@@ -68,11 +70,22 @@ def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Let one thread of one process through at a time: the switch to WAL does not wait for others by itself."""
+def _alone(path: Path, busy_seconds: float) -> Iterator[None]:
+    """Let one thread of one process through at a time: the switch to WAL does not wait for others by itself.
+
+    Raises OSError where another one does not come out for so long: it may have been stopped in there.
+    """
     lock = os.open(path.with_name(f"{path.name}.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        end = time.monotonic() + busy_seconds
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise TimeoutError("another process has been opening it all the while") from None
+                time.sleep(_LOOK_SECONDS)
         yield
     finally:
         os.close(lock)
