@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
 import sqlite3
 import stat
@@ -76,6 +78,21 @@ class TestSqliteStore(StoreContract):
         with pytest.raises(StoreError, match="file is not a database"):
             writer.states("n1")
         path.unlink()
+        assert writer.states("n1") == {}
+        writer.close()
+
+    def test_a_store_that_somebody_opens_without_end(
+        self, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("pdp.snapshot.store.sqlite_connection.BUSY_MS", 100)
+        (tmp_path / "store").mkdir()
+        holder = os.open(tmp_path / "store", os.O_RDONLY)
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        writer = open_writer(url)
+        with pytest.raises(StoreError, match=r"another process has had it locked for 0\.1 s"):
+            writer.states("n1")
+        os.close(holder)
+        monkeypatch.undo()
         assert writer.states("n1") == {}
         writer.close()
 

@@ -7,19 +7,18 @@ says which change of a key is the newest, for keys that are there.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from sqlite_utils import Database, Migrations
 
+from pdp.locks import lock_alone
+
 POSITION_BITS: Final = 24
 """Bits of an id for the position: the keys of a lease that ends go in one revision, however many there are."""
-_LOOK_SECONDS: Final = 0.01
 MIGRATIONS: Final = Migrations("control")
 
 
@@ -73,19 +72,11 @@ def connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
 def _alone(path: Path, busy_seconds: float) -> Iterator[None]:
     """Let one thread of one process through at a time: the switch to WAL does not wait for others by itself.
 
-    Raises OSError where another one does not come out for so long: it may have been stopped in there.
+    Raises OSError where another one does not come out for so long.
     """
     lock = os.open(path.with_name(f"{path.name}.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        end = time.monotonic() + busy_seconds
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= end:
-                    raise TimeoutError("another process has been opening it all the while") from None
-                time.sleep(_LOOK_SECONDS)
+        lock_alone(lock, busy_seconds)
         yield
     finally:
         os.close(lock)

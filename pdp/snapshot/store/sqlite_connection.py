@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 import threading
@@ -17,6 +16,7 @@ from typing import Any, Final, TypeVar
 from sqlite_utils import Database
 
 from pdp.errors import StoreError
+from pdp.locks import lock_alone
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.store import intake
 from pdp.snapshot.store.base import StreamState
@@ -88,7 +88,7 @@ def _open(path: Path) -> Database:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock_alone(descriptor, BUSY_MS / 1000)
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
         return _connect(path)
