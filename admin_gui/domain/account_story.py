@@ -8,6 +8,7 @@ from typing import Final
 from admin_gui.domain import accounts as words
 from admin_gui.domain.facts import Line, Section
 from admin_gui.domain.say import Say, plain
+from admin_gui.domain.service_words import said
 from admin_gui.domain.times import clock
 from jingxi_client._gen.pdp.v1 import account_pb2
 
@@ -24,6 +25,7 @@ _SESSION: Final = Say(
 )
 _DEVICE: Final = Say("{name}，最近 {time} 自 {address}", "{name}, last {time} from {address}")
 _LEFT: Final = Say("验证器，剩余恢复码 {count} 个", "authenticator, {count} recovery codes left")
+_STATE: Final = Say("{state}：{why}", "{state}: {why}")
 _STEP: Final = Say("{time} {actor} {did}：{reason}", "{time} {actor} {did}: {reason}")
 _STEP_SHORT: Final = Say("{time} {actor} {did}", "{time} {actor} {did}")
 _ALONE: Final = Say("（当时没有他人可办）", " (nobody else was there who could)")
@@ -38,7 +40,7 @@ def account_sections(account: account_pb2.Account, rights: Iterable[account_pb2.
     """Return what there is to say of an account that may do this."""
     state = words.word(words.STATES, account.state)
     if account.state_reason:
-        state = Say(f"{state.zh}：{account.state_reason}", f"{state.en}: {account.state_reason}")
+        state = _STATE.filled(state=state, why=said(account.state_reason))
     about: list[Line] = [
         (Say("用户名", "Name"), account.name),
         (Say("责任人", "Owner"), account.owner or "–"),

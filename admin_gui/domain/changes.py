@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from admin_gui.domain.say import Say, plain
+from admin_gui.domain.service_words import said
 from jingxi_client._gen.pdp.v1 import control_pb2, types_pb2
 
 Mark = Literal[" ", "+", "-", "@", "~"]
@@ -121,7 +122,7 @@ def summary(changes: control_pb2.Changes) -> Say:
     if not changes.files:
         return _SAME
     if not changes.meaning:
-        return plain(changes.incomplete) if changes.incomplete else _LAYOUT
+        return said(changes.incomplete) if changes.incomplete else _LAYOUT
     careful = sum(change.may_unmask for change in changes.meaning)
     return (_CAREFUL if careful else _TOTAL).filled(total=len(changes.meaning), count=careful)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from admin_gui.domain.say import Say, plain
+from admin_gui.domain.say import Say
+from admin_gui.domain.service_words import said
 from admin_gui.domain.times import clock
 
 _WORDS: Mapping[str, Say] = {
@@ -103,7 +104,7 @@ _REASONS: Mapping[str, Say] = {
         "the connection's settings.",
     ),
     "TLS_NONE": Say(
-        "对方不以 TLS 应答。请核对端口：应是管理端口，而不是判定端口或网页端口。",
+        "对方不以 TLS 应答。请核对端口：应是管理端口，而不是裁决端口或网页端口。",
         "What answers there does not speak TLS. Look at the port: it must be the staff port.",
     ),
     "NO_HOST": Say(
@@ -138,7 +139,7 @@ class Failure:
     """A call that failed.
 
     `code` is the gRPC status, `reason` the service's own (`CONFLICT`), `metadata` what it tells besides, `fields` the
-    wrong places of the request with what is wrong there, `message` the service's words in English.
+    wrong places of the request with what is wrong there, `message` the service's words.
     """
 
     code: str
@@ -165,7 +166,7 @@ class Failure:
         if self.reason in _REASONS:
             return _REASONS[self.reason].filled(**self.metadata)
         words = _WORDS.get(self.code)
-        return words if words is not None and (self.is_away or not self.message) else plain(self.message or self.code)
+        return words if words is not None and (self.is_away or not self.message) else said(self.message or self.code)
 
     @property
     def details(self) -> str:

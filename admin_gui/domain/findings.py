@@ -10,6 +10,7 @@ from admin_gui.domain.form import entries, request_of, value_of
 from admin_gui.domain.policy_text.table import Test, clauses, parse
 from admin_gui.domain.say import Say
 from admin_gui.domain.scenario import Scenario
+from admin_gui.domain.service_words import said
 from jingxi_client._gen.pdp.v1 import bundle_pb2, policy_service_pb2
 
 KINDS: Final[Mapping[str, Say]] = {
@@ -50,7 +51,7 @@ class Finding:
     kind: str
     rules: tuple[str, ...]
     what: Say
-    details: str
+    details: Say
     place: str
     scenario: Scenario | None
 
@@ -67,7 +68,7 @@ def findings(answer: Iterable[policy_service_pb2.Problem], bundle: bundle_pb2.Bu
         title = _COUNTEREXAMPLE.filled(kind=KINDS[problem.code], rules=", ".join(rules))
         scenario = _scenario(title, problem.counterexample) if problem.HasField("counterexample") else None
         place = f"{problem.place.path}:{problem.place.line}:{problem.place.column}"
-        found.append(Finding(problem.code, rules, MEANINGS[problem.code], problem.message, place, scenario))
+        found.append(Finding(problem.code, rules, MEANINGS[problem.code], said(problem.message), place, scenario))
     if bundle is not None:
         found += gaps(bundle)
     order = list(KINDS)
@@ -100,7 +101,7 @@ def gaps(bundle: bundle_pb2.Bundle) -> list[Finding]:
             scenario = _gap_scenario(
                 bundle, what, {key: held[0] for key, held in scope.items()}, name, missing[0], fields
             )
-            result.append(Finding("gap", (policy.id,), what, "", place, scenario))
+            result.append(Finding("gap", (policy.id,), what, Say("", ""), place, scenario))
     return result[:_MOST_GAPS]
 
 

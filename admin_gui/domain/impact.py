@@ -33,9 +33,9 @@ PERIODS: Final[tuple[tuple[int, Say], ...]] = (
     (90 * 24, Say("最近 90 天", "last 90 days")),
 )
 """Hours back from now; the first one is the usual."""
-_NONE: Final = Say("这段时间没有判定记录，请选更长的时间。", "Nothing was decided in this time; choose a longer one.")
+_NONE: Final = Say("这段时间没有裁决记录，请选更长的时间。", "Nothing was decided in this time; choose a longer one.")
 _SUMMARY: Final = Say(
-    "重放 {read} 次判定：{changed} 次会改变（{share}），其中 {shown} 次会显示原先脱敏的内容；{unsure} 次无法判定。",
+    "重放 {read} 次裁决：{changed} 次会改变（{share}），其中 {shown} 次会显示原先脱敏的内容；{unsure} 次无法判定。",
     "{read} decisions made again: {changed} would change ({share}), {shown} of them showing what was masked; {unsure} "
     "cannot be told.",
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from admin_gui.domain.say import Say
+from admin_gui.domain.service_words import said
 from admin_gui.domain.times import clock
 from jingxi_client._gen.pdp.v1 import cluster_service_pb2
 
@@ -26,6 +27,7 @@ _IN_FORCE: Final = Say(
     "revision {revision} in force, {count} nodes, {current} current",
 )
 _NOTHING: Final = Say("还没有发布任何版本，{count} 个节点", "nothing is in force yet, {count} nodes")
+_TROUBLE: Final = Say("{revision}：{code}：{error}", "{revision}: {code}: {error}")
 _ROLLOUT: Final = Say("；灰度：版本 {revision}", "; rollout: revision {revision}")
 
 
@@ -43,7 +45,7 @@ class NodeLine:
     seen: str
     decisions: str
     waiting: str
-    trouble: str
+    trouble: Say
 
 
 def lines(answer: cluster_service_pb2.ListNodesResponse) -> list[NodeLine]:
@@ -54,9 +56,10 @@ def lines(answer: cluster_service_pb2.ListNodesResponse) -> list[NodeLine]:
 def _line(node: cluster_service_pb2.Node) -> NodeLine:
     status = node.status
     health, mood = _HEALTH.get(node.health, _UNKNOWN)
-    trouble = ""
+    trouble = Say("", "")
     if status.refused_revision:
-        trouble = f"{status.refused_revision}: {status.refused_code}: {status.refused_error}"
+        about = {"revision": status.refused_revision, "code": status.refused_code}
+        trouble = _TROUBLE.filled(**about, error=said(status.refused_error))
     return NodeLine(
         status.node,
         health,

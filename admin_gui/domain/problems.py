@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from admin_gui.domain.say import Say
+from admin_gui.domain.service_words import said
 from jingxi_client._gen.pdp.v1 import policy_service_pb2
 
 Severity = Literal["error", "warning", "note"]
@@ -30,8 +31,8 @@ class Problem:
 
     severity: Severity
     code: str
-    message: str
-    hint: str
+    message: Say
+    hint: Say
     path: str
     line: int
     column: int
@@ -43,7 +44,7 @@ def problems(answer: Iterable[policy_service_pb2.Problem]) -> list[Problem]:
     """Return problems: errors first, then by place."""
     found = [
         Problem(
-            _SEVERITIES.get(item.severity, "note"), item.code, item.message, item.hint,
+            _SEVERITIES.get(item.severity, "note"), item.code, said(item.message), said(item.hint),
             item.place.path, item.place.line, item.place.column, item.place.end_line, item.place.end_column,
         )
         for item in answer

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from admin_gui.domain.say import Say
+from admin_gui.domain.service_words import said
 from jingxi_client._gen.pdp.v1 import cluster_service_pb2, control_pb2, policy_service_pb2
 
 _STATES: Final[Mapping[int, Say]] = {
@@ -20,7 +21,7 @@ _ROLLOUT: Final = Say(
 )
 _BECAUSE: Final = Say("；原因：{why}", "; because: {why}")
 _COMPARED: Final = Say(
-    "对比了 {compared} 次判定，{differing} 次不同，{failed} 次未能对比；撤回后回到版本 {fallback}。",
+    "对比了 {compared} 次裁决，{differing} 次不同，{failed} 次未能对比；撤回后回到版本 {fallback}。",
     "{compared} decisions compared, {differing} differ, {failed} could not be made; falls back to revision {fallback}.",
 )
 _REACHED: Final = Say(
@@ -61,10 +62,10 @@ def told(answer: policy_service_pb2.GetRolloutResponse) -> tuple[Say, Say]:
     one = answer.rollout
     labels = ", ".join(f"{name}={value}" for name, value in sorted(one.labels.items()))
     state = _STATES.get(one.state, Say("", ""))
-    said = _ROLLOUT.filled(revision=one.revision, labels=labels, state=state)
+    about = _ROLLOUT.filled(revision=one.revision, labels=labels, state=state)
     if one.stopped_because:
-        more = _BECAUSE.filled(why=one.stopped_because)
-        said = Say(said.zh + more.zh, said.en + more.en)
+        more = _BECAUSE.filled(why=said(one.stopped_because))
+        about = Say(about.zh + more.zh, about.en + more.en)
     counts = [shadow for node in answer.nodes for shadow in node.shadows]
     compared, differing, failed = (
         sum(getattr(count, name) for count in counts) for name in ("compared", "differing", "failed")
@@ -72,7 +73,7 @@ def told(answer: policy_service_pb2.GetRolloutResponse) -> tuple[Say, Say]:
     more = _COMPARED.filled(
         compared=f"{compared:,}", differing=f"{differing:,}", failed=f"{failed:,}", fallback=one.fallback
     )
-    return said, more
+    return about, more
 
 
 def is_running(answer: policy_service_pb2.GetRolloutResponse) -> bool:
@@ -98,6 +99,6 @@ def missing(answer: cluster_service_pb2.AwaitRevisionResponse) -> list[Missing]:
         refuses = bool(status.refused_revision)
         why = _WHYS.get(node.health, _WAITING)
         if refuses:
-            why = _REFUSES.filled(code=status.refused_code, error=status.refused_error)
+            why = _REFUSES.filled(code=status.refused_code, error=said(status.refused_error))
         found.append(Missing(status.node, why, refuses))
     return found

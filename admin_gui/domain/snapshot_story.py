@@ -9,6 +9,7 @@ from typing import Final
 
 from admin_gui.domain.form import shown, value_of
 from admin_gui.domain.say import Say, plain
+from admin_gui.domain.service_words import said
 from admin_gui.domain.snapshot_rows import about, clock, context_of
 from admin_gui.domain.snapshot_words import Vocabulary
 from jingxi_client._gen.pdp.v1 import bundle_pb2, decision_service_pb2, snapshot_pb2, snapshot_service_pb2, types_pb2
@@ -19,12 +20,13 @@ _FLAGS: Final = (
     Say("中：展示了 C2 明文", "medium: C2 in clear"),
     Say("高：展示了 C3 或字典外的明文", "high: C3, or what the dictionary does not have, in clear"),
 )
+_ABOUT: Final = Say("{subject}：{message}", "{subject}: {message}")
 _SOURCES: Final[Mapping[int, Say]] = {
-    snapshot_pb2.SNAPSHOT_SOURCE_DECIDE: Say("单笔判定", "one decision"),
-    snapshot_pb2.SNAPSHOT_SOURCE_BATCH: Say("批量判定", "one of a batch"),
-    snapshot_pb2.SNAPSHOT_SOURCE_STREAM: Say("流式判定", "one of a stream"),
-    snapshot_pb2.SNAPSHOT_SOURCE_EXPLAIN: Say("判定并解释", "a decision that was explained"),
-    snapshot_pb2.SNAPSHOT_SOURCE_OFFLINE: Say("客户端离线判定后上报", "decided offline by a client and reported"),
+    snapshot_pb2.SNAPSHOT_SOURCE_DECIDE: Say("单笔裁决", "one decision"),
+    snapshot_pb2.SNAPSHOT_SOURCE_BATCH: Say("批量裁决", "one of a batch"),
+    snapshot_pb2.SNAPSHOT_SOURCE_STREAM: Say("流式裁决", "one of a stream"),
+    snapshot_pb2.SNAPSHOT_SOURCE_EXPLAIN: Say("裁决并解释", "a decision that was explained"),
+    snapshot_pb2.SNAPSHOT_SOURCE_OFFLINE: Say("客户端离线裁决后上报", "decided offline by a client and reported"),
     snapshot_pb2.SNAPSHOT_SOURCE_FALLBACK: Say(
         "客户端未能询问，原样返回", "a client could not ask and passed it through"
     ),
@@ -290,7 +292,7 @@ def _warnings(answer: snapshot_service_pb2.GetSnapshotResponse) -> Iterator[Say]
     if not answer.rules and not answer.rule_texts:
         yield Say("当时的策略集不在存储中，无法展示规则。", "The policy set that decided is not in the store.")
     for item in answer.entry.record.snapshot.diagnostics:
-        yield plain(f"{item.subject}: {item.message}")
+        yield _ABOUT.filled(subject=item.subject, message=said(item.message))
 
 
 def _named(name: str, words: Vocabulary) -> Say:

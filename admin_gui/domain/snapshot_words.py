@@ -35,7 +35,7 @@ NAMES: Final[Mapping[str, Say]] = {
 FUNCTIONS: Final[Mapping[str, Say]] = {
     "unmasked": Say("明文展示了字段…", "showed this field in clear"),
     "masked": Say("脱敏了字段…", "masked this field"),
-    "rule": Say("由规则…判定", "decided by this rule"),
+    "rule": Say("由规则…裁决", "decided by this rule"),
     "grant": Say("凭授权…", "under this grant"),
     "approver": Say("由…授权", "by this approver's leave"),
     "obligation": Say("带有义务…", "carries this obligation"),
@@ -49,15 +49,15 @@ _SEVERITIES: Final = (
     Choice("HIGH", Say("C3 或字典外", "C3, or not in the dictionary")),
 )
 _SOURCES: Final = (
-    Choice("decide", Say("单笔判定", "one decision")),
+    Choice("decide", Say("单笔裁决", "one decision")),
     Choice("batch", Say("批量", "batch")),
     Choice("stream", Say("流式", "stream")),
     Choice("explain", Say("解释", "explain")),
-    Choice("offline", Say("客户端离线判定", "decided offline by a client")),
+    Choice("offline", Say("客户端离线裁决", "decided offline by a client")),
     Choice("fallback", Say("客户端未能询问", "passed through by a client")),
 )
 _KINDS: Final = (
-    Choice("decision", Say("判定", "decision")),
+    Choice("decision", Say("裁决", "decision")),
     Choice("snapshot.export", Say("导出快照", "export of snapshots")),
     Choice("snapshot.export.end", Say("导出结束", "end of an export")),
     Choice("session.failed", Say("登录失败", "failed sign-in")),

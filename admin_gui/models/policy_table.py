@@ -385,5 +385,5 @@ def _place(error: yaml.YAMLError) -> Say:
 
 
 def _words(problem: Problem, context: Context) -> str:
-    said = f"{context.language(WORDS[problem.severity])}: {problem.message}"
-    return f"{said}\n→ {problem.hint}" if problem.hint else said
+    said = f"{context.language(WORDS[problem.severity])}: {context.language(problem.message)}"
+    return f"{said}\n→ {context.language(problem.hint)}" if any(problem.hint) else said

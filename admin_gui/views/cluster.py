@@ -27,7 +27,7 @@ _COLUMNS: Final = (
     Column[NodeLine](Say("状态", "State"), lambda line: line.health, lambda line: _COLORS[line.mood], 90),
     Column[NodeLine](Say("版本", "Revision"), lambda line: line.revision, width=80),
     Column[NodeLine](Say("策略哈希", "Policy hash"), lambda line: line.hash, lambda _: "quiet", 130),
-    Column[NodeLine](Say("每秒判定", "Decisions/s"), lambda line: line.decisions, width=90),
+    Column[NodeLine](Say("每秒裁决", "Decisions/s"), lambda line: line.decisions, width=90),
     Column[NodeLine](Say("待入库快照", "Records waiting"), lambda line: line.waiting, width=110),
     Column[NodeLine](Say("地址", "Address"), lambda line: line.address, width=170),
     Column[NodeLine](Say("标签", "Labels"), lambda line: line.labels, width=140),

@@ -130,7 +130,8 @@ class CodeEditor(QPlainTextEdit):
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             point = self.viewport().mapFrom(self, event.pos())
             cursor = self.cursorForPosition(point)
-            said = [_words(one) for one in self._problems if one.line <= cursor.blockNumber() + 1 <= one.end_line]
+            line = cursor.blockNumber() + 1
+            said = [_words(one, self._context) for one in self._problems if one.line <= line <= one.end_line]
             meaning = self._explain(cursor.block().text(), cursor.positionInBlock())
             said += [meaning] if meaning else []
             QToolTip.showText(event.globalPos(), "\n".join(said), self) if said else QToolTip.hideText()
@@ -208,5 +209,6 @@ def _worst(found: Sequence[Problem]) -> dict[int, Severity]:
     return worst
 
 
-def _words(problem: Problem) -> str:
-    return f"{problem.message}\n→ {problem.hint}" if problem.hint else problem.message
+def _words(problem: Problem, context: Context) -> str:
+    said = context.language(problem.message)
+    return f"{said}\n→ {context.language(problem.hint)}" if any(problem.hint) else said

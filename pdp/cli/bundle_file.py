@@ -63,8 +63,8 @@ _WORDS: Final = {
         "bytes": "{size:,} bytes", "cases": "{count} of {count} as expected",
     },
     "zh": {
-        "written": "修订 {revision} 已写入 {file}", "good": "客户端可以据此裁决",
-        "revision": "修订", "hash": "哈希", "key": "签名密钥", "size": "大小", "unsigned": "无",
+        "written": "版本 {revision} 已写入 {file}", "good": "客户端可以据此裁决",
+        "revision": "版本", "hash": "哈希", "key": "签名密钥", "size": "大小", "unsigned": "无",
         "attributes": "属性", "fields": "字段", "masks": "脱敏方式", "maps": "报文映射",
         "policies": "策略", "rules": "规则", "golden": "用例", "failure": "失效规则",
         "bytes": "{size:,} 字节", "cases": "{count} 个全部符合预期",

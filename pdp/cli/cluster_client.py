@@ -99,6 +99,8 @@ def _tell(last: cluster_service_pb2.AwaitRevisionResponse, revision: int, lang: 
     waited = f"{last.waited_millis / 1000:.1f}"
     if last.converged:
         click.echo(words["converged"].format(all=len(last.reached), revision=revision, seconds=waited))
+    elif not last.missing:
+        click.echo(words["no_node"].format(revision=revision, seconds=waited))
     else:
         click.echo(words["not_converged"].format(revision=revision, seconds=waited))
         console.console().print(nodes_table(last.missing, lang))

@@ -43,12 +43,16 @@ Exit codes: 0 all decided, 1 some not, or the policies have errors, 2 wrong comm
 def decide(*, policies: Path, grants: Path | None, now: int | None, file: BinaryIO) -> ExitCode:
     """Decide the requests in FILE (`-` or nothing: the standard input) without a server."""
     program = load_program(policies, grants)
-    failed = False
+    failed, is_empty = False, True
     for source in read_requests(file):
+        is_empty = False
         answer, good = _answer(program, source, now)
         failed |= not good
         # One at a time, so that a program at the other end of the pipe can wait for each.
         click.echo(json.dumps(answer, ensure_ascii=False))
+    if is_empty:
+        # No failure, for a program may have had nothing to ask; a person is likely to have named the wrong file.
+        click.echo("the input holds no request", err=True)
     return ExitCode.PROBLEMS if failed else ExitCode.OK
 
 

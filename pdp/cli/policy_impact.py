@@ -52,14 +52,14 @@ _WORDS: Final = {
         "examples": "examples", "clear": "clear", "default": "default",
     },
     "zh": {
-        "none": "该时间段内没有决策记录；可放宽时间范围或更改条件",
-        "again": "重放了 {count} 个决策", "changed": "会改变", "more": "会显示原先脱敏的内容",
+        "none": "该时间段内没有裁决记录；可放宽时间范围或更改条件",
+        "again": "重放了 {count} 个裁决", "changed": "会改变", "more": "会显示原先脱敏的内容",
         "unchanged": "不会改变", "undecidable": "留存不足，无法判定",
         "lacks": "未留存", "group": {
             "change": "变化类型", "field": "字段", "role": "角色", "branch": "机构", "menu": "菜单",
             "application": "应用",
         },
-        "decisions": "已判定", "shown": "更多明文", "rest": "另有 {count} 组会改变；--json 可查看全部",
+        "decisions": "已裁决", "shown": "更多明文", "rest": "另有 {count} 组会改变；--json 可查看全部",
         "examples": "示例", "clear": "明文", "default": "默认",
     },
 }  # fmt: skip

@@ -47,8 +47,8 @@ class Reached(NamedTuple):
 
     @property
     def converged(self) -> bool:
-        """Whether every node that is waited for decides by it."""
-        return self.is_published and not self.missing
+        """Whether all that are waited for decide by it, and there are some: nodes that begin have told nothing yet."""
+        return self.is_published and bool(self.reached) and not self.missing
 
 
 class Nodes:

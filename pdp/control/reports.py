@@ -28,13 +28,22 @@ from typing import Final, NamedTuple, Protocol
 
 from pdp.control import keeping, layout, tasks
 from pdp.control.kv.base import Delete, KeyValue, KeyValueStore, Put, Unchanged
-from pdp.errors import AccessDeniedError, ControlStoreError, OutOfSequenceError, PdpError, UnsettledError
+from pdp.errors import (
+    AccessDeniedError,
+    ControlStoreError,
+    LimitError,
+    OutOfSequenceError,
+    PdpError,
+    UnsettledError,
+)
 from pdp.v1 import control_pb2
 from pdp.values import NANOS
 
 PATIENCE_NANOS: Final = 3_600 * NANOS
 """For so long others wait for whoever was about to record; then it counts as gone."""
 SETTLE_SECONDS: Final = 1.0
+MOST_CLIENTS: Final = 50_000
+"""Of one caller: each has a mark in the control store, which is small, and a client's id is whatever it says."""
 _PAGE: Final = 500
 
 
@@ -104,6 +113,8 @@ class ReportBook:
         # What this life has recorded while the mark has not moved: number and time of the intent, by key.
         self._appended: dict[str, tuple[int, int]] = {}
         self._unsettled: set[str] = set()
+        # The marks of each caller, as far as this node has heard of them.
+        self._marked: dict[str, set[str]] = {}
         self._knows_marks = False
         self._wake = asyncio.Event()
         self._settling: asyncio.Task[None] | None = None
@@ -111,9 +122,9 @@ class ReportBook:
     async def record(self, kind: str, client: str, caller: str, events: Sequence[Event]) -> Recorded:
         """Record the events that are not yet, in their order; their numbers ascend without a gap.
 
-        Raises OutOfSequenceError, AccessDeniedError when another system reports as this client, UnsettledError when
-        somebody else has to find something out first, ControlStoreError, StoreError, OSError and SpoolError. Whatever
-        is raised, the same may be reported again.
+        Raises OutOfSequenceError, AccessDeniedError when another system reports as this client, LimitError when the
+        caller has too many clients, UnsettledError when somebody else has to find something out first,
+        ControlStoreError, StoreError, OSError and SpoolError. Whatever is raised, the same may be reported again.
         """
         key = layout.report_key(kind, client)
         async with self._alone(key):
@@ -142,6 +153,7 @@ class ReportBook:
             if mark.time_nanos < before and not mark.HasField("intent"):
                 done = await self._store.commit([Unchanged(item.key, item.modified)], [Delete(item.key)])
                 gone += done.succeeded
+                self._marked.get(mark.caller, set()).discard(item.key)
         return gone
 
     @asynccontextmanager
@@ -164,6 +176,7 @@ class ReportBook:
         mark = control_pb2.ReportMark() if item is None else control_pb2.ReportMark.FromString(item.value)
         if item is not None and mark.caller != caller:
             raise AccessDeniedError("another system reports as this client; give each client a state folder of its own")
+        self._count(key, caller)
         if mark.HasField("intent"):
             self._apply(mark, await self._fate(key, mark.intent))
         through = mark.recorded_through
@@ -189,6 +202,15 @@ class ReportBook:
             raise
         self._appended.pop(key, None)
         return Recorded(mark.recorded_through, taken)
+
+    def _count(self, key: str, caller: str) -> None:
+        """Take note of a client of a caller. Raises LimitError."""
+        marked = self._marked.setdefault(caller, set())
+        if key not in marked and len(marked) >= MOST_CLIENTS:
+            raise LimitError(
+                f"the caller `{caller}` reports as {MOST_CLIENTS} clients already; let each keep its state folder"
+            )
+        marked.add(key)
 
     async def _intend(
         self, key: str, item: KeyValue | None, mark: control_pb2.ReportMark, taken: Sequence[Event]
@@ -258,7 +280,9 @@ class ReportBook:
         """
         if not self._knows_marks:
             async for item in self._marks():
-                if control_pb2.ReportMark.FromString(item.value).intent.node == self._node:
+                mark = control_pb2.ReportMark.FromString(item.value)
+                self._marked.setdefault(mark.caller, set()).add(item.key)
+                if mark.intent.node == self._node:
                     self._unsettled.add(item.key)
             self._knows_marks = True
         for key in sorted(self._unsettled):

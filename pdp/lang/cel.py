@@ -208,9 +208,8 @@ class Scope:
             return Issue(start, len(name), f"unknown-{kind}", f"unknown {kind} `{name}`", hint, name)
         if match := _OVERLOAD.search(message):
             operator, types = match.groups()
-            shown = operator.replace("_", "").replace("@", "") or operator
-            return Issue(offset, max(len(shown), 1), "cel-type", f"`{shown}` does not apply to {_types_text(types)}",
-                         _overload_hint(types))  # fmt: skip
+            words = no_overload(operator, types)
+            return Issue(offset, len(_symbol(operator)), "cel-type", words, _overload_hint(types))
         if match := _SYNTAX.search(message):
             found = match.group(1)
             what = "the expression ends too early" if found == "<EOF>" else f"`{found}` is not expected here"
@@ -238,10 +237,25 @@ def _name_start(text: str, offset: int, name: str) -> int:
     return start if start >= 0 else offset
 
 
-def _types_text(types: str) -> str:
-    parts = types.strip("()").replace("google.protobuf.Timestamp", "timestamp")
-    parts = parts.replace("google.protobuf.Duration", "duration")
-    return " and ".join(parts.split(", ")) if "(" not in parts else parts
+def no_overload(operator: str, types: str) -> str:
+    """Say that an operator does not apply to types, which stand as `(int, list(string))`."""
+    shown = _symbol(operator)
+    parts, depth = [""], 0
+    for letter in types.removeprefix("(").removesuffix(")").replace("google.protobuf.", "").lower():
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    first, *others = (part.strip() for part in parts)
+    if len(others) == 1:
+        return f"`{shown}` does not apply to {first} and {others[0]}"
+    return f"`{shown}` does not apply to {', '.join([first, *others])}"
+
+
+def _symbol(operator: str) -> str:
+    """Return an operator, such as `_<_`, as it is written."""
+    return operator.replace("_", "").replace("@", "") or operator
 
 
 def _overload_hint(types: str) -> str:

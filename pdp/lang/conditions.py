@@ -41,6 +41,19 @@ def _weigh(expr: Expr, variables: Mapping[str, _Weight]) -> _Weight:
     return _Weight(1 + sum(part.nodes for part in parts), depth + 1, loops)
 
 
+def _too_heavy(weight: _Weight) -> str:
+    if weight.nodes > MAX_EXPANDED:
+        return f"with the variables that it uses the expression has {weight.nodes} nodes, the limit is {MAX_EXPANDED}"
+    if weight.depth > MAX_DEPTH:
+        return f"with the variables that it uses the expression has {weight.depth} levels, the limit is {MAX_DEPTH}"
+    if weight.loops > MAX_LOOPS:
+        return (
+            f"with the variables that it uses the expression has macros nested {weight.loops} deep, "
+            f"the limit is {MAX_LOOPS}"
+        )
+    return ""
+
+
 class Conditions:
     """Shares one CEL environment among all policies of a set."""
 
@@ -89,17 +102,7 @@ class Conditions:
         if text.value in self._sound:
             return compiled
         weight = _weigh(compiled.expr, weights)
-        over = [
-            f"{what}, the limit is {limit}"
-            for what, found, limit in (
-                (f"{weight.nodes} nodes", weight.nodes, MAX_EXPANDED),
-                (f"{weight.depth} levels", weight.depth, MAX_DEPTH),
-                (f"macros nested {weight.loops} deep", weight.loops, MAX_LOOPS),
-            )
-            if found > limit
-        ]
-        if over:
-            message = f"with the variables that it uses the expression has {over[0]}"
+        if message := _too_heavy(weight):
             self._out.error("cel-limit", message, text.span, "use fewer or simpler variables")
             return None
         before = len(self._out.items)

@@ -146,7 +146,7 @@ def _check_regex(p: Parameters) -> Iterator[Problem]:
     used = {int(part) for part in group_references(p["template"]) if part.isdigit()}
     for number in sorted(used):
         if number > groups:
-            hint = f"groups are written `(…)`; the pattern has {groups or 'none'}"
+            hint = f"groups are written `(…)`; the pattern has {groups}"
             yield Problem("template", f"`template` uses `${number}`, which the pattern does not have", hint)
 
 

@@ -26,7 +26,8 @@ def validate(algorithm: str, parameters: Mapping[str, Any]) -> list[Problem]:
     """Return all that is wrong with a mask as a policy writes it; empty when nothing is."""
     entry = ALGORITHMS.get(algorithm)
     if entry is None:
-        hint = f"use one of {_listed(ALGORITHMS)}{_guess(algorithm, ALGORITHMS)}"
+        listed, close = _listed(ALGORITHMS), _closest(algorithm, ALGORITHMS)
+        hint = f"use one of {listed}; did you mean `{close}`?" if close else f"use one of {listed}"
         return [Problem("algorithm", f"unknown algorithm `{algorithm}`", hint)]
     known = {parameter.name: parameter for parameter in entry.parameters}
     problems = [
@@ -38,8 +39,7 @@ def validate(algorithm: str, parameters: Mapping[str, Any]) -> list[Problem]:
         if name in known:
             problems += problems_of(known[name], value)
         else:
-            hint = f"it takes {_listed(known)}{_guess(name, known)}" if known else "it takes none"
-            problems.append(Problem(name, f"`{algorithm}` has no parameter `{name}`", hint))
+            problems.append(Problem(name, f"`{algorithm}` has no parameter `{name}`", _taken(name, known)))
     return problems or list(entry.check(complete(algorithm, parameters)))
 
 
@@ -85,6 +85,12 @@ def _listed(names: Mapping[str, Any]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _guess(name: str, names: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
+def _taken(name: str, known: Mapping[str, Any]) -> str:
+    if not known:
+        return "it takes none"
+    listed, close = _listed(known), _closest(name, known)
+    return f"it takes {listed}; did you mean `{close}`?" if close else f"it takes {listed}"
+
+
+def _closest(name: str, names: Mapping[str, Any]) -> str:
+    return next(iter(difflib.get_close_matches(name, names, n=1)), "")

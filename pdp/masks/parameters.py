@@ -124,18 +124,21 @@ def group_references(template: str) -> list[str]:
 def _text_problems(parameter: Parameter, value: Any, minimum: int, maximum: int) -> Iterator[Problem]:
     if parameter.form is Form.DECIMAL and isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
+    choices = ", ".join(f"`{choice}`" for choice in parameter.choices)
     if not isinstance(value, str):
-        yield _wrong(parameter, value, "is not a text", f"write {_text_hint(parameter)}, in quotes")
+        form = parameter.form.value
+        hint = f"write one of {choices}, in quotes" if choices else f"write {form}, in quotes"
+        yield _wrong(parameter, value, "is not a text", hint)
         return
-    if parameter.choices:
+    if choices:
         if value not in parameter.choices:
-            yield _wrong(parameter, value, "is not one of its values", f"use {_text_hint(parameter)}")
+            yield _wrong(parameter, value, "is not one of its values", f"use one of {choices}")
         return
     if not minimum <= len(value) <= maximum and parameter.form is not Form.CHARACTER:
         hint = f"use {minimum} to {maximum} characters"
         yield Problem(parameter.name, f"`{parameter.name}` has {len(value)} characters", hint)
     elif not _has_form(parameter.form, value):
-        yield _wrong(parameter, value, "does not have the form it needs", f"use {_text_hint(parameter)}")
+        yield _wrong(parameter, value, "does not have the form it needs", f"use {parameter.form.value}")
 
 
 def _has_form(form: Form, value: str) -> bool:
@@ -174,12 +177,6 @@ def _is_portable_pattern(pattern: str) -> bool:
 
 def _range_hint(parameter: Parameter) -> str:
     return f"use a whole number from {parameter.minimum} to {parameter.maximum}"
-
-
-def _text_hint(parameter: Parameter) -> str:
-    if parameter.choices:
-        return " or ".join(f"`{choice}`" for choice in parameter.choices)
-    return parameter.form.value
 
 
 def _wrong(parameter: Parameter, value: Any, complaint: str, hint: str) -> Problem:

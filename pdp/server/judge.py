@@ -171,4 +171,4 @@ def _errors(diagnostics: Sequence[Diagnostic]) -> str:
     errors = [item for item in diagnostics if item.severity is Severity.ERROR]
     named = "; ".join(f"{item.span}: {item.message}" for item in errors[:_MAX_NAMED])
     more = len(errors) - _MAX_NAMED
-    return f"the text has errors: {named}" + (f"; and {more} more" if more > 0 else "")
+    return f"the text has errors: {named}; and {more} more" if more > 0 else f"the text has errors: {named}"

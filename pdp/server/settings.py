@@ -64,7 +64,7 @@ class Settings:
         Path | None,
         Meta(
             File(folder=True),
-            "据以裁决的策略文件夹，随其变化；缺省则按控制库中已发布的修订版裁决",
+            "据以裁决的策略文件夹，随其变化；缺省则按控制库中已发布的版本裁决",
             "the folder of policies to decide by and to follow; without it, what is published in the control store",
             flag="--policies",
             sample="policies",
@@ -145,7 +145,7 @@ class Settings:
         int | None,
         Meta(
             Moment(),
-            "按此时刻判定，时间由此继续走；供演示和测试",
+            "按此时刻裁决，时间由此继续走；供演示和测试",
             "decide as if it were this time now; for demonstrations and tests",
             flag="--clock",
             flag_only=True,
@@ -224,7 +224,7 @@ class Settings:
     control: Annotated[
         Control,
         Group(
-            "控制库：当前修订版、草稿、历史与集群中的节点",
+            "控制库：当前版本、草稿、历史与集群中的节点",
             "The control store: what is in force, drafts, history, and the nodes of a cluster",
         ),
     ] = field(default_factory=Control)

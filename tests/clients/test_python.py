@@ -25,7 +25,7 @@ from jingxi_client.decisions import Action
 from jingxi_client.offline import OfflineClient
 from pdp.values import parse_timestamp
 from tests.clients.toolchains import POLICIES, ROOT
-from tests.processes import descendants
+from tests.processes import descendants, pause
 
 DESK = ROOT / "clients" / "python" / "examples" / "desk"
 CHANGED = 50
@@ -67,6 +67,11 @@ class Serving:
         for child in [self._process.pid, *descendants(self._process.pid)]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, number)
+
+    def pause(self) -> None:
+        """Let the service and its workers stand still."""
+        assert self._process is not None
+        pause([self._process.pid, *descendants(self._process.pid)])
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
@@ -129,7 +134,7 @@ def test_a_service_that_hangs_costs_the_deadline_and_no_more(served: Serving, cl
     shown = mask(client)
     assert shown.fallback is None
     client._core.deadline = 0.4
-    served.signal(signal.SIGSTOP)
+    served.pause()
     try:
         began = time.monotonic()
         masked = mask(client)

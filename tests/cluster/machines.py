@@ -22,7 +22,7 @@ from deploy.cluster.snapshots import install_store, postgres_url
 from deploy.cluster.whole import Cluster
 from tests.cluster.load import Way
 from tests.cluster.network import Machine, Network
-from tests.processes import SHIPPER, WORKER, named
+from tests.processes import SHIPPER, WORKER, named, pause
 
 CLIENT_PORT: Final = 2379
 POSTGRES_PORT: Final = 5432
@@ -189,8 +189,7 @@ def supervisor_of(node: PdpNode) -> list[int]:
 @contextlib.contextmanager
 def stopped(pids: list[int]) -> Iterator[None]:
     """Keep processes from running; they keep their connections and answer nothing."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    pause(pids)
     try:
         yield
     finally:

@@ -49,6 +49,10 @@ _TONGUES: Final[tuple[Tongue, ...]] = ("zh", "en")
 _SHADES: Final[tuple[Shade, ...]] = ("light", "dark")
 _SCENARIO: Final = "authorisation-supervisor/before"
 _POLICY: Final = "policies/core-counter.yaml"
+_MISTAKES: Final = (
+    ("subject.level >= 3", "subject.levle >= 3"), ("mask: amount-rounded", "mask: amount-ronded"),
+    ('context.menu == "1201"', 'context.menu == "12O1"'),
+)  # fmt: skip
 
 
 def _small(image: QImage) -> QImage:
@@ -142,6 +146,12 @@ def _take_all(camera: Camera, window: Window) -> None:
     policies.open_place(f"{_POLICY}:10:1")
     camera.until(lambda: _is_checked(policies))
     camera.take("policies")
+    _mistake(policies)
+    camera.until(lambda: policies.workbench.found.model.rowCount() > 2)
+    camera.take("policies-problems")
+    for _ in _MISTAKES:
+        policies.workbench.editor.undo()
+    camera.until(lambda: policies.workbench.found.model.rowCount() == 0)
     for place, name in ((1, "policies-table"), (2, "policies-sentences")):
         policies.workbench.views.tabs.setCurrentIndex(place)
         camera.until(lambda: _is_described(policies))
@@ -162,6 +172,13 @@ def _take_all(camera: Camera, window: Window) -> None:
         window.go(key)
         camera.settle()
         camera.take(key)
+
+
+def _mistake(policies: PoliciesScreen) -> None:
+    """Write what is wrong into the text that is open."""
+    document = policies.workbench.editor.document()
+    for right, wrong in _MISTAKES:
+        document.find(right).insertText(wrong)
 
 
 def _is_described(policies: PoliciesScreen) -> bool:

@@ -296,9 +296,8 @@ def test_places_count_code_points(qtbot: QtBot, context: Context) -> None:
     editor.show_text("a: 𠮷田 x\nb: 1\n")
     editor.go_to(1, 5)
     assert editor.textCursor().positionInBlock() == 5  # two units of UTF-16 for the first character
-    editor.show_problems(
-        [Problem("error", "c", "wrong", "mend", "f", 1, 4, 1, 6), Problem("note", "c", "n", "", "f", 9, 1, 9, 2)]
-    )
+    wrong = Problem("error", "c", plain("wrong"), plain("mend"), "f", 1, 4, 1, 6)
+    editor.show_problems([wrong, Problem("note", "c", plain("n"), plain(""), "f", 9, 1, 9, 2)])
     waves = [selection.cursor.selectedText() for selection in editor.extraSelections()[1:]]
     assert waves == ["𠮷田", ""]
     editor.show()

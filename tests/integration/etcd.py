@@ -22,6 +22,7 @@ import pytest
 
 from tests.integration.needs import as_user
 from tests.integration.pki import Authority
+from tests.processes import pause
 
 pytest.importorskip("aetcd", reason="needs the extra `cluster`")
 
@@ -75,7 +76,7 @@ class Member:
     def pause(self) -> None:
         """Stop it so that it keeps its connections and answers nothing."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
+        pause([self.process.pid])
 
     def resume(self) -> None:
         assert self.process is not None

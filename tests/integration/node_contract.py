@@ -429,8 +429,10 @@ class NodeContract:
     async def test_who_waits_learns_who_did_not_follow(self, open_store: Opener, tmp_path: Path) -> None:
         async with open_store() as store:
             good, bad, gone = (Life(store, tmp_path, name) for name in ("good", "bad", "gone"))
+            await publish(desk(store), 3)
+            async with watching(store) as nodes:
+                assert not nodes.reached(1, await nodes.look()).converged, "there is no node yet"
             async with watching(store) as nodes, living(good, bad, gone):
-                await publish(desk(store), 3)
                 for life in (good, bad, gone):
                     await life.decides_by(1)
                 await seen(nodes, lambda view: nodes.reached(1, view).converged and len(view.nodes) == 3)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pdp.control import layout
+from pdp.control import layout, reports
 from pdp.v1 import control_pb2
 from tests.integration.kv_steps import Opener, scenario
 from tests.integration.reports_steps import (
@@ -20,6 +20,7 @@ from tests.integration.reports_steps import (
     AccessDeniedError,
     ControlStoreError,
     Crash,
+    LimitError,
     Node,
     OutOfSequenceError,
     SpoolError,
@@ -197,6 +198,26 @@ class ReportsContract:
             await node.report(new, [reported(new, 1)])
             assert await node.book.forget(1_000) >= 1
             assert (await through(world, old), await through(world, new)) == (0, 1)
+
+    @scenario
+    async def test_a_caller_has_only_so_many_clients(self, open_store: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+        async with open_store() as store:
+            world, caller = World(store), unique("counter")
+            node, old, *others = await world.start(unique("n1")), *(uuid.uuid4().hex for _ in range(3))
+            monkeypatch.setattr(reports, "MOST_CLIENTS", 2)
+            await node.report(old, [reported(old, 1)], caller)
+            world.now = 1_000
+            await node.report(others[0], [reported(others[0], 1)], caller)
+            # Also one that began meanwhile, and has read the marks.
+            later = await world.start(unique("n2"))
+            await later.book.settle()
+            for one in (node, later):
+                with pytest.raises(LimitError, match="2 clients already"):
+                    await one.report(others[1], [reported(others[1], 1)], caller)
+                assert (await one.report(old, [reported(old, 1)], caller)).through == 1
+            await later.report(others[1], [reported(others[1], 1)], unique("crm"))
+            await node.book.forget(1_000)
+            await node.report(uuid.uuid4().hex, [reported("0" * 32, 1)], caller)
 
     def test_each_event_counts_once_whatever_happens(self, open_store: Opener) -> None:
         @settings(

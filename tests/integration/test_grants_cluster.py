@@ -34,6 +34,7 @@ from tests.commands import pid_of
 from tests.conformance.asking import reason_of
 from tests.integration.clustered import PATIENCE, Node, publish, text, write_key
 from tests.integration.etcd import Etcd, etcd
+from tests.processes import pause
 
 __all__ = ["etcd"]
 
@@ -241,7 +242,7 @@ def test_a_node_whose_supervisor_hangs_honours_nothing_once_it_is_revoked(machin
     assert hung.shows(grant_id, revision)
     process = hung.node.process
     assert process is not None
-    os.kill(pid_of(process), signal.SIGSTOP)
+    pause([pid_of(process)])
     try:
         machines[0].revoke(grant_id)
         # Its worker decides on all the same, and nobody tells it anything.

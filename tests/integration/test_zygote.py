@@ -18,7 +18,7 @@ from pdp.server import zygote
 from pdp.server.launch import launch_process, launch_shipper
 from pdp.v1 import decision_service_pb2, decision_service_pb2_grpc
 from tests.faults.service import Service, running, wait_for
-from tests.processes import SHIPPER, WORKER, ZYGOTE, descendants
+from tests.processes import SHIPPER, WORKER, ZYGOTE, descendants, pause
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_a_supervisor_that_was_killed_leaves_nothing_behind(tmp_path: Path) -> N
 def test_a_zygote_that_stands_still_does_not_hold_the_stop_up(tmp_path: Path) -> None:
     with running(Service(tmp_path, workers=1)) as service:
         (parent,) = service.children(ZYGOTE)
-        os.kill(parent, signal.SIGSTOP)
+        pause([parent])
         service.stop()
         assert not Path(f"/proc/{parent}").exists()
 

@@ -306,6 +306,12 @@ class TestDecide:
         ]  # fmt: skip
         assert ended.lines[2]["error"]["violations"][0]["field"] == "fields"
 
+    def test_a_file_without_requests_is_told(self, run: Run, folder: Path, tmp_path: Path) -> None:
+        (tmp_path / "empty.json").write_text("\n")
+        ended = run("decide", "--policies", folder, tmp_path / "empty.json")
+        assert (ended.code, ended.out) == (0, "")
+        assert ended.err == "the input holds no request\n"
+
     def test_policies_with_errors_decide_nothing(self, run: Run, folder: Path) -> None:
         edit(folder, "policy.yaml", "subject.level >= 3", "subject.levle >= 3")
         ended = run("decide", "--policies", folder, stdin=json.dumps(REQUEST).encode())

@@ -52,7 +52,7 @@ _DONE: Final = {
     "revoke": Say("已收回，任何节点都不再据此展示。", "Taken back; no node shows anything by it."),
 }
 _SILENT: Final = Say(
-    "已收回。{nodes} 没有回应：它们联系不上控制存储，此刻不承认任何授权。",
+    "已收回。{nodes} 没有回应：它们联系不上控制库，此刻不承认任何授权。",
     "Taken back. {nodes} did not answer: they cannot reach the control store and honour no grant now.",
 )
 _ASKED: Final = Say("已提交，等待审批。", "Asked; it waits for approval.")

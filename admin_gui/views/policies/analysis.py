@@ -89,6 +89,8 @@ class AnalysisView(QWidget):
         context.language.bind(self._label, self._label.setText, lambda: self._said)
         self._details = QLabel(wordWrap=True, textInteractionFlags=Qt.TextInteractionFlag.TextSelectableByMouse)
         self._details.setObjectName("quiet")
+        self._detail = Say("", "")
+        context.language.bind(self._details, self._details.setText, lambda: self._detail)
         self._clock, self._tick = QElapsedTimer(), QTimer(self, interval=500)
         self._tick.timeout.connect(self._count)
         self._empty = Empty(context, "search", _EMPTY, _EMPTY_ABOUT)
@@ -232,5 +234,6 @@ class AnalysisView(QWidget):
         self.try_button.setVisible(bool(self.model.rowCount()) and self.may_simulate)
         self.open_button.setEnabled(found is not None and bool(found.place))
         self.try_button.setEnabled(found is not None and found.scenario is not None)
-        self._details.setText(found.details if found is not None else "")
-        self._details.setVisible(bool(self._details.text()))
+        self._detail = Say("", "") if found is None else found.details
+        self._details.setText(self._context.language(self._detail))
+        self._details.setVisible(any(self._detail))

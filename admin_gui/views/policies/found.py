@@ -22,7 +22,7 @@ _COLUMNS: Final = (
     Column[Problem](
         Say("位置", "Place"), lambda one: f"{one.path}:{one.line}:{one.column}" if one.path else "", width=230
     ),
-    Column[Problem](Say("说明", "What"), lambda one: one.message, width=430),
+    Column[Problem](Say("说明", "What"), lambda one: one.message, width=350),
     Column[Problem](Say("怎样改", "How to mend it"), lambda one: one.hint, lambda _: "quiet", 300),
 )
 

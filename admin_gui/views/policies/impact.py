@@ -28,7 +28,7 @@ _BY: Final = Say("分组", "Group by")
 _RUN: Final = Say("分析影响", "Analyse the impact")
 _CANCEL: Final = Say("取消", "Cancel")
 _HINT: Final = Say(
-    "用这份文本重做已记录的判定，看哪些会改变。不影响现行策略和记录。",
+    "用这份文本重做已记录的裁决，看哪些会改变。不影响现行策略和记录。",
     "Makes recorded decisions again by this text and tells which would change. Nothing is put in force or changed.",
 )
 _CANCELLED: Final = Say("已取消。", "Cancelled.")
@@ -40,7 +40,7 @@ _SNAPSHOT: Final = Say("查看快照", "Show the snapshot")
 _NANOS_AN_HOUR: Final = 3_600 * 10**9
 _GROUP_COLUMNS: Final = (
     Column[Group](Say("分组", "Group"), lambda one: one.title, width=200),
-    Column[Group](Say("判定", "Decisions"), lambda one: f"{one.decisions:,}", width=80),
+    Column[Group](Say("裁决", "Decisions"), lambda one: f"{one.decisions:,}", width=80),
     Column[Group](Say("会改变", "Would change"), lambda one: f"{one.changed:,}", lambda _: "warning", 90),
     Column[Group](Say("占比", "Share"), lambda one: one.share, width=70),
     Column[Group](
@@ -53,7 +53,7 @@ _EXAMPLE_COLUMNS: Final = (
     Column[Example](Say("操作员", "Who"), lambda one: one.who, width=100),
     Column[Example](Say("菜单", "Menu"), lambda one: one.menu, width=70),
     Column[Example](Say("变化", "What changes"), lambda one: one.changes, width=420),
-    Column[Example](Say("判定编号", "Decision"), lambda one: one.id, lambda _: "quiet", 220),
+    Column[Example](Say("裁决编号", "Decision"), lambda one: one.id, lambda _: "quiet", 220),
 )
 
 

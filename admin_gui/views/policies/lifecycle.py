@@ -34,7 +34,7 @@ _HISTORY: Final = Say("版本", "Revisions")
 _NEW: Final = Say("建立草稿", "Begin a draft")
 _NOTHING: Final = Say("还没有发布任何版本", "Nothing is published yet")
 _NOTHING_ABOUT: Final = Say(
-    "从一个策略目录建立第一份草稿，提交并发布后，各节点开始按它判定。",
+    "从一个策略目录建立第一份草稿，提交并发布后，各节点开始按它裁决。",
     "Begin the first draft from a policy folder; once it is handed in and published, the nodes decide by it.",
 )
 _IMPORT: Final = Say("从目录导入…", "From a folder…")

@@ -19,7 +19,7 @@ _WHY: Final = Say("原因", "Reason")
 _NAME: Final = Say("草稿名称", "Name of the draft")
 _NEW: Final = Say("建立草稿", "Begin a draft")
 _NEW_ABOUT: Final = Say(
-    "以{what}的文本建立草稿。修改会自动保存为草稿，发布之前不影响任何判定。",
+    "以{what}的文本建立草稿。修改会自动保存为草稿，发布之前不影响任何裁决。",
     "Begins a draft from {what}. Changes are saved as a draft by themselves and touch no decision until it is "
     "published.",
 )

@@ -28,7 +28,7 @@ _KEEP: Final = Say("保存", "Save")
 _FORGET: Final = Say("删除", "Remove")
 _TABS: Final = {
     "all": Say("全部", "All"),
-    "decisions": Say("判定", "Decisions"),
+    "decisions": Say("裁决", "Decisions"),
     "operations": Say("操作", "Operations"),
     "security": Say("安全事件", "Security events"),
 }

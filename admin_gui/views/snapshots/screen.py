@@ -45,7 +45,7 @@ _HEARD: Final = Say("，实时收到 {count} 条", "; {count} came in")
 _EXPORTED: Final = Say("已导出 {count} 条到 {path}", "{count} records are in {path}")
 _NONE: Final = Say("还没有快照", "No records yet")
 _NONE_TEXT: Final = Say(
-    "业务系统的第一次判定、工作人员的第一次操作都会出现在这里。",
+    "业务系统的第一次裁决、工作人员的第一次操作都会出现在这里。",
     "The first decision of a business system, and the first thing that staff does, is shown here.",
 )
 _NOT_FOUND: Final = Say("没有符合条件的快照", "No record meets this")

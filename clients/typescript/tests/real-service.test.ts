@@ -105,12 +105,12 @@ test("hung, then back", { skip: NO_SERVICE }, async () => {
   const impatient = new Client({ target: serving.address, deadlineMs: 300, stateFolder: join(folder, "impatient") });
   await impatient.ready(PATIENT);
   await until(async () => (await impatient.mask(MESSAGE, DETAIL)).fallback === null);
-  serving.signal("SIGSTOP");
+  await serving.pause();
   const begun = performance.now();
   const masked = await impatient.mask(MESSAGE, DETAIL);
   assert.ok(performance.now() - begun < 10_000);
   assert.equal(masked.fallback?.cause, "deadline");
-  serving.signal("SIGCONT");
+  serving.resume();
   await until(async () => (await impatient.mask(MESSAGE, DETAIL)).fallback === null);
   await impatient.close();
 });

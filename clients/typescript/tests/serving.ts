@@ -1,7 +1,7 @@
 /** Runs the real service as a process of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Why tests with the real service cannot run; undefined when they can. */
@@ -48,9 +48,16 @@ export class Serving {
     return serving;
   }
 
-  /** Stop or continue it with all its workers. */
-  signal(name: "SIGSTOP" | "SIGCONT"): void {
-    for (const pid of family(this.#process.pid)) process.kill(pid, name);
+  /** Let it stand still with all its workers; until all do, another thread of one may go on to answer. */
+  async pause(): Promise<void> {
+    const pids = family(this.#process.pid);
+    for (const pid of pids) process.kill(pid, "SIGSTOP");
+    while (!pids.every(standsStill)) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  /** Let it go on. */
+  resume(): void {
+    for (const pid of family(this.#process.pid)) process.kill(pid, "SIGCONT");
   }
 
   /** End it, gently or not. */
@@ -68,6 +75,17 @@ export class Serving {
         // It went with its parent.
       }
     }
+  }
+}
+
+function standsStill(pid: number): boolean {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    // The name before the state may hold anything, also brackets.
+    const states = threads.map((id) => readFileSync(`/proc/${pid}/task/${id}/stat`, "utf8").split(") ").at(-1)?.[0]);
+    return states.every((state) => state === "T" || state === "Z");
+  } catch {
+    return false; // a thread has ended meanwhile
   }
 }
 

@@ -216,7 +216,8 @@ class Credentials(Raising):
             if session.id == session_id and of in (None, session.account):
                 await self._end([item.key])
                 return session
-        raise NotFoundError(f"there is no session `{session_id[:64]}`" + (" of yours" if of else ""))
+        shown = session_id[:64]
+        raise NotFoundError(f"there is no session `{shown}` of yours" if of else f"there is no session `{shown}`")
 
     async def drop_sessions(self, account: str) -> None:
         """Remove sessions of an account that no longer count, such as after a lock; without it leases do it later."""

@@ -368,9 +368,10 @@ class GrantDesk:
     def _check_state(self, record: account_pb2.GrantRecord, *states: int) -> None:
         if record.state in states:
             return
-        last = record.steps[-1]
-        who = "" if record.state == State.GRANT_STATE_EXPIRED else f" by `{last.actor}` at {moment(last.time_nanos)}"
-        raise WrongStateError(f"grant `{record.grant.id}` {_WORDS[record.state]}{who}")
+        name, last = record.grant.id, record.steps[-1]
+        if record.state == State.GRANT_STATE_EXPIRED:
+            raise WrongStateError(f"grant `{name}` has expired")
+        raise WrongStateError(f"grant `{name}` {_WORDS[record.state]} by `{last.actor}` at {moment(last.time_nanos)}")
 
 
 def same_subject(record: account_pb2.GrantRecord, subject_id: str) -> bool:

@@ -56,9 +56,9 @@ def texts(sources: control_pb2.Sources) -> dict[str, str]:
 
 def check_path(path: str) -> None:
     """Raise SourcesError for a path that the loader would not read out of a policy folder."""
-    problem = _path_problem(path)
+    problem = _path_problem(path, _shown(path))
     if problem:
-        raise SourcesError(f"`{_shown(path)}` {problem}", path)
+        raise SourcesError(problem, path)
 
 
 def _checked(files: Iterable[tuple[str, str]]) -> control_pb2.Sources:
@@ -107,20 +107,20 @@ def _check_folders(paths: set[str]) -> None:
                 raise SourcesError(f"`{_shown(folder)}` is a file and the folder of `{_shown(path)}` at once", path)
 
 
-def _path_problem(path: str) -> str:
+def _path_problem(path: str, shown: str) -> str:
     parts = path.split("/")
     if not path.endswith(SUFFIXES):
-        return "is no name of a policy file; they end in `.yaml` or `.yml`"
+        return f"`{shown}` is no name of a policy file; they end in `.yaml` or `.yml`"
     if path.startswith("/") or ".." in parts:
-        return "leads out of the policy folder"
+        return f"`{shown}` leads out of the policy folder"
     if any(part in ("", ".") for part in parts):
-        return "is not written as a path below the policy folder; leave out `.` and doubled slashes"
+        return f"`{shown}` is not written as a path below the policy folder; leave out `.` and doubled slashes"
     if any(part.startswith(".") for part in parts):
-        return "begins with a dot, so it would not be read"
+        return f"`{shown}` begins with a dot, so it would not be read"
     if "\\" in path or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in path):
-        return "has a backslash, a control character or bytes that are not UTF-8 in its name; rename it"
+        return f"`{shown}` has a backslash, a control character or bytes that are not UTF-8 in its name; rename it"
     if len(path.encode()) > MAX_PATH or any(len(part.encode()) > _MAX_NAME for part in parts):
-        return f"is longer than {MAX_PATH} bytes, or a name in it than {_MAX_NAME}"
+        return f"`{shown}` is longer than {MAX_PATH} bytes, or a name in it than {_MAX_NAME}"
     return ""
 
 

@@ -32,7 +32,7 @@ def unreachable(found: Unreachable, axes: Axes, attributes: Mapping[str, Attribu
             more = ", …" if len(allowed) > _SHOWN else ""
             reasons.append(f"none of the allowed values of {describe(axis)} ({shown}{more}) fulfils its constraints")
         elif axis.kind is Kind.MEMBER and allowed:
-            reasons.append(f"{describe(axis)} is never true, because the value is not an allowed one")
+            reasons.append(f"its test {describe(axis)} is never true, because the value is not an allowed one")
         else:
             reasons.append(f"its constraints on {describe(axis)} contradict each other")
     reason = "; ".join(dict.fromkeys(reasons)) or "its condition is always false"
@@ -62,11 +62,10 @@ def _constraining(found: Unreachable, names: Collection[str]) -> list[Related]:
 def shadowed(rule: Prepared, hiders: Sequence[Prepared], request: Mapping[str, Any] | None) -> Diagnostic:
     """A rule that never decides a field."""
     names = ", ".join(f"`{h.rule.name}`" for h in hiders[:_SHOWN])
-    more = f" and {len(hiders) - _SHOWN} more" if len(hiders) > _SHOWN else ""
-    verb = "decides" if len(hiders) == 1 else "decide"
+    more = ", …" if len(hiders) > _SHOWN else ""
     message = (
-        f"rule `{rule.rule.name}` never decides anything: wherever it applies to a complete request, "
-        f"{names}{more} {verb} instead"
+        f"rule `{rule.rule.name}` never decides anything: wherever it applies to a complete request, it yields to "
+        f"{names}{more}"
     )
     return Diagnostic(
         Severity.WARNING, "shadowed-rule", message, rule.rule.span,
@@ -99,10 +98,13 @@ def conflicting(
 
 def unproven(later: Prepared, earlier: Prepared, fields: Sequence[str], causes: Sequence[str]) -> Diagnostic:
     """Two rules that may conflict, where no request was found that proves it."""
-    because = f", because of what they ask of {_joined(causes)}" if causes else ""
+    first, second, priority = later.rule.name, earlier.rule.name, later.rule.priority
     message = (
-        f"rules `{later.rule.name}` and `{earlier.rule.name}` have the same priority {later.rule.priority} and differ "
-        f"on `{fields[0]}`; whether both can apply at once was not found out{because}"
+        f"rules `{first}` and `{second}` have the same priority {priority} and differ on `{fields[0]}`; whether both "
+        f"can apply at once was not found out, because of what they ask of {_joined(causes)}"
+        if causes
+        else f"rules `{first}` and `{second}` have the same priority {priority} and differ on `{fields[0]}`; whether "
+        "both can apply at once was not found out"
     )
     return Diagnostic(
         Severity.INFO, "unproven-conflict", message, later.rule.span,
@@ -183,4 +185,4 @@ def _counted(count: int, noun: str) -> str:
 
 def _joined(parts: Sequence[str]) -> str:
     shown = list(parts[:_SHOWN])
-    return ", ".join(shown) + (" and others" if len(parts) > _SHOWN else "")
+    return ", ".join(shown) + (", …" if len(parts) > _SHOWN else "")

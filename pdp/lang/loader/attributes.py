@@ -92,17 +92,18 @@ class AttributeTable:
         shown = place.value if isinstance(place, Scalar) else str(value)
         if kind is AttributeType.STRING:
             words = [a.value or '""' for a in attribute.allowed]
-            hint = self._reader.report.did_you_mean(shown, words)
+            close = self._reader.report.closest(shown, words)
         else:
             words = [cel_literal(kind, a.value) for a in attribute.allowed]
-            hint = ""
+            close = ""
         message = f"{quote(shown)} is not an allowed value of {quote(attribute.name)}"
-        allowed = f"allowed are {listed(words)}"
-        self._reader.error("value-not-allowed", message, place, f"{hint}; {allowed}" if hint else allowed)
+        allowed = listed(words)
+        hint = f"did you mean `{close}`; allowed are {allowed}" if close else f"allowed are {allowed}"
+        self._reader.error("value-not-allowed", message, place, hint)
 
     def _attribute(self, name: str, node: Node, span: Span) -> Attribute | None:
         builtin = REQUEST.get(name)
-        record = self._reader.record(node, _ATTRIBUTE if builtin is None else _BUILTIN)
+        record = self._reader.record(node, _ATTRIBUTE if builtin is None else _BUILTIN, quote(name))
         if record is None:
             return builtin
         kind = self._type(record, builtin)
@@ -154,7 +155,7 @@ class AttributeTable:
                 hint = "write `{value: …, label: {zh: …, en: …}}`"
                 self._reader.wrong_type(item, "an allowed value", "a mapping", hint)
                 continue
-            entry = self._reader.record(item, _VALUE)
+            entry = self._reader.record(item, _VALUE, "an allowed value")
             written = entry.get("value") if entry else None
             if entry is None or written is None:
                 continue

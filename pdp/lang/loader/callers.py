@@ -102,7 +102,7 @@ class CallersReader:
 
     def _caller(self, node: Node) -> CallerSpec | None:
         reader = self._reader
-        record = reader.record(node, _CALLER)
+        record = reader.record(node, _CALLER, "a caller")
         if record is None:
             return None
         record.label("title")
@@ -233,7 +233,7 @@ class CallersReader:
 
     def _rate(self, record: Record) -> RateSpec | None:
         node = record.get("rate")
-        rate = None if node is None else self._reader.record(node, _RATE)
+        rate = None if node is None else self._reader.record(node, _RATE, "`rate`")
         if rate is None:
             return None
         per_second = rate.whole("per_second", 1, 1, MAX_RATE)

@@ -42,7 +42,8 @@ class DictionaryTable:
         if defaults is not None and (levels := self._reader.record(defaults, _LEVELS, "`defaults`")):
             self._read_defaults(levels)
         for field_id, (key, node) in record.entries("fields").items():
-            if self._reader.is_name(field_id, key, names.FIELD) and self._is_new("field", field_id, key):
+            message = f"the field {quote(field_id)} is declared twice"
+            if self._reader.is_name(field_id, key, names.FIELD) and self._is_new("field", field_id, key, message):
                 field = self._field(field_id, node, entry_span((key, node)))
                 if field is not None:
                     self.fields[field_id] = field
@@ -51,7 +52,8 @@ class DictionaryTable:
         """Take in a `Masks` document."""
         record = self._reader.record(document, _MASKS)
         for name, (key, node) in record.entries("masks").items() if record else ():
-            if self._reader.is_name(name, key, names.MASK) and self._is_new("mask", name, key):
+            message = f"the mask {quote(name)} is declared twice"
+            if self._reader.is_name(name, key, names.MASK) and self._is_new("mask", name, key, message):
                 mask = read_mask(self._reader, node, name, entry_span((key, node)))
                 if mask is not None:
                     self.masks[name] = mask
@@ -59,15 +61,15 @@ class DictionaryTable:
     def _read_defaults(self, levels: Record) -> None:
         for level, (key, _) in levels.node.entries.items():
             effect = levels.choice(level, names.EFFECTS)
-            if level in names.LEVELS and effect is not None and self._is_new("default of level", level, key):
+            message = f"the default of level `{level}` is declared twice"
+            if level in names.LEVELS and effect is not None and self._is_new("level", level, key, message):
                 self.level_defaults[level] = effect
 
-    def _is_new(self, what: str, name: str, key: Scalar) -> bool:
-        message = f"the {what} {quote(name)} is declared twice"
+    def _is_new(self, what: str, name: str, key: Scalar, message: str) -> bool:
         return self._reader.is_new(self._seen, (what, name), key.span, message)
 
     def _field(self, field_id: str, node: Node, span: Span) -> Field | None:
-        record = self._reader.record(node, _FIELD)
+        record = self._reader.record(node, _FIELD, quote(field_id))
         if record is None:
             return None
         mask = record.get("mask")
@@ -96,7 +98,7 @@ def read_mask_use(reader: Reader, node: Node, what: str = "`mask`") -> MaskRef |
 
 def read_mask(reader: Reader, node: Node, name: str, span: Span) -> MaskSpec | None:
     """Return an algorithm with its parameters; None, reported, for anything else."""
-    record = reader.record(node, _MASK, f"the mask {quote(name)}" if name else "")
+    record = reader.record(node, _MASK, quote(name) if name else "")
     if record is None:
         return None
     algorithm = record.name("algorithm", names.ALGORITHM)

@@ -20,7 +20,7 @@ def read_folder(root: Path, report: Report) -> list[SourceFile]:
     problem = _folder_problem(root)
     if problem:
         hint = "name the folder that holds the policy files"
-        report.error("no-folder", f"{quote(str(root))} {problem}", whole(root), hint)
+        report.error("no-folder", problem, whole(root), hint)
         return []
     found = sorted(_yaml_files(root, report))
     if not found:
@@ -35,12 +35,13 @@ def read_folder(root: Path, report: Report) -> list[SourceFile]:
 
 
 def _folder_problem(root: Path) -> str:
+    shown = quote(str(root))
     try:
         if root.is_dir():
             return ""
-        return "is not a folder" if root.exists() else "does not exist"
+        return f"{shown} is not a folder" if root.exists() else f"{shown} does not exist"
     except OSError as error:
-        return f"cannot be read: {_reason(error)}"
+        return f"{shown} cannot be read: {_reason(error)}"
 
 
 def source_of(name: str, text: str, report: Report) -> SourceFile | None:

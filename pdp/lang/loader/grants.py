@@ -40,7 +40,7 @@ def read_grants(
 
 def _read_grant(reader: Reader, node: Node, fields: Collection[str] | None) -> GrantSpec | None:
     findings = len(reader.report.diagnostics.items)
-    record = reader.record(node, _GRANT)
+    record = reader.record(node, _GRANT, "a grant")
     if record is None:
         return None
     resource_type, resource_id = _resource(record)

@@ -59,7 +59,7 @@ class MessageMapReader:
         parts: list[Part] = []
         seen: dict[str, Span] = {}
         for item in record.items("each"):
-            entry = self._reader.record(item, _PART)
+            entry = self._reader.record(item, _PART, "a list of a message")
             if entry is None:
                 continue
             name = entry.name("name", names.PART)
@@ -84,7 +84,7 @@ class MessageMapReader:
         fields: dict[str, tuple[PathRef, ...]] = {}
         field_spans: dict[str, Span] = {}
         for field, (key, node) in record.entries("fields").items():
-            paths = self._paths(node, f"the path of {quote(field)}")
+            paths = self._paths(node, field)
             if self._reader.is_name(field, key, names.FIELD) and paths:
                 fields[field], field_spans[field] = paths, key.span
         return Part(
@@ -127,12 +127,13 @@ class MessageMapReader:
             return None
         return path
 
-    def _paths(self, node: Node, what: str) -> tuple[PathRef, ...]:
+    def _paths(self, node: Node, field: str) -> tuple[PathRef, ...]:
         if not isinstance(node, Sequence):
             path = self._path(node)
             return () if path is None else (path,)
         if not node.items:
-            self._reader.error("bad-value", f"{what} is an empty list", node, "write a path, or leave the field out")
+            message = f"the path of {quote(field)} is an empty list"
+            self._reader.error("bad-value", message, node, "write a path, or leave the field out")
         found: list[PathRef] = []
         seen: dict[str, Span] = {}
         for path in filter(None, map(self._path, node.items)):

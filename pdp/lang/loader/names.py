@@ -38,7 +38,7 @@ VARIABLE = Name("variable name", re.compile(r"[a-z][a-z0-9_]*"), _WORD_RULE, CEL
 FIELD = Name(
     "field id",
     re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*"),
-    _WORD_RULE + ", with dots between words",
+    f"{_WORD_RULE}, with dots between words",
     frozenset({"all"}),
 )
 MASK = Name(
@@ -47,7 +47,7 @@ MASK = Name(
     _MARKED_RULE,
     frozenset({"default", "mask", "unmask"}),
 )
-ALGORITHM = Name("algorithm", re.compile(r"[a-z][a-z0-9_-]*"), "the name of an algorithm, such as `keep`")
+ALGORITHM = Name("algorithm", re.compile(r"[a-z][a-z0-9_-]*"), f"{_MARKED_RULE}, such as `keep`")
 OBLIGATION = Name("obligation type", re.compile(r"[a-z][a-z0-9_-]*"), _MARKED_RULE)
 RULE_REFERENCE = Name(
     "rule reference", re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*"), "`policy/rule`, the ids of both"

@@ -42,7 +42,7 @@ class PlacesReader:
             self._reader.error("too-large", f"there are more than {MAX_PLACES:,} places", record.span("places"))
             return
         for item in items:
-            found = self._reader.record(item, _PLACE)
+            found = self._reader.record(item, _PLACE, "a place")
             if found is not None:
                 self._place(found)
 

@@ -84,7 +84,7 @@ class PolicyReader:
     def _variables(self, record: Record) -> tuple[Variable, ...]:
         variables = []
         for name, (key, node) in record.entries("variables").items():
-            expression = self._reader.expression(node, f"the variable {quote(name)}")
+            expression = self._reader.expression(node, quote(name))
             if self._reader.is_name(name, key, names.VARIABLE) and expression is not None:
                 variables.append(Variable(name, expression, entry_span((key, node))))
         return tuple(variables)
@@ -94,7 +94,7 @@ class PolicyReader:
 
         # INVARIANT: a set with errors is never used, so leaving out a clause cannot widen a rule.
         """
-        record = self._reader.record(node, _RULE)
+        record = self._reader.record(node, _RULE, "a rule")
         if record is None:
             return None
         rule_id = record.name("id", names.RULE)

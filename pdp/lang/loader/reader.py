@@ -72,7 +72,7 @@ class Reader:
         if is_null(node):
             self.error("wrong-type", f"{what} has no value", node, hint or f"write {expected}, or leave it out")
         else:
-            self.error("wrong-type", f"{what} must be {expected}, not {describe(node)}", node, hint)
+            self.error("wrong-type", _wrong_type(node, what, expected), node, hint)
 
     def is_new(self, seen: dict[K, Span], key: K, span: Span, message: str, code: str = "duplicate-id") -> bool:
         """Whether a key is written for the first time; reported, with the first place, when not."""
@@ -133,9 +133,10 @@ class Reader:
     def is_name(self, text: str, place: Node, name: Name) -> bool:
         """Whether a text is an identifier; reported when not."""
         if not name.pattern.fullmatch(text):
-            self.error("bad-id", f"{quote(text)} is not a {name.what}", place, f"use {name.rule}")
+            self.error("bad-id", f"{quote(text)} is not a {name.what}", place, f"such names are {name.rule}")
         elif len(text) > MAX_NAME:
-            self.error("bad-id", f"the {name.what} {quote(text)} is longer than {MAX_NAME} characters", place)
+            message = f"{quote(text)} is too long for a {name.what}; {MAX_NAME} characters are allowed"
+            self.error("bad-id", message, place)
         elif text in name.reserved:
             self.error("bad-id", f"{quote(text)} is reserved and cannot be a {name.what}", place, "choose another")
         else:
@@ -211,7 +212,7 @@ class Reader:
         if isinstance(node, Scalar) and not is_null(node):
             if node.value.strip():
                 return source_text(self.sources[node.file], node)
-            self.error("bad-value", f"{what} is empty", node, "write a CEL expression")
+            self.error("bad-value", f"{what} is an empty text", node, "write a CEL expression")
             return None
         hint = "put a condition that contains `: ` in quotes" if isinstance(node, MappingNode) else ""
         self.wrong_type(node, what, "a CEL expression", hint)
@@ -252,13 +253,16 @@ def is_null(node: Node) -> bool:
     return isinstance(node, Scalar) and not node.style and resolve(node.value) is None
 
 
-def describe(node: Node) -> str:
-    """Return what a node is, in words."""
+def _wrong_type(node: Node, what: str, expected: str) -> str:
     if not isinstance(node, Scalar):
-        return "a list" if isinstance(node, Sequence) else "a mapping"
-    value = node.value if node.style else resolve(node.value)
-    kind = "the text " if isinstance(value, str) else "" if isinstance(value, bool) else "the number "
-    return kind + quote(node.value)
+        is_list = isinstance(node, Sequence)
+        return f"{what} must be {expected}, not a list" if is_list else f"{what} must be {expected}, not a mapping"
+    value, shown = node.value if node.style else resolve(node.value), quote(node.value)
+    if isinstance(value, str):
+        return f"{what} must be {expected}, not the text {shown}"
+    if isinstance(value, bool):
+        return f"{what} must be {expected}, not {shown}"
+    return f"{what} must be {expected}, not the number {shown}"
 
 
 def mend_flag(node: Node) -> str:

@@ -46,8 +46,13 @@ class Report:
 
     def did_you_mean(self, word: str, candidates: Collection[str]) -> str:
         """Return a hint that names the candidate most like a word, or an empty text."""
+        close = self.closest(word, candidates)
+        return f"did you mean `{close}`" if close else ""
+
+    def closest(self, word: str, candidates: Collection[str]) -> str:
+        """Return the candidate most like a word, or an empty text."""
         self._comparisons += len(candidates)
         if len(word) > _MAX_WORD or self._comparisons > _MAX_COMPARISONS:
             return ""
         close = difflib.get_close_matches(word.lower(), candidates, n=1, cutoff=0.6)
-        return f"did you mean `{close[0]}`" if close else ""
+        return close[0] if close else ""

@@ -72,7 +72,7 @@ class TestReader:
             self.suites.append(TestSuite(suite_id, title, scenarios, document.span))
 
     def _scenario(self, node: Node, shared: _Shared) -> Scenario | None:
-        record = self._reader.record(node, _SCENARIO)
+        record = self._reader.record(node, _SCENARIO, "a scenario")
         if record is None:
             return None
         scenario_id = record.name("id", names.SCENARIO)
@@ -151,7 +151,7 @@ class TestReader:
                 rule = record.name("rule", names.RULE_REFERENCE) or ""
                 verdict = self._written_verdict(record)
         else:
-            verdict = self._verdict(node, f"the verdict expected of {quote(field)}")
+            verdict = self._verdict(node, "the expected verdict")
         if verdict is None or not named:
             return None
         return Expectation(field, *verdict, rule, entry_span((key, node)))

@@ -363,7 +363,7 @@ class Control:
         Path | None,
         Meta(
             File(either=True),
-            "可签署修订版的公钥：一个 PEM 文件，或装有 `.pub`、`.pem` 文件的文件夹；缺省为本节点自己的密钥",
+            "可签署版本的公钥：一个 PEM 文件，或装有 `.pub`、`.pem` 文件的文件夹；缺省为本节点自己的密钥",
             "the public keys by which revisions may be signed: a PEM file, or a folder of `.pub` and `.pem` files; "
             "this node's own by default",
             sample="trust",
@@ -419,7 +419,7 @@ class Control:
         float,
         Meta(
             Number(0.05, 60),
-            "若控制库的通知丢失，多久查看一次当前修订版",
+            "若控制库的通知丢失，多久查看一次当前版本",
             "how often to look at what is in force, should the store's notice be lost",
             unit="seconds",
         ),

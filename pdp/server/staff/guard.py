@@ -128,8 +128,8 @@ def check(signed: Signed, method: str, need: Need | None) -> None:
             missing = f"`{permission_word(permission)}`"
     words = f"`{name}` may not call {method.rpartition('/')[2]}; it needs the right {missing}"
     if signed.session.reading_only:
-        words += (
-            "; its rights are overdue for a review, so it may only read until somebody else confirms them by "
+        words = (
+            f"{words}; its rights are overdue for a review, so it may only read until somebody else confirms them by "
             f"`pdp account confirm {name}`"
         )
     raise AccessDeniedError(words)

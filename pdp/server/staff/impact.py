@@ -59,6 +59,7 @@ def compile_text(text: control_pb2.Sources) -> bundle_pb2.SignedBundle:
     if found is None:
         errors = [item for item in diagnostics.sorted() if item.severity is Severity.ERROR]
         named = "; ".join(f"{item.span}: {item.message}" for item in errors[:_MAX_NAMED])
-        more = f"; and {len(errors) - _MAX_NAMED} more" if len(errors) > _MAX_NAMED else ""
-        raise PolicyError(f"the text has errors: {named}{more}", errors)
+        more = len(errors) - _MAX_NAMED
+        words = f"the text has errors: {named}; and {more} more" if more > 0 else f"the text has errors: {named}"
+        raise PolicyError(words, errors)
     return bundle.build(found)

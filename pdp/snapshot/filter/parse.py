@@ -17,6 +17,7 @@ from cel_expr_python import cel
 from google.protobuf import any_pb2
 
 from pdp.errors import FilterError
+from pdp.lang.cel import no_overload
 from pdp.lang.expr import Expr
 from pdp.lang.lower import LoweringError, lower
 from pdp.snapshot.filter.names import CONSTANTS, FUNCTIONS, RECORDED, Schema
@@ -165,11 +166,8 @@ def _issue(text: str, offset: int, message: str, schema: Schema) -> FilterError:
             return FilterError(f"there is no function `{name}`", start + 1, hint)
         return _unknown_name(name, start + 1, schema)
     if found := _OVERLOAD.search(message):
-        function, types = found.groups()
-        shown = function.replace("_", "").replace("@", "") or function
-        types = types.strip("()").replace("google.protobuf.", "").lower()
-        sides = " and ".join(types.split(", ")) if "(" not in types else types
-        return FilterError(f"`{shown}` does not apply to {sides}", offset + 1, _type_hint(text, types))
+        words = no_overload(*found.groups())
+        return FilterError(words, offset + 1, _type_hint(text, found[2].lower()))
     if found := _SYNTAX.search(message):
         what = "the filter ends too early" if found[1] == "<EOF>" else f"`{found[1].strip()}` is not expected here"
         return FilterError(what, offset + 1, "check brackets, quotes and operators")

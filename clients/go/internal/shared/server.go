@@ -1,10 +1,13 @@
 package shared
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -83,8 +86,34 @@ func (s *Server) Kill() {
 	}
 }
 
-// Pause makes the service hang; Resume lets it go on.
-func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
+// Pause makes the service hang; Resume lets it go on. It returns once all its processes stand still: until then, another
+// thread of one may go on to answer.
+func (s *Server) Pause() {
+	s.signal(syscall.SIGSTOP)
+	for end := time.Now().Add(patience); !s.standsStill(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatal("the service goes on although it was stopped")
+		}
+	}
+}
+
+// standsStill tells whether each thread of the service's processes is stopped or at its end.
+func (s *Server) standsStill() bool {
+	threads, _ := filepath.Glob("/proc/[0-9]*/task/*/stat")
+	group := strconv.Itoa(s.process.Process.Pid)
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		// The name before it may hold anything, also brackets: then state, parent and group.
+		facts := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		if facts[2] == group && !strings.Contains("TtZX", facts[0]) {
+			return false
+		}
+	}
+	return true
+}
 
 // Resume lets a paused service go on.
 func (s *Server) Resume() { s.signal(syscall.SIGCONT) }

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 
 /** The real service as a process of its own, on a free port of this machine. */
 public final class Service implements AutoCloseable {
@@ -120,9 +121,26 @@ public final class Service implements AutoCloseable {
         launch(address);
     }
 
-    /** Hangs it, and all its processes. */
+    /** Hangs it, and all its processes; until all stand still, another thread of one may go on to answer. */
     public void hang() {
         signal("STOP");
+        await("all its processes stand still", () -> standsStill(process.toHandle())
+                && process.descendants().allMatch(Service::standsStill));
+    }
+
+    private static boolean standsStill(ProcessHandle one) {
+        try (Stream<Path> threads = Files.list(Path.of("/proc", Long.toString(one.pid()), "task"))) {
+            for (Path thread : (Iterable<Path>) threads::iterator) {
+                String stat = Files.readString(thread.resolve("stat"));
+                // The name before it may hold anything, also brackets.
+                if ("TtZX".indexOf(stat.charAt(stat.lastIndexOf(") ") + 2)) < 0) {
+                    return false;
+                }
+            }
+            return true;
+        } catch (IOException | UncheckedIOException error) {
+            return !one.isAlive(); // a thread has ended meanwhile, or all of it
+        }
     }
 
     /** Lets it go on. */

@@ -1,0 +1,156 @@
+"""What the check of names and conditions finds (`pdp/lang`)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from admin_gui.domain.say import Say
+
+WORDS: Final[tuple[Say, ...]] = (
+    # check.py
+    Say("没有名为 `{name}` 的脱敏方式", "unknown mask `{name}`"),
+    Say("请在 `Masks` 文档中声明", "declare it in a `Masks` document"),
+    Say("`{name}` 标为永不显示，默认却是显示", "`{name}` is never unmasked, but its default is to show it"),
+    Say("请写 `default: mask`", "write `default: mask`"),
+    Say("属性 `{name}` 未声明", "unknown attribute `{name}`"),
+    Say("`{name}` 不能取自报文", "`{name}` cannot come out of a message"),
+    Say("字典中没有字段 `{name}`", "unknown field `{name}`"),
+    Say("请在 `Dictionary` 文档中声明", "declare it in a `Dictionary` document"),
+    Say("`{name}` 不能用于 `scope`", "`{name}` cannot be part of a scope"),
+    Say(
+        "`scope` 只比较文本、整数和布尔值，其他条件请写进 `when`",
+        "a scope compares texts, whole numbers and booleans; use `when` for other conditions",
+    ),
+    Say("选择器没有选中任何字段", "the selector matches no field"),
+    Say("字典中没有符合的字段，规则在此不起作用", "no field of the dictionary has it; the rule says nothing there"),
+    Say("排除项没有排除任何字段", "the exception excludes nothing"),
+    Say("请从 `except` 中去掉", "remove it from `except`"),
+    Say("规则 `{rule}` 不涉及任何字段", "rule `{rule}` speaks about no field"),
+    Say("请检查 `except`", "check `except`"),
+    Say("规则 `{rule}` 要显示永不可显示的 {names}", "rule `{rule}` unmasks {names}, which must never be unmasked"),
+    Say("请去掉，或写 `except: [{names}]`", "leave it out, or write `except: [{names}]`"),
+    Say("在此声明", "declared here"),
+    Say("没有名为 `{name}` 的规则", "unknown rule `{name}`"),
+    Say("请写成 `策略/规则`", "write `policy/rule`"),
+    # failure.py
+    Say(
+        "失效规则已于 {moment} 到期，没有裁决时不再放行任何字段",
+        "the failure rule ended at {moment}: nothing passes without a verdict",
+    ),
+    Say("请设更晚的 `until`，或将各级别都改为脱敏", "set a later `until`, or mask every level"),
+    Say(
+        "失效规则的有效期超过一年；没有裁决时可以显示什么，应当重新决定",
+        "the failure rule holds for more than a year: what may be shown without a verdict is to be decided anew",
+    ),
+    Say("请设更早的 `until`", "set an earlier `until`"),
+    Say("失效规则在没有裁决时显示 C3 级字段", "the failure rule shows fields of level C3 while no verdict can be had"),
+    Say("请写 `C3: mask`", "write `C3: mask`"),
+    # conditions.py
+    Say(
+        "用到的变量展开之后，表达式有 {count} 个节点，上限为 {limit}",
+        "with the variables that it uses the expression has {count} nodes, the limit is {limit}",
+    ),
+    Say(
+        "用到的变量展开之后，表达式有 {count} 层，上限为 {limit}",
+        "with the variables that it uses the expression has {count} levels, the limit is {limit}",
+    ),
+    Say(
+        "用到的变量展开之后，表达式的宏嵌套 {count} 层，上限为 {limit}",
+        "with the variables that it uses the expression has macros nested {count} deep, the limit is {limit}",
+    ),
+    Say("请少用变量，或用更简单的变量", "use fewer or simpler variables"),
+    Say("条件的结果须为真或假，这里的类型是 {type}", "a condition must be true or false, this is of type {type}"),
+    Say("请与某个值比较", "compare it with something"),
+    Say("变量 `{name}` 没有用到", "variable `{name}` is not used"),
+    Say("请使用或去掉", "use it or remove it"),
+    Say("`{name}` 不可能是 `{value}`", "`{name}` can never be `{value}`"),
+    Say("允许的值：{values}", "allowed: {values}"),
+    # cel.py
+    Say(
+        "表达式长 {count} 个字符，上限为 {limit}",
+        "the expression is {count} characters long, the limit is {limit}",
+    ),
+    Say("请拆成几个子句或变量", "split it into clauses or variables"),
+    Say("表达式是空的", "the expression is empty"),
+    Say("请写出条件，或去掉它", "write a condition or leave it out"),
+    Say("没有函数 `{name}`", "unknown function `{name}`"),
+    Say("条件可用的函数见策略语言指南", "the functions of conditions are listed in the policy language guide"),
+    Say("{why} `{name}` 未声明", "unknown {why} `{name}`"),
+    Say("变量", "variable"),
+    Say("请声明该{why}；若是文本，请加引号", "declare the {why}, or put a text in quotes"),
+    Say("`{operator}` 不能用于 {left} 和 {right}", "`{operator}` does not apply to {left} and {right}"),
+    Say("`{operator}` 不能用于 {types}", "`{operator}` does not apply to {types}"),
+    Say(
+        "请用 `double(…)` 转换一侧，或把数写成带小数点的，如 `3.0`",
+        "convert one side with `double(…)` or write the number with a decimal point, such as `3.0`",
+    ),
+    Say("数不加引号，文本加引号", "numbers stand without quotes, texts with them"),
+    Say("两侧的类型都须是该运算符接受的", "both sides must be of types that the operator knows"),
+    Say("表达式没有写完", "the expression ends too early"),
+    Say("`{text}` 不应出现在这里", "`{text}` is not expected here"),
+    Say("请检查括号、引号和运算符", "check brackets, quotes and operators"),
+    # lower.py
+    Say(
+        "各语言的运行时对它求值不同，因此不属于策略语言",
+        "runtimes in other languages evaluate it differently, so it is not part of the policy language",
+    ),
+    Say("表达式超过 {limit} 个节点", "the expression has more than {limit} nodes"),
+    Say("请拆成变量", "split it into variables"),
+    Say("不支持 `{name}`", "`{name}` is not supported"),
+    Say("不支持此表达式的类型", "the type of this expression is not supported"),
+    Say("不支持 `{type}` 类型的常量", "a constant of type `{type}` is not supported"),
+    Say("`has` 查的是映射的键，而 `{name}` 不是", "`has` asks for the key of a map, and `{name}` is not one"),
+    Say(
+        "缺少属性时，条件本就无法判定；若要区分，请为它设 `default`",
+        "a missing attribute leaves the condition undecided by itself; give it a `default` to tell it apart",
+    ),
+    Say("名称 `{name}` 没有值", "the name `{name}` has no value"),
+    Say("类型的名称不能当作值使用", "names of types cannot be used as values"),
+    Say("`.{key}` 只能用于以文本为键的映射", "`.{key}` needs a map with text keys"),
+    Say("不支持列表的可选元素", "optional list elements are not supported"),
+    Say("混合类型的列表只能含数、文本和布尔值", "a list that mixes types may hold only numbers, texts and booleans"),
+    Say("不支持消息 `{name}`", "the message `{name}` is not supported"),
+    Say("请用属性", "use attributes"),
+    Say("映射的键须为常量文本或常量整数", "the keys of a map must be constant texts or whole numbers"),
+    Say("映射的键须为同一类型", "the keys of a map must be of one type"),
+    Say("混合类型的映射只能含数、文本和布尔值", "a map that mixes types may hold only numbers, texts and booleans"),
+    Say("不支持对 {type} 使用 `dyn`", "`dyn` of {type} is not supported"),
+    Say("`{operator}` 不支持这些类型：{types}", "`{operator}` of {types} is not supported"),
+    Say("这里需要 {wanted}，不是 {type}", "a {wanted} is needed here, not {type}"),
+    Say("请去掉 `dyn`", "leave out `dyn`"),
+    Say(
+        "在映射中用 `in` 查找的须是文本或整数，不是 {type}",
+        "`in` a map needs a text or whole number, not {type}",
+    ),
+    Say("不支持比较 {left} 与 {right}", "a comparison of {left} with {right} is not supported"),
+    Say("不支持比较 {left} 与 {right} 的大小", "an order of {left} and {right} is not supported"),
+    Say("`{type}` 只能解析常量文本", "`{type}` of a variable text is not supported"),
+    Say("请改为声明 {type} 类型的属性", "declare an attribute of type {type} instead"),
+    Say("`matches` 的模式须为常量", "the pattern of `matches` must be a constant"),
+    Say("请把模式写在策略中", "write the pattern in the policy"),
+    Say("`{pattern}` 不是 RE2 模式：{error}", "`{pattern}` is not a RE2 pattern: {error}"),
+    Say("时区须为常量", "the time zone must be a constant"),
+    Say("`{zone}` 不是时区", "`{zone}` is not a time zone"),
+    Say(
+        "请写 `Asia/Shanghai` 这样的名称，或 `+08:00` 这样的偏移",
+        "write a name such as `Asia/Shanghai` or an offset such as `+08:00`",
+    ),
+    Say("宏的嵌套超过 {limit} 层", "macros are nested more than {limit} deep"),
+    Say("请简化条件", "simplify the condition"),
+    Say("`{name}` 不能用作循环变量", "`{name}` cannot be a loop variable"),
+    Say("请换一个名称", "choose another name"),
+    Say("不支持带两个变量的宏", "macros with two variables are not supported"),
+    Say("`map` 和 `filter` 只能用于列表", "`map` and `filter` need a list"),
+    Say("映射的键没有确定的次序", "the order of a map's keys is not defined"),
+    Say("不支持这个宏", "this macro is not supported"),
+    # server/golden.py
+    Say(
+        "{why}，第一个是 {why_first}；`pdp test` 可列出全部",
+        "{why}, first {why_first}; `pdp test` shows them all",
+    ),
+    Say(
+        "自带的 {all} 个用例中有 {count} 个的结果与预期不符",
+        "{count} of {all} scenarios come out otherwise than expected",
+    ),
+    Say("`{case}` 的字段 `{field}`", "`{case}` at `{field}`"),
+)

@@ -1,0 +1,225 @@
+"""What the readers of policies, grants, callers and tests find in a document (`pdp/lang/loader`)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from admin_gui.domain.say import Say
+
+WORDS: Final[tuple[Say, ...]] = (
+    # attributes.py
+    Say("{name} 是内置属性，不能声明", "{name} is built in and cannot be declared"),
+    Say("无需声明，直接在条件中使用", "use it in conditions without a declaration"),
+    Say("{name} 声明了两次", "{name} is declared twice"),
+    Say("属性 {name} 未声明", "the attribute {name} is not declared"),
+    Say("请在 `Attributes` 文档中声明", "declare it in an `Attributes` document"),
+    Say("{value} 不是 {name} 允许的值", "{value} is not an allowed value of {name}"),
+    Say("允许的值：{words}", "allowed are {words}"),
+    Say("是否想写 `{word}`；允许的值：{words}", "did you mean `{word}`; allowed are {words}"),
+    Say("{name} 是类型为 `{kind}` 的内置属性", "{name} is built in with the type `{kind}`"),
+    Say("请去掉 `type`", "leave `type` out"),
+    Say("类型为 `{kind}` 的值不能分段", "a value of type `{kind}` has no buckets"),
+    Say("写成 `full`、`hash` 或 `none`", "write `full`, `hash` or `none`"),
+    Say("映射不能列出允许的值", "a map cannot list allowed values"),
+    Say("`values` 为空，即不允许任何值", "`values` is empty, so nothing is allowed"),
+    Say("请去掉", "leave it out"),
+    Say(
+        "写成 `{{value: …, label: {{zh: …, en: …}}}}`",
+        "write `{{value: …, label: {{zh: …, en: …}}}}`",
+    ),
+    Say("值 {value} 列了两次", "the value {value} is listed twice"),
+    Say("{why}：有 {count} 项，最多 {most} 项", "{why} has {count} items; {most} are allowed"),
+    Say("{why}：有 {count} 个条目，最多 {most} 个", "{why} has {count} entries; {most} are allowed"),
+    Say("{why}：数过大：{number}", "{why} is too large a number: {number}"),
+    # callers.py
+    Say("调用方超过 {count} 个", "there are more than {count} callers"),
+    Say("调用方 `{name}` 写了两次", "the caller `{name}` is written twice"),
+    Say("没有识别该调用方的依据", "nothing tells this caller from others"),
+    Say(
+        "请补上由 `pdp caller token` 生成的 `tokens: […]`，或 `certificates: […]`",
+        "add `tokens: […]`, which `pdp caller token` makes, or `certificates: […]`",
+    ),
+    Say(
+        "证书须写一个带种类的确切名称，不能含通配符",
+        "a certificate is known by one exact name with its kind, without wildcards",
+    ),
+    Say(
+        "写成 `dns:counter.bank.example`、`uri:spiffe://bank/counter` 或 `cn:counter`",
+        "write `dns:counter.bank.example`, `uri:spiffe://bank/counter` or `cn:counter`",
+    ),
+    Say("证书名称 `{name}` 写了两次", "the certificate name `{name}` is written twice"),
+    Say("令牌应为映射", "a token must be a mapping"),
+    Say("请写 `pdp caller token` 给出的那一行；{why}", "write the line that `pdp caller token` shows; {why}"),
+    Say(
+        "如果这里写的是令牌本身，它已不再保密，请用 `pdp caller token` 另生成一个",
+        "if a token itself stands here, it is no secret any more: make another with `pdp caller token`",
+    ),
+    Say("这不是令牌编号", "this is not a token id"),
+    Say(
+        "只用字母、数字、`.`、`_` 和 `-`，例如 `2026-11`；{why}",
+        "use letters, digits, `.`, `_` and `-`, such as `2026-11`; {why}",
+    ),
+    Say("令牌编号 `{name}` 用了两次", "the token id `{name}` is used twice"),
+    Say(
+        "`sha256` 应为令牌的哈希：64 个小写十六进制数字，加引号",
+        "`sha256` must be the hash of a token, 64 lower-case hexadecimal digits in quotes",
+    ),
+    Say("两个令牌的 `sha256` 相同", "two tokens have the same `sha256`"),
+    Say("主体是一个编号，只能在末尾有一个 `*`", "a subject is an id that may end in one `*`"),
+    Say(
+        '请写完整的编号、如 `"T*"` 的编号开头，或表示全部的 `"*"`',
+        'write a whole id, the beginning of ids such as `"T*"`, or `"*"` for all',
+    ),
+    Say("`{name}` 为空", "`{name}` is empty"),
+    Say('全部请写 `["*"]`', 'write `["*"]` for all'),
+    Say("登记客户同意的调用方必须签名", "who records consents must sign them"),
+    Say(
+        '请补上 `consent_key: "…"`，即该调用方签署客户同意所用密钥的 64 个十六进制数字',
+        'add `consent_key: "…"`, the 64 hexadecimal digits of the key by which this caller signs consents',
+    ),
+    Say(
+        "`consent_key` 应为 Ed25519 公钥的 32 个字节：64 个小写十六进制数字",
+        "`consent_key` must be the 32 bytes of an Ed25519 public key, 64 lower-case hexadecimal digits",
+    ),
+    Say("请写原始公钥，加引号；切勿写私钥", "the raw public key, in quotes; never the private one"),
+    # dictionary.py
+    Say("`Dictionary` 文档缺少 `fields`", "the Dictionary document has no `fields`"),
+    Say("请补上 `fields: …`", "add `fields: …`"),
+    Say("字段 {name} 声明了两次", "the field {name} is declared twice"),
+    Say("脱敏方式 {name} 声明了两次", "the mask {name} is declared twice"),
+    Say("级别 `{level}` 的默认值声明了两次", "the default of level `{level}` is declared twice"),
+    # document.py
+    Say("`{name}` 含有多个文档", "`{name}` holds more than one document"),
+    Say("请只保留第一个", "keep the first one only"),
+    # failure.py
+    Say("一个策略集至多有一份失效规则", "a policy set has one failure rule at most"),
+    Say(
+        "`FailureRule` 文档放行字段，却没有 `until`",
+        "the FailureRule document has no `until`, and lets fields pass",
+    ),
+    Say(
+        "请补上 `until: …`，即放行的最后一天或截止时间",
+        "add `until: …`, the last day on which they pass, or a time",
+    ),
+    Say("`until` 不能是 {text}", "`until` cannot be {text}"),
+    Say(
+        "请写日期如 `2027-06-30`，或时间如 `2027-06-30T18:00:00+08:00`",
+        "write a day such as `2027-06-30` or a time such as `2027-06-30T18:00:00+08:00`",
+    ),
+    # grants.py
+    Say("授权编号 {name} 用了两次", "the grant id {name} is used twice"),
+    Say("`expires_at` 不晚于 `not_before`", "`expires_at` is not after `not_before`"),
+    Say(
+        "授权自 `not_before` 起有效，到 `expires_at` 之前为止",
+        "the grant holds from `not_before` until just before `expires_at`",
+    ),
+    Say("字典中没有字段 {name}", "the field {name} is not in the dictionary"),
+    # load.py
+    Say("文件中没有授权", "the file holds no grants"),
+    Say("写成 `kind: Grants` 和 `grants: []`", "write `kind: Grants` and `grants: []`"),
+    Say("文件中没有调用方", "the file holds no callers"),
+    Say("写成 `kind: Callers` 和 `callers: []`", "write `kind: Callers` and `callers: []`"),
+    Say("文件中没有地点", "the file holds no places"),
+    Say("写成 `kind: Places` 和 `places: […]`", "write `kind: Places` and `places: […]`"),
+    Say("请以 `kind: …` 开头", "begin it with `kind: …`"),
+    Say("文档没有 `kind`", "the document has no `kind`"),
+    Say("请补上 `kind: …`，可用的种类：{kinds}", "add `kind: …`, one of {kinds}"),
+    Say("{kind} 不是文档的种类", "{kind} is not a kind of document"),
+    Say("可用的种类：{kinds}", "the kinds are {kinds}"),
+    Say(
+        "{why}不属于策略集，请放在策略集之外单独的文件中",
+        "{why} are not part of a policy set; keep them in a file of their own outside it",
+    ),
+    Say("授权", "grants"),
+    Say("调用方", "callers"),
+    # message_map.py
+    Say("`MessageMap` 文档缺少 `fields`", "the MessageMap document has no `fields`"),
+    Say("报文 {name} 映射了两次", "the message {name} is mapped twice"),
+    Say("列表 {name} 映射了两次", "the list {name} is mapped twice"),
+    Say("{name} 不能作为属性映射", "{name} is not mapped as an attribute"),
+    Say("写成 `resource: {{{word}: …}}`", "write `resource: {{{word}: …}}`"),
+    Say("由调用方随每个请求给出", "the caller gives it with each request"),
+    Say("列表各项的 {name} 不能不同", "{name} cannot differ between the items of a list"),
+    Say("只有 `resource.` 属性可以逐项给出", "an item has only `resource.` attributes of its own"),
+    Say(
+        "{name} 的路径得到列表，而属性的类型为 `{kind}`",
+        "the path of {name} gives a list and the attribute is of type `{kind}`",
+    ),
+    Say("请去掉 `[*]`，或将属性声明为列表", "leave out `[*]`, or declare the attribute as a list"),
+    Say("{name} 的路径是空列表", "the path of {name} is an empty list"),
+    Say("请写一个路径，或去掉该字段", "write a path, or leave the field out"),
+    Say("路径 {path} 列了两次", "the path {path} is listed twice"),
+    Say("{path} 不是路径", "{path} is not a path"),
+    Say("路径以 `$` 开头，例如 `$.customer.name`", "paths begin with `$`, such as `$.customer.name`"),
+    Say("{path} 从 {rest} 起不是路径", "{path} is not a path from {rest} on"),
+    Say("{why}不能含 `[*]`", "{why} cannot hold `[*]`"),
+    Say("{why}不能以 `[*]` 结尾", "{why} cannot end in `[*]`"),
+    Say("资源编号的路径", "the path of a resource's id"),
+    Say("列表的路径", "the path of a list"),
+    Say("请写列表本身，即指其中各项", "name the list itself; its items are meant"),
+    Say("写成 `['{word}']`", "write `['{word}']`"),
+    Say("不能只取其中一项；每一项请写 `[*]`", "single items cannot be picked; write `[*]` for every item"),
+    Say(
+        "路径以 `$` 开头，其后是 `.name`、`['任意名称']` 或 `[*]`",
+        "a path is `$`, then `.name`, `['any name']` or `[*]`",
+    ),
+    # places.py
+    Say("地点超过 {count} 个", "there are more than {count} places"),
+    Say("网段超过 {count} 个", "there are more than {count} networks"),
+    Say(
+        "`{name}` 为 {value}，超出 -{low} 至 {high} 度",
+        "`{name}` is {value}, outside -{low} to {high} degrees",
+    ),
+    Say("这不是网段", "this is no network"),
+    Say("写成 `10.1.0.0/16`，掩码之外的位须为零", "write it as `10.1.0.0/16`, without bits beyond its length"),
+    Say("网段 `{name}` 写了两次", "the network `{name}` is written twice"),
+    # policy.py
+    Say("策略编号 {name} 用了两次", "the policy id {name} is used twice"),
+    Say("{name} 不能放进 `scope`", "{name} cannot stand in a scope"),
+    Say("请写进规则的 `when`", "write it in the `when` of the rules"),
+    Say("{name} 的类型为 `{kind}`，不能放进 `scope`", "{name} is of type `{kind}` and cannot stand in a scope"),
+    Say("请用 `in` 写进规则的 `when`", "write it in the `when` of the rules, with `in`"),
+    Say(
+        "`scope` 中 {name} 是空列表，永远不会成立",
+        "the scope of {name} is an empty list, so it never holds",
+    ),
+    Say("请去掉该属性", "leave the attribute out"),
+    Say("{value} 列了两次", "{value} is listed twice"),
+    Say("规则编号 {name} 在该策略中用了两次", "the rule id {name} is used twice in this policy"),
+    Say("`when` 是空列表", "`when` is an empty list"),
+    Say("总是适用的规则请去掉 `when`", "leave `when` out of a rule that always applies"),
+    Say(
+        "请写 `all`，或列表如 `[mobile, {{category: contact}}]`",
+        "write `all`, or a list such as `[mobile, {{category: contact}}]`",
+    ),
+    Say("`{name}` 是空列表", "`{name}` is an empty list"),
+    Say("请写字段或选择器", "name a field or a selector"),
+    Say("选择器为空", "a selector is empty"),
+    Say("所有字段请写 `{word}`", "write `{word}` for every field"),
+    Say("规则不能既脱敏又显示明文", "a rule cannot both mask and unmask"),
+    Say("请去掉其中一个", "leave one out"),
+    Say("`unmask` 只能是 `true`", "`unmask` can only be `true`"),
+    Say("脱敏的规则请写 `mask: default`", "write `mask: default` for a rule that masks"),
+    Say("规则既不脱敏也不显示明文", "the rule neither masks nor unmasks"),
+    Say("请补上 `unmask: true` 或 `mask: …`", "add `unmask: true` or `mask: …`"),
+    # suite.py
+    Say("测试编号 {name} 用了两次", "the test id {name} is used twice"),
+    Say("场景编号 {name} 在该测试中用了两次", "the scenario id {name} is used twice in this test"),
+    Say("场景的请求没有 `subject.id`", "the scenario's request has no `subject.id`"),
+    Say(
+        "请在此处或为整个测试补上 `request: {{subject: {{id: …}}}}`",
+        "add `request: {{subject: {{id: …}}}}` here or to the whole test",
+    ),
+    Say(
+        "`grant_ids` 有 {count} 项，一个请求最多写 {most} 个授权",
+        "`grant_ids` has {count} items; a request names at most {most} grants",
+    ),
+    Say(
+        "`expect` 写了 {count} 个字段，一个请求询问 1 至 {most} 个",
+        "`expect` names {count} fields; a request asks for 1 to {most}",
+    ),
+    Say("预期裁决", "the expected verdict"),
+    Say("预期裁决不明确", "the expected verdict is not clear"),
+    Say("写成 `unmask: true` 或 `mask: …`", "write `unmask: true` or `mask: …`"),
+    Say("任意脱敏方式请写 `mask: mask`", "write `mask: mask` for any mask"),
+)
