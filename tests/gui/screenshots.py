@@ -145,10 +145,9 @@ def _take_all(camera: Camera, window: Window) -> None:
     window.go("policies")
     policies.open_place(f"{_POLICY}:10:1")
     camera.until(lambda: _is_checked(policies))
-    camera.take("policies")
     _mistake(policies)
-    camera.until(lambda: policies.workbench.found.model.rowCount() > 2)
-    camera.take("policies-problems")
+    camera.until(lambda: policies.workbench.found.model.rowCount() == len(_MISTAKES))
+    camera.take("policies")
     for _ in _MISTAKES:
         policies.workbench.editor.undo()
     camera.until(lambda: policies.workbench.found.model.rowCount() == 0)
