@@ -17,7 +17,7 @@ from pdp.control.accounts import Hasher, PasswordRules, SecretKey, failures, pas
 from pdp.control.accounts.names import is_name
 from pdp.control.accounts.permissions import BRINGS, MAY_HAVE, allows, check_rights, holds_somewhere, rights_of
 from pdp.control.accounts.telling import differences, without_secrets
-from pdp.errors import ConfigError, EvidenceError, RequestError
+from pdp.errors import ConfigError, RequestError, WrongStateError
 from pdp.server.settings import Address, Settings, Staff
 from pdp.server.staff.guard import address_of
 from pdp.v1 import account_pb2 as pb
@@ -173,7 +173,7 @@ def test_what_is_sealed_opens_as_what_it_is(tmp_path: Path) -> None:
     damaged = sealed[:-1] + bytes([sealed[-1] ^ 1])
     for about, data, by in (("totp:b", sealed, key), ("totp:a", damaged, key), ("totp:a", b"", key),
                             ("totp:a", sealed, SecretKey.make())):  # fmt: skip
-        with pytest.raises(EvidenceError, match=r"control\.secret_key"):
+        with pytest.raises(WrongStateError, match=r"control\.secret_key"):
             by.open(data, about)
     assert path.read_text().strip() not in repr(key)
     path.chmod(0o644)

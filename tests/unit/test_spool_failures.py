@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pdp.errors import SpoolError, SpoolFullError
-from pdp.snapshot.spool import Spool, SpoolAlarm, SpoolLevel, SpoolLimits, SpoolReader, segment, writer
+from pdp.snapshot.spool import Spool, SpoolAlarm, SpoolLevel, SpoolLimits, SpoolReader, gauge, segment, writer
 from tests.unit.spools import Shipped, body, files
 
 
@@ -101,34 +101,68 @@ def test_the_second_folder_is_the_last_resort(tmp_path: Path, disk: Disk) -> Non
 
 def test_a_full_disk_is_tried_again(tmp_path: Path, disk: Disk, monkeypatch) -> None:
     alarms: list[SpoolAlarm] = []
+    monkeypatch.setattr(gauge, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(writer, "REST_SECONDS", 3600.0)
     spool = Spool(tmp_path, node="n1", alarm=alarms.append)
     disk.error = OSError(28, "No space left on device")
     disk.plan = ["lost", "lost"]
     with pytest.raises(SpoolFullError, match="are full"):
         spool.append([("short", body("refused"))])
     assert spool.stats().level == SpoolLevel.FULL
-    monkeypatch.setattr(writer, "REST_SECONDS", 3600.0)
-    # No file is open any more, so there is but one try.
-    disk.plan = ["lost"]
-    with pytest.raises(SpoolFullError, match="are full"):
-        spool.append([("short", body("refused"))])
     writes = disk.writes
     with pytest.raises(SpoolFullError, match="is full"):
         spool.append([("short", body("refused without a try"))])
     assert disk.writes == writes
     spool.append([("short", body("last words"))], last=True)
     assert spool.stats().level == SpoolLevel.FULL
+    # It has rested, and there is room: that is seen also if nobody writes.
+    monkeypatch.setattr(spool, "_resting", 0.0)
+    assert spool.stats().level < SpoolLevel.FULL
+    disk.plan = ["lost", "lost"]
+    with pytest.raises(SpoolFullError, match="are full"):
+        spool.append([("short", body("refused"))])
+    assert spool.stats().level == SpoolLevel.FULL
     monkeypatch.setattr(spool, "_resting", 0.0)
     spool.append([("short", body("d0"))])
     assert spool.stats().level < SpoolLevel.FULL
     levels = [alarm.details["to"] for alarm in alarms if alarm.kind == "level"]
-    assert levels[0] == "FULL"
-    assert len(levels) == 2
+    assert levels[::2] == ["FULL", "FULL"]
+    assert len(levels) == 4
     reader = SpoolReader([tmp_path])
     shipped = Shipped()
     shipped.drain(reader)
     assert shipped.ids == {"last words": 1, "d0": 1}
     reader.close()
+    spool.close()
+
+
+@pytest.mark.parametrize("reserve", [0, 8_192])
+def test_last_words_need_no_reserve_once_there_is_room(tmp_path: Path, disk: Disk, monkeypatch, reserve: int) -> None:
+    monkeypatch.setattr(gauge, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(writer, "REST_SECONDS", 3600.0)
+    spool = Spool(tmp_path, node="n1", limits=SpoolLimits(reserve_bytes=reserve))
+    disk.error = OSError(28, "No space left on device")
+    disk.plan = ["lost", "lost"]
+    with pytest.raises(SpoolFullError):
+        spool.append([("short", body("refused"))], last=True)
+    with pytest.raises(SpoolFullError, match="reserve"):
+        spool.append([("short", body("refused", 8_192))], last=True)
+    monkeypatch.setattr(spool, "_resting", 0.0)
+    for number in range(10):
+        spool.append([("short", body(f"d{number}", 2_048))], last=True)
+    assert spool.stats().level < SpoolLevel.FULL
+    spool.close()
+
+
+def test_a_disk_that_has_room_by_its_numbers_alone_stays_full(tmp_path: Path, disk: Disk, monkeypatch) -> None:
+    monkeypatch.setattr(gauge, "LOOK_SECONDS", 0.0)
+    spool = Spool(tmp_path, node="n1")
+    disk.error = OSError(28, "No space left on device")
+    disk.plan = ["lost", "lost"]
+    monkeypatch.setattr("os.posix_fallocate", lambda *_: (_ for _ in ()).throw(OSError(122, "quota exceeded")))
+    with pytest.raises(SpoolFullError):
+        spool.append([("short", body("refused"))])
+    assert spool.stats().level == SpoolLevel.FULL
     spool.close()
 
 

@@ -18,7 +18,7 @@ from typing import Final, Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from pdp.errors import ConfigError, EvidenceError
+from pdp.errors import ConfigError, WrongStateError
 from pdp.signing import open_to_others
 
 KEY_BYTES: Final = 32
@@ -77,15 +77,15 @@ class SecretKey:
         return _FORM + nonce + AESGCM(self._key).encrypt(nonce, data, about.encode())
 
     def open(self, sealed: bytes, about: str) -> bytes:
-        """Return what was sealed. Raises EvidenceError for what another key sealed, or as something else."""
+        """Return what was sealed. Raises WrongStateError for what another key sealed, or as something else."""
         nonce, rest = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         words = "a sealed secret does not open with this node's `control.secret_key`; all nodes need the same"
         if sealed[:1] != _FORM:
-            raise EvidenceError(words)
+            raise WrongStateError(words)
         try:
             return AESGCM(self._key).decrypt(nonce, rest, about.encode())
         except (InvalidTag, ValueError) as error:
-            raise EvidenceError(words) from error
+            raise WrongStateError(words) from error
 
     def tag(self, data: bytes, about: str) -> bytes:
         """Return what recognises data without showing it (HMAC-SHA-256)."""

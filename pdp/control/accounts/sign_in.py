@@ -22,7 +22,7 @@ from pdp.control.accounts.raising import Raised, told_signs
 from pdp.control.accounts.sessions import Signed, key_of, new_id, new_token
 from pdp.control.keeping import Stale
 from pdp.control.kv.base import Delete, Put, Unchanged
-from pdp.errors import EvidenceError, SignInError
+from pdp.errors import SignInError, WrongStateError
 from pdp.v1 import account_pb2, anomaly_pb2
 
 FIRST_SECONDS: Final = 86_400
@@ -224,7 +224,7 @@ class SignIns(Credentials):
             return "recovery" if recovery.use(account, self.key, attempt.code) else ""
         try:
             secret = self.key.open(account.totp.sealed_secret, f"totp:{account.name}")
-        except EvidenceError as error:
+        except WrongStateError as error:
             raise SignInError("sealed", account=account.name) from error
         step = totp.fitting_step(secret, attempt.code, now, account.totp.last_step)
         if step is None:

@@ -42,7 +42,7 @@ class Gauge:
         self.second = Fill(limits.second_folder, limits.max_bytes) if limits.second_folder else None
         self.level = SpoolLevel.NORMAL
         self.is_stuck = False
-        """A disk has said that it is full: this stays until something could be written."""
+        """A disk has said that it is full: this stays until something could be written, or there is room again."""
         self._next = float("-inf")
 
     @property
@@ -60,6 +60,11 @@ class Gauge:
         for fill in (self.first, self.second):
             if fill is not None:
                 fill.look(now, written if fill.folder == folder else 0)
+        self.level = self._level()
+
+    def relieve(self) -> None:
+        """Set the level anew, by the numbers alone: what a disk has said holds no more."""
+        self.is_stuck = False
         self.level = self._level()
 
     def has_room(self, size: int) -> bool:

@@ -20,10 +20,10 @@ class Reserve:
         self._path: Path | None = None
         self._left = 0
 
-    def keep(self, folder: Path) -> None:
-        """Make the file in a folder unless there is one, or no room for it."""
+    def keep(self, folder: Path) -> bool:
+        """Make the file in a folder unless there is one, or no room for it; return whether it is there."""
         if self._path is not None or not self._size:
-            return
+            return self._path is not None
         path = folder / RESERVE
         with contextlib.suppress(OSError):
             fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
@@ -35,6 +35,7 @@ class Reserve:
                 path.unlink()
             finally:
                 os.close(fd)
+        return self._path is not None
 
     def give_up(self) -> None:
         """Remove the file."""

@@ -343,6 +343,9 @@ class Spool:
         before = self._gauge.level
         folder = self._segment.path.parent.parent if self._segment else self._folder
         self._gauge.look(now, folder, self._segment.take_written() if self._segment else 0)
+        # From the next look on: only then the reserve has been given up.
+        if self._gauge.is_stuck and before == SpoolLevel.FULL and self._has_room_again(now):
+            self._gauge.relieve()
         level = self._gauge.level
         if level != before:
             ratio = f"{self._gauge.first.ratio:.3f}"
@@ -352,6 +355,14 @@ class Spool:
         best = self._candidates()
         if self._segment is not None and best and best[0] != folder:
             self._retire()
+
+    def _has_room_again(self, now: float) -> bool:
+        """Return whether a disk that said that it was full would take something, also if nobody writes just now."""
+        reserve = self._limits.reserve_bytes
+        if now < self._resting or not self._locks or not self._gauge.has_room(2 * reserve):
+            return False
+        # A quota may stand behind the numbers: the room for the reserve is asked for.
+        return not reserve or self._reserve.keep(next(iter(self._locks)) / self.boot)
 
     def _keep_reserve(self) -> None:
         if self._gauge.level == SpoolLevel.FULL:

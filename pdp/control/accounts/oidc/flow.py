@@ -22,7 +22,7 @@ from pdp.control.accounts import devices
 from pdp.control.accounts.oidc.provider import Metadata
 from pdp.control.accounts.oidc.rules import OidcRules
 from pdp.control.accounts.sealing import SecretKey
-from pdp.errors import EvidenceError, SignInError
+from pdp.errors import SignInError, WrongStateError
 
 SECONDS: Final = 300
 """How long a person may take at the provider."""
@@ -59,7 +59,7 @@ class Flow:
                 raise SignInError("oidc_handle")
             sealed = base64.b64decode(handle.encode("ascii") + b"=" * (-len(handle) % 4), altchars=b"-_", validate=True)
             return cls(**json.loads(key.open(sealed, _ABOUT)))
-        except (EvidenceError, binascii.Error, ValueError, TypeError) as error:
+        except (WrongStateError, binascii.Error, ValueError, TypeError) as error:
             raise SignInError("oidc_handle") from error
 
     def seal(self, key: SecretKey) -> str:
