@@ -26,7 +26,7 @@ def descendants(pid: int) -> list[int]:
 
 def named(pid: int, name: str) -> list[int]:
     """Return those descendants of a process that are called so."""
-    return [found for found in descendants(pid) if _name(found) == name]
+    return [found for found in descendants(pid) if name_of(found) == name]
 
 
 def pause(pids: Sequence[int], patience: float = 60) -> None:
@@ -50,7 +50,8 @@ def _stands_still(pid: int) -> bool:
     return states <= {"T", "t", "Z", "X"}
 
 
-def _name(pid: int) -> str:
+def name_of(pid: int) -> str:
+    """Return what a process is called, nothing when it is gone."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/comm").read_text().strip()
     return ""

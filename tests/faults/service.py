@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pdp.snapshot.spool import SpoolReader
 from pdp.snapshot.spool.files import count_quarantined
 from pdp.snapshot.store import open_reader
-from tests.processes import named
+from tests.processes import name_of
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 90.0
@@ -119,9 +119,17 @@ class Service:
             self.kill_all()
 
     def children(self, name: str) -> list[int]:
-        """Return the process ids of the workers, the shipper or the zygote (names in tests.processes) that run now."""
+        """Return the process ids of the workers, the shipper or the zygote (names in tests.processes) that run now.
+
+        By their group: those that a zygote made are nobody's descendants once it is gone.
+        """
         assert self.popen is not None
-        return named(self.popen.pid, name)
+        group = self.popen.pid
+        return [
+            int(path.name)
+            for path in Path("/proc").glob("[0-9]*")
+            if _group(path) == group and name_of(int(path.name)) == name and _state(path) not in {"Z", "X", ""}
+        ]
 
     def entries(self, *events: str) -> list[dict[str, Any]]:
         """Return the log entries of all lives, in order; only those with one of these names, if any are given."""
