@@ -94,7 +94,7 @@ class Reader:
         for key in () if shape.others else entries:
             if key not in shape.known:
                 hint = self.report.did_you_mean(key, shape.keys) or f"the keys are {listed(shape.keys)}"
-                self.error("unknown-key", f"a {shape.what} has no key {quote(key)}", entries[key][0], hint)
+                self.error("unknown-key", _no_key(shape.what, quote(key)), entries[key][0], hint)
         return Record(self, node)
 
     def entries(self, node: Node, what: str) -> Mapping[str, tuple[Scalar, Node]]:
@@ -133,12 +133,12 @@ class Reader:
     def is_name(self, text: str, place: Node, name: Name) -> bool:
         """Whether a text is an identifier; reported when not."""
         if not name.pattern.fullmatch(text):
-            self.error("bad-id", f"{quote(text)} is not a {name.what}", place, f"such names are {name.rule}")
+            self.error("bad-id", f"{quote(text)} is no {name.what}", place, f"such names are {name.rule}")
         elif len(text) > MAX_NAME:
-            message = f"{quote(text)} is too long for a {name.what}; {MAX_NAME} characters are allowed"
+            message = f"{quote(text)} is too long as {name.what}; {MAX_NAME} characters are allowed"
             self.error("bad-id", message, place)
         elif text in name.reserved:
-            self.error("bad-id", f"{quote(text)} is reserved and cannot be a {name.what}", place, "choose another")
+            self.error("bad-id", f"{quote(text)} is reserved and cannot serve as {name.what}", place, "choose another")
         else:
             return True
         return False
@@ -251,6 +251,10 @@ class Reader:
 def is_null(node: Node) -> bool:
     """Whether a node is empty or `null`."""
     return isinstance(node, Scalar) and not node.style and resolve(node.value) is None
+
+
+def _no_key(what: str, shown: str) -> str:
+    return f"an {what} has no key {shown}" if what[0] in "aeio" else f"a {what} has no key {shown}"
 
 
 def _wrong_type(node: Node, what: str, expected: str) -> str:
