@@ -38,6 +38,11 @@ _LONG = (
 _FOLDERS = ("tests/clients/", "tests/integration/", "tests/docs/", "clients/", "tests/conformance/", "tests/gui/")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes test: half as many again as processors, for they wait for others much of their time."""
+    return max(2, len(os.sched_getaffinity(0)) * 3 // 2)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort by file; tests of one file keep their order."""
     items.sort(key=lambda item: _place(item.nodeid))
