@@ -21,8 +21,10 @@ from tests.reference.request import Decision, Request
 
 NANOS: Final = 1_000_000_000
 MINUTE: Final = 60 * NANOS
-SETTLING: Final = 2.0
-"""The workers of a node change one after the other; for so many seconds some may still answer by the one before."""
+SETTLING: Final = 5.0
+"""The workers of a node change one after the other; for so many seconds some may still answer by the one before.
+
+Long enough for a machine whose processors others take; the widest that was found is told."""
 
 
 class Published(NamedTuple):
