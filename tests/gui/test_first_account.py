@@ -106,7 +106,7 @@ def ask_for(seat: Seat, name: str, level: int, rights: tuple[int, ...]) -> Any:
     form.name.setText(name.upper())
     form.go.click()
     seat.wait(form.go.isEnabled)
-    assert "lower-case" in form.banner._text.text()
+    assert "小写字母" in form.banner._text.text()
     assert (form.isVisible(), form.owner.text(), tab.banner.isVisible()) == (True, f"{name} in person", False)
     form.name.setText(name)
     form.go.click()

@@ -321,7 +321,7 @@ def written(wei: Desk) -> PoliciesScreen:
     wei.wait(lambda: workbench.views.table.model.attributes.is_known)
     typed(screen, "when", "subject.rank >= 2")
     wei.wait(lambda: workbench.found.model.rowCount() == 1)
-    assert "subject.rank" in workbench.found.model.record(0).message
+    assert "subject.rank" in workbench.found.model.record(0).message.zh
     assert workbench.views.table.model.headerData(0, Qt.Orientation.Vertical) == "✕ 1"
     workbench.views.table.undo()
     typed(screen, "when:subject.level", ">= 2")
