@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from pdp.lang.cel import no_overload
 from pdp.lang.check import check
 from pdp.lang.loader import load_texts
 
@@ -54,3 +57,21 @@ rules:
 def test_a_condition_must_be_true_or_false() -> None:
     found = codes("rules:\n  - {id: r, when: subject.level + 1, fields: [mobile], unmask: true}\n")
     assert found == [("cel-type", 2)]
+
+
+@pytest.mark.parametrize(
+    ("operator", "types", "words"),
+    [
+        ("_>=_", "(int, string)", "`>=` does not apply to int and string"),
+        ("_<_", "(list(string), list(string))", "`<` does not apply to list(string) and list(string)"),
+        (
+            "_+_",
+            "(map(string, int), google.protobuf.Timestamp)",
+            "`+` does not apply to map(string, int) and timestamp",
+        ),
+        ("-_", "(string)", "`-` does not apply to string"),
+        ("_?_:_", "(bool, int, string)", "`?:` does not apply to bool, int, string"),
+    ],
+)
+def test_types_that_an_operator_does_not_know_are_told_whole(operator: str, types: str, words: str) -> None:
+    assert no_overload(operator, types) == words
