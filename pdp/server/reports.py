@@ -79,6 +79,8 @@ class Reports:
             made, kind = [writer.event(event) for event in request.events], "fallbacks"
         else:
             request = decode(bundle_service_pb2.ReportDecisionsRequest.FromString, payload)
+            # Obligations are recorded as the client tells them, and so would be what nobody here has a name for.
+            request.DiscardUnknownFields()
             _check(request.client_id, request.decisions, "decisions", _check_decision)
             writer = _Writer(program, recorder, request.client_id, caller)
             made, kind = [writer.decision(decision) for decision in request.decisions], "decisions"

@@ -162,6 +162,8 @@ class Recorder:
 
     def facts(self, request: Any, *, declared: bool) -> bytes:
         """Return what a record keeps of a DecideRequest, which is changed: nobody may need it afterwards."""
+        # What this version has no name for would be written as it came, and nobody knows what it holds.
+        request.DiscardUnknownFields()
         pieces: list[bytes] = []
         resource = request.resource
         if resource.id:
@@ -186,6 +188,7 @@ class Recorder:
 
     def item(self, shared: bytes, item: Any) -> bytes:
         """Return what a record keeps of one item, which is changed, and of what it shares."""
+        item.DiscardUnknownFields()
         pieces: list[bytes] = []
         resource = item.resource
         if resource.id:

@@ -202,6 +202,24 @@ def test_what_is_not_declared_is_not_kept(node: Node) -> None:
     client.close()
 
 
+def test_what_the_service_does_not_know_is_not_kept(node: Node) -> None:
+    """Of a client of a later version, in its question as in its answer."""
+    client_id = "4" * 32
+    client = node.client(client_id)
+    told, passed = decision(1), event(1)
+    unknown = b"\xfa\x3e\x066222-0"  # field 1007, of bytes
+    told.response.obligations.add(type="watermark", rule="core/senior").MergeFromString(unknown)
+    told.request.subject.MergeFromString(unknown)
+    passed.subject.MergeFromString(unknown)
+    passed.items[0].resource.MergeFromString(unknown)
+    assert unknown in told.SerializeToString()
+    assert (client.decisions(told), client.fallbacks(passed)) == (1, 1)
+    found = of_client(node, client_id, 2)
+    assert [o.type for each in found for o in each.obligations] == ["watermark"]
+    assert not any(b"6222" in each.SerializeToString() for each in found)
+    client.close()
+
+
 def test_over_the_native_transport(tmp_path: Path) -> None:
     pytest.importorskip("pygrpc_native", reason="needs the extra `native`")
     server = start_server(write_policies(tmp_path), data=tmp_path / "data", transport="native")

@@ -17,6 +17,7 @@ from pdp.engine.grants import GrantSource
 from pdp.engine.program import Program
 from pdp.engine.recording import BATCH, EXPLAIN, Notes
 from pdp.engine.request import build_request, wire_value
+from pdp.engine.wire import length_delimited
 from pdp.errors import ConfigError
 from pdp.snapshot import columns
 from pdp.snapshot import recorder as module
@@ -216,6 +217,40 @@ def test_what_must_not_be_kept_is_not_there(program: Program) -> None:
     assert record.buckets["resource.balance"].below.int_value == 500_000
     assert not record.facts.fields
     assert not record.facts.request_id
+
+
+def test_what_the_service_does_not_know_is_not_kept(program: Program) -> None:
+    """Whatever a client of a later version, or an odd one, sends besides: it may hold a field's value."""
+    request = ask(grant_ids=["G1"])
+    odd = [b"at-the-top", b"of-the-subject", b"of-the-resource", b"of-an-attribute"]
+    value = types_pb2.Value(string_value="3101").SerializeToString() + unknown(odd[3])
+    parts = (
+        types_pb2.Subject().SerializeToString() + unknown(odd[1]),
+        request.resource.SerializeToString() + unknown(odd[2]),
+        length_delimited(b"\x0a", b"menu") + length_delimited(b"\x12", value),
+    )
+    # One more piece of a message in a message is part of it.
+    payload = request.SerializeToString() + unknown(odd[0])
+    payload += b"".join(length_delimited(tag, part) for tag, part in zip((b"\x12", b"\x22", b"\x2a"), parts, strict=True))
+    notes = Notes()
+    program.decide(payload, NOW, None, notes)
+    batch = decision_service_pb2.DecideBatchRequest(
+        subject=types_pb2.Subject.FromString(request.subject.SerializeToString() + parts[0]), context=request.context
+    )
+    batch.items.add(resource=types_pb2.Resource.FromString(parts[1]), fields=request.fields)
+    batch.context["menu"].MergeFromString(value)
+    program.decide_batch(batch.SerializeToString() + unknown(odd[0]), NOW, None, notes)
+    records = [body for _, body in notes.take()]
+    assert len(records) == 2
+    for body in records:
+        assert [secret for secret in odd if secret in body] == []
+        facts = snapshot_pb2.Record.FromString(body).snapshot.facts
+        assert (facts.subject.id, facts.context["menu"].string_value) == ("T1", "3101")
+
+
+def unknown(content: bytes) -> bytes:
+    """Return a field that no message has."""
+    return length_delimited(b"\xfa\x3e", content)  # 1007, of bytes
 
 
 def test_what_is_not_there_leaves_nothing(program: Program) -> None:
