@@ -231,7 +231,8 @@ def test_what_the_service_does_not_know_is_not_kept(program: Program) -> None:
     )
     # One more piece of a message in a message is part of it.
     payload = request.SerializeToString() + unknown(odd[0])
-    payload += b"".join(length_delimited(tag, part) for tag, part in zip((b"\x12", b"\x22", b"\x2a"), parts, strict=True))
+    for tag, part in zip((b"\x12", b"\x22", b"\x2a"), parts, strict=True):
+        payload += length_delimited(tag, part)
     notes = Notes()
     program.decide(payload, NOW, None, notes)
     batch = decision_service_pb2.DecideBatchRequest(

@@ -6,6 +6,7 @@ come to is kept for a while: reading and writing them again would take a third o
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 MOST_KEPT = 512
 ROOTS = ("subject", "action", "resource", "context")
-# Of these, equal values of one type are the same; 0.0 and -0.0 are not, and lists may change.
-_EXACT = frozenset({str, int, bool, type(None)})
 _NO_ACTION = Action()
 
 
@@ -52,20 +51,18 @@ class Callers:
             root, _, key = name.partition(".")
             if root in ROOTS:
                 self._converters[root][key] = values.converter(kind)
-        self._kept: dict[Any, Said] = {}
+        self._kept: dict[bytes, Said] = {}
 
     def said(self, caller: Caller) -> Said:
         """Return what a caller says. Raises AttributeValueError for ids and names that are no text."""
-        subject, action, context = caller.subject, caller.action or _NO_ACTION, caller.context
-        of_subject, of_action = subject.attributes, action.attributes
-        given = (
-            subject.id, action.name, *subject.roles, *of_subject.values(), *of_action.values(), *context.values(),
-        )  # fmt: skip
-        types = tuple(map(type, given))
-        if not _EXACT.issuperset(types):
+        subject, action = caller.subject, caller.action or _NO_ACTION
+        try:
+            # INVARIANT: callers of one key say the same. These bytes tell names, order, values and their types, so
+            # also 1 from True and 0.0 from -0.0; version 2 does not depend on which objects are the same one.
+            given: Any = (subject.id, subject.roles, subject.attributes, action.name, action.attributes, caller.context)
+            key = marshal.dumps(given, 2)
+        except ValueError:  # what only `values` knows, such as a date
             return self._read(caller)
-        # INVARIANT: callers of one key say the same. Names tell which value is whose, and types 1 from True.
-        key = (given, types, tuple(of_subject), tuple(of_action), tuple(context))
         known = self._kept.get(key)
         if known is None:
             known = self._read(caller)

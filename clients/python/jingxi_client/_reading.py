@@ -27,6 +27,8 @@ _BUILT_IN = frozenset({"subject.id", "subject.roles", "action.name", "resource.t
 _NAMESPACES = frozenset({"subject", "action", "context", "resource"})
 _ID = "resource.id"
 _TEXT = values.Type.ATTRIBUTE_TYPE_STRING
+# The Python type of which a value needs no conversion: a bool, or a text of ASCII.
+_OWN: Mapping[int, type] = {_TEXT: str, values.Type.ATTRIBUTE_TYPE_BOOL: bool}
 
 
 class Attribute(NamedTuple):
@@ -52,13 +54,15 @@ class Attribute(NamedTuple):
 class _Step(NamedTuple):
     """An object to go to by these names, and the attributes among its members: of the resource, and others.
 
+    A member is its key, the attribute's name, the type as of `_OWN`, the conversion and the attribute.
+
     `path` is the first path of the map that leads through the object. With `along` there is no such object, but a path
     to follow by itself, for `attribute` or, with None, to see that the message fits a field.
     """
 
     names: Names
     path: paths.Path
-    members: tuple[tuple[str, str, bool, Any, Attribute], ...]
+    members: tuple[tuple[str, str, Any, Any, Attribute], ...]
     others: tuple[tuple[str, Attribute], ...]
     along: bool = False
     attribute: Attribute | None = None
@@ -116,11 +120,11 @@ class Reading:
                     raise _mismatch(message, path, place)
                 continue
             get = holder.get
-            for key, into, is_text, convert, attribute in members:
+            for key, into, own, convert, attribute in members:
                 value = get(key)
                 if value is None:
                     continue
-                if is_text and type(value) is str and value.isascii():
+                if type(value) is own and (own is bool or value.isascii()):
                     attributes[into] = value  # what converting would give, without the call
                     continue
                 try:
@@ -186,7 +190,7 @@ def _steps(attributes: Iterable[Attribute], fields: Iterable[paths.Path]) -> tup
         number = step_of(attribute.path)
         step, key = steps[number], attribute.path.names[-1]
         if attribute.root == "resource" and attribute.position >= 0:
-            member = (key, attribute.key, attribute.kind == _TEXT, attribute.convert, attribute)
+            member = (key, attribute.key, _OWN.get(attribute.kind), attribute.convert, attribute)
             steps[number] = step._replace(members=(*step.members, member))
         else:
             steps[number] = step._replace(others=(*step.others, (key, attribute)))

@@ -158,14 +158,16 @@ def email(p: Parameters) -> TextMask:
 
 def address(p: Parameters) -> TextMask:
     """Show an address through its district, or its first `prefix` characters."""
-    exceptions, prefix, hide, ends = tuple(p["exceptions"]), p["prefix"], _hiding(p), _ends_of(p["markers"])
+    (char, fixed), exceptions, prefix, ends = _stretch(p), tuple(p["exceptions"]), p["prefix"], _ends_of(p["markers"])
 
     def show(text: str) -> str:
+        size, shown = len(text), prefix
         for found in ends(text):
             end = found.end()
             if not text.endswith(exceptions, 0, end):
-                return hide(text, range(end, len(text)))
-        return hide(text, range(prefix, len(text)))
+                shown = end
+                break
+        return text[:shown] + (fixed or char * (size - shown)) if size > shown else fixed or char * size
 
     return show
 

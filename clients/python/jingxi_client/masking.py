@@ -182,7 +182,7 @@ class _Masking:
                 continue
             value = holder[key]
             # What a mask does with nearly all values, without calls in between.
-            if type(value) is str and value and of_text and (value.isascii() or not has_lone_surrogate(value)):
+            if type(value) is str and value and of_text and (value.isprintable() or not has_lone_surrogate(value)):
                 holder[key] = of_text(value)
                 continue
             shown = (way.masker or self._make(way.mask))(value)
