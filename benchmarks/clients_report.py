@@ -18,8 +18,8 @@ _BEGIN, _END = "<!-- clients -->\n", "<!-- /clients -->\n"
 LANGUAGES = {"python": "Python", "java": "Java", "go": "Go", "typescript": "TypeScript"}
 # English and Chinese.
 FIGURES: dict[str, tuple[str, str]] = {
-    "mask_40_fields": ("mask a message of 40 fields, verdicts known", "遮盖一条 40 个字段的报文，裁决已知"),
-    "offline_12_fields": ("decide offline and mask a message of 12 fields", "离线裁决并遮盖一条 12 个字段的报文"),
+    "mask_40_fields": ("mask a message of 40 fields, verdicts known", "一条 40 个字段的报文脱敏，裁决已知"),
+    "offline_12_fields": ("decide offline and mask a message of 12 fields", "一条 12 个字段的报文离线裁决并脱敏"),
     "offline_12_fields_cpu": (
         "the processor's time of that, collecting garbage and all", "其处理器时间，含垃圾回收等全部开销",
     ),
@@ -29,8 +29,8 @@ FIGURES: dict[str, tuple[str, str]] = {
     "offline_12_fields_recorded": (
         "the same with the decision in the log, not awaited", "同上，裁决写入日志而不等待落盘",
     ),
-    "online_p50": ("mask a message by the service, median", "由服务裁决并遮盖一条报文，中位数"),
-    "online_p99": ("mask a message by the service, 99 of 100", "由服务裁决并遮盖一条报文，第 99 百分位"),
+    "online_p50": ("mask a message by the service, median", "一条报文由服务裁决并脱敏，中位数"),
+    "online_p99": ("mask a message by the service, 99 of 100", "一条报文由服务裁决并脱敏，第 99 百分位"),
 }  # fmt: skip
 AIMS: dict[tuple[str, str], tuple[str, float]] = {
     ("python", "offline_12_fields"): ("≤", 30.0),

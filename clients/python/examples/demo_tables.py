@@ -18,7 +18,7 @@ from jingxi_client import Masked, Obligation, PartDecision, Reason, Text
 
 RAW = Text("原文", "raw")
 DEFAULT_MASK = Text("没有规则开放，按字典默认脱敏", "no rule opens it: masked by the dictionary's default")
-DEFAULT_CLEAR = Text("没有规则遮盖，按字典默认展示", "no rule masks it: shown by the dictionary's default")
+DEFAULT_CLEAR = Text("没有规则要求脱敏，按字典默认展示", "no rule masks it: shown by the dictionary's default")
 OBLIGATIONS = Text("同时要求", "also required")
 DIAGNOSTICS = Text("提示", "diagnostics")
 RECORDED = (
