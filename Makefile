@@ -122,7 +122,8 @@ proto: $(READY) ## regenerate the protobuf code of every language
 docs: $(READY) ## run every command in README and docs
 	$(BIN)/python -m pytest tests/docs -q
 
-screenshots: $(READY) ## write the pictures of the desktop program's guide
+screenshots: DEBIAN := xvfb-run:xvfb,xauth,fonts-wqy-microhei
+screenshots: $(READY) debian ## write the pictures of the desktop program's guide
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m tests.gui.screenshots
 
 api-docs: $(READY) ## write the API documentation of the Python client to build/api/python

@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 import yaml
 
+from admin_gui.domain.policy_text.written import flow
 from admin_gui.domain.say import Say
 
 Key = Literal["level", "mask", "label"]
@@ -42,7 +43,7 @@ def set_mask(text: str, field: str, mask: str) -> str:
 
 def set_label(text: str, field: str, label: Say) -> str:
     """Call a field something else. Raises KeyError where it is not declared here."""
-    parts = ", ".join(f"{tongue}: {_scalar(said)}" for tongue, said in (("zh", label.zh), ("en", label.en)) if said)
+    parts = ", ".join(f"{tongue}: {flow(said)}" for tongue, said in (("zh", label.zh), ("en", label.en)) if said)
     return _set(text, field, "label", f"{{{parts}}}")
 
 
@@ -84,9 +85,3 @@ def _fields(text: str) -> Iterator[tuple[yaml.ScalarNode, yaml.MappingNode]]:
         kind, fields = held.get("kind"), held.get("fields")
         if kind is not None and kind.value == "Dictionary" and isinstance(fields, yaml.MappingNode):
             yield from ((key, node) for key, node in fields.value if isinstance(node, yaml.MappingNode))
-
-
-def _scalar(text: str) -> str:
-    """Return a text as YAML writes it inside a flow mapping."""
-    dumped = yaml.safe_dump([text], allow_unicode=True, default_flow_style=True, width=10_000)
-    return str(dumped).strip()[1:-1]

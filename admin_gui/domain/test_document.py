@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
-import yaml
-
 from admin_gui.domain.form import value_of
+from admin_gui.domain.policy_text.written import written
 from jingxi_client._gen.pdp.v1 import bundle_pb2, decision_service_pb2, types_pb2
 
 FILE: Final = "tests/desktop.yaml"
@@ -54,7 +53,7 @@ def document(
     if decision.obligations:
         scenario["obligations"] = sorted({obligation.type for obligation in decision.obligations})
     body["scenarios"] = [scenario]
-    return yaml.safe_dump(body, allow_unicode=True, sort_keys=False, default_flow_style=None, width=_WIDTH)
+    return written(body, flow=None, width=_WIDTH)
 
 
 def added(text: str, made: str) -> str:

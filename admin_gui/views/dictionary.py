@@ -46,6 +46,7 @@ _WRITTEN: Final = Say(
     "已写入 {path}，请在策略页检查并保存。", "Written into {path}; check and save it on the policies' screen."
 )
 _LOST: Final = Say("正在编辑的文本里没有此字段。", "The text that is being edited does not have this field.")
+_READING: Final = Say("正在读取…", "Reading…")
 _COUNT: Final = Say("{count} 个字段，{unused} 个没有规则提到", "{count} fields, {unused} that no rule speaks of")
 _PREVIEW: Final = Say("{sample} → {preview}", "{sample} → {preview}")
 _COLUMNS: Final = (
@@ -62,8 +63,8 @@ _COLUMNS: Final = (
     Column[FieldLine](Say("标签", "Tags"), lambda one: ", ".join(one.tags), lambda _: "quiet", 110),
 )
 _USE_COLUMNS: Final = (
-    Column[Use](Say("规则", "Rule"), lambda one: one.title, width=240),
-    Column[Use](Say("结果", "Says"), lambda one: one.says, lambda one: "clear" if one.unmasks else "masked", 150),
+    Column[Use](Say("规则", "Rule"), lambda one: one.title, width=220),
+    Column[Use](Say("结果", "Says"), lambda one: one.says, lambda one: "clear" if one.unmasks else "masked", 170),
 )
 
 
@@ -104,6 +105,8 @@ class DictionaryScreen(ScreenWidget):
             # An answer that was overtaken must not come back.
             self._call.cancel()
         text = IN_FORCE if self._workspace is None else text_of(self._workspace.texts)
+        if self._line is None:
+            self._count(_READING)
         self._call = self._simulation.describe(text)
         self._call.answered.connect(self._described)
         self._call.failed.connect(self._failed)
@@ -160,7 +163,8 @@ class DictionaryScreen(ScreenWidget):
         return part
 
     def _detail(self) -> QWidget:
-        part = QWidget()
+        # Until there is a field, nothing is said of one.
+        self._field = part = QWidget(enabled=False)
         form = QFormLayout()
         form.setLabelAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         form.setHorizontalSpacing(10)
@@ -185,6 +189,7 @@ class DictionaryScreen(ScreenWidget):
             lambda index: self._routes.place_chosen.emit(self.uses.record(index.row()).location)
         )
         self._unused = quiet(self._context, _NO_USES)
+        self._unused.hide()
         column = QVBoxLayout(part)
         column.setContentsMargins(6, 0, 0, 0)
         self._name = heading(self._context, lambda: _FIELD if self._line is None else self._line.label)
@@ -213,16 +218,21 @@ class DictionaryScreen(ScreenWidget):
         self.mask_box.addItems(dictionary.masks(answer.bundle))
         lines = dictionary.lines(answer.bundle)
         self.model.show(lines)
-        self._said = _COUNT.filled(count=len(lines), unused=sum(not line.uses for line in lines))
-        self._counted.setText(self._context.language(self._said))
-        rows = [row for row, line in enumerate(lines) if line.id == chosen] or [0]
+        self._count(_COUNT.filled(count=len(lines), unused=sum(not line.uses for line in lines)))
         if lines:
-            index = self.shown.mapFromSource(self.model.index(rows[0], 0))
+            row = next((row for row, line in enumerate(lines) if line.id == chosen), -1)
+            index = self.shown.mapFromSource(self.model.index(row, 0))
             self.table.setCurrentIndex(index if index.isValid() else self.shown.index(0, 0))
             self._choose(self.shown.mapToSource(self.table.currentIndex()).row())
 
     def _failed(self, failure: Failure) -> None:
+        if self._said == _READING:
+            self._count(Say("", ""))
         self.banner.tell(failure, self.load)
+
+    def _count(self, said: Say) -> None:
+        self._said = said
+        self._counted.setText(self._context.language(said))
 
     def _choose(self, row: int) -> None:
         if 0 <= row < self.model.rowCount():
@@ -233,6 +243,7 @@ class DictionaryScreen(ScreenWidget):
         line, say = self._line, self._context.language
         if line is None:
             return
+        self._field.setEnabled(True)
         self._name.setText(say(line.label))
         self.zh.setText(line.label.zh)
         self.en.setText(line.label.en)

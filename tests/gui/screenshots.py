@@ -24,13 +24,15 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import grpc
 from PySide6.QtCore import QEventLoop, QSettings, Qt
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtGui import QColor, QFontDatabase, QImage
 from PySide6.QtWidgets import QApplication, QWidget
 
 from admin_gui.domain.say import Tongue
 from admin_gui.i18n import Language
 from admin_gui.main import sample_bank
 from admin_gui.theme import DARK, LIGHT, Shade, Theme
+from admin_gui.views.cluster import ClusterScreen
+from admin_gui.views.dictionary import DictionaryScreen
 from admin_gui.views.grants import GrantsScreen
 from admin_gui.views.policies import PoliciesScreen
 from admin_gui.views.simulator import SimulatorScreen
@@ -108,6 +110,8 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     gc.disable()
     application = QApplication(["pdp-admin"])
+    if not QFontDatabase.families(QFontDatabase.WritingSystem.SimplifiedChinese):
+        parser.error("no font here has Chinese; install one, such as Debian's fonts-wqy-microhei")
     with tempfile.TemporaryDirectory() as folder:
         settings = QSettings(f"{folder}/settings.ini", QSettings.Format.IniFormat)
         context = Context(Language("zh", application), Theme("light", application), settings)
@@ -167,8 +171,12 @@ def _take_all(camera: Camera, window: Window) -> None:
     snapshots.table.setCurrentIndex(snapshots.model.index(1, 0))
     camera.settle()
     camera.take("snapshots")
-    for key in ("dictionary", "cluster"):
+    dictionary, cluster = window.shown_as("dictionary"), window.shown_as("cluster")
+    assert isinstance(dictionary, DictionaryScreen)
+    assert isinstance(cluster, ClusterScreen)
+    for key, screen in (("dictionary", dictionary), ("cluster", cluster)):
         window.go(key)
+        camera.until(lambda model=screen.model: model.rowCount() > 0)  # type: ignore[misc]
         camera.settle()
         camera.take(key)
 

@@ -86,6 +86,34 @@ def test_a_field_with_its_mask_and_its_rules(qtbot: QtBot, desk: Desk, qtmodelte
     assert desk.workspace.texts[path].splitlines()[int(number) - 1].strip() == "mobile:"
 
 
+def test_nothing_is_said_of_a_field_before_there_is_one(qtbot: QtBot, desk: Desk) -> None:
+    screen = DictionaryScreen(desk)
+    qtbot.addWidget(screen)
+    screen.show()
+    screen.load()
+    assert screen._counted.text() == "正在读取…"
+    assert not screen.apply_button.isEnabled()
+    assert not screen._unused.isVisible()
+    desk.context.language.choose("en")
+    assert screen._counted.text() == "Reading…"
+    assert not screen._unused.isVisible()
+    qtbot.waitUntil(lambda: screen.model.rowCount() > 0, timeout=PATIENCE)
+    assert screen.apply_button.isEnabled()
+    assert screen.table.currentIndex().row() == 0
+    assert "fields" in screen._counted.text()
+
+
+def test_a_service_that_is_away_is_not_read_for_ever(qtbot: QtBot, desk: Desk, context: Context) -> None:
+    connection = Connection(Endpoint("127.0.0.1:1"))
+    screen = DictionaryScreen(Desk(context, connection, EVERYTHING, Routes(connection), None))
+    qtbot.addWidget(screen)
+    screen.show()
+    screen.load()
+    qtbot.waitUntil(screen.banner.isVisible, timeout=PATIENCE)
+    assert screen._counted.text() == ""
+    connection.close()
+
+
 def test_what_is_found_by_name_grade_or_tag(qtbot: QtBot, desk: Desk) -> None:
     screen = shown(qtbot, desk)
     everything = screen.shown.rowCount()

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 from admin_gui.domain.policy_text import columns
 from admin_gui.domain.policy_text.columns import CellError, ColumnOf
 from admin_gui.domain.policy_text.edits import remove_key, set_key
-from admin_gui.domain.policy_text.items import apply, flow, set_items, set_part
+from admin_gui.domain.policy_text.items import apply, set_items, set_part
 from admin_gui.domain.policy_text.outline import RuleOutline, Span, outline
 from admin_gui.domain.policy_text.sheet import Edit
 from admin_gui.domain.policy_text.table import Row, parse, table
 from admin_gui.domain.policy_text.table import clauses as clauses_of
+from admin_gui.domain.policy_text.written import flow
 
 T = TypeVar("T")
 

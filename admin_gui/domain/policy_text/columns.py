@@ -15,8 +15,8 @@ import yaml
 
 from admin_gui.domain.catalogue import Catalogue, Known, Value
 from admin_gui.domain.policy_text import table
-from admin_gui.domain.policy_text.items import flow
 from admin_gui.domain.policy_text.table import Row, Test
+from admin_gui.domain.policy_text.written import flow
 from admin_gui.domain.say import Say, Tongue, plain
 
 LEAST_PRIORITY: Final = -1000

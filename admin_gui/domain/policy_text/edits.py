@@ -12,6 +12,7 @@ import textwrap
 import yaml
 
 from admin_gui.domain.policy_text.outline import PolicyOutline, RuleOutline, Span, outline
+from admin_gui.domain.policy_text.written import written
 
 
 def set_key(text: str, policy: str, rule: int, key: str, value: str) -> str:
@@ -130,8 +131,7 @@ def _in_line(value: str) -> str:
     """Return a value as it stands in braces."""
     if "\n" not in value.strip("\n"):
         return value.strip("\n")
-    data = yaml.safe_load(value)
-    return yaml.safe_dump(data, allow_unicode=True, default_flow_style=True, width=10**9, sort_keys=False).strip()
+    return written(yaml.safe_load(value)).strip()
 
 
 def _fitting(value: str, rule: RuleOutline) -> str:

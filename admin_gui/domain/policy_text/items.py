@@ -10,14 +10,9 @@ import yaml
 
 from admin_gui.domain.policy_text.edits import remove_key, set_key
 from admin_gui.domain.policy_text.outline import KeyOutline, Span, outline
+from admin_gui.domain.policy_text.written import flow
 
 Splice = tuple[Span, str]
-
-
-def flow(value: Any) -> str:
-    """Return a value as YAML that fits into brackets."""
-    words = yaml.safe_dump([value], allow_unicode=True, default_flow_style=True, width=10**9, sort_keys=False)
-    return words.strip()[1:-1]
 
 
 def apply(text: str, splices: Sequence[Splice]) -> str:
