@@ -146,7 +146,7 @@ public final class Bench {
         GetMessageMapResponse.Builder response = GetMessageMapResponse.newBuilder();
         response.getMessageMapBuilder().setApplication("core-counter").setName("bench").addParts(part);
         MappedMessage map = new MappedMessage(response.build());
-        Maskers maskers = new Maskers(Keys.none());
+        Maskers maskers = Maskers.lasting(Keys.none());
         MaskRequest caller = MaskRequest.of("core-counter", "bench", TELLER);
         List<Decision> decisions = List.of(new Decision("d", "r", 1, "h", verdicts, List.of(), List.of()));
         return () -> {
@@ -176,13 +176,13 @@ public final class Bench {
     private static Runnable deciding(LoadedBundle bundle) {
         MappedMessage map = bundle.map("core-counter", "customer-detail");
         Map<String, Object> message = customer();
-        Maskers maskers = new Maskers(Keys.none());
+        Maskers maskers = Maskers.lasting(Keys.none());
         return () -> {
             Plan plan = Planner.plan(map, message, ABOUT);
             Question question = plan.questions().get(0);
             DecideRequest asked = DecideRequest.newBuilder().setRequestId("r1").setSubject(plan.subject())
                     .setAction(plan.action()).setResource(question.resource()).putAllContext(plan.context())
-                    .setMessage(question.reference(map)).build();
+                    .setMessage(question.reference()).build();
             Decision decision = bundle.decider().decide(asked, Instant.now(), id -> null).decision("c-1");
             MaskedCopy copy = new MaskedCopy(message, maskers);
             copy.apply(plan, List.of(decision));

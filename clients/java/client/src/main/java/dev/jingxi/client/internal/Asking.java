@@ -127,7 +127,7 @@ final class Asking {
         List<BatchItem> batch = new ArrayList<>();
         int size = 0;
         for (Question question : questions) {
-            BatchItem item = question.item(plan.map());
+            BatchItem item = question.item();
             int weight = item.getSerializedSize() + 8;
             if (!batch.isEmpty() && (batch.size() == MAX_BATCH_ITEMS || size + weight > MAX_BATCH_BYTES)) {
                 answers.addAll(askBatch(plan, batch));
@@ -150,7 +150,7 @@ final class Asking {
                 .setAction(plan.action())
                 .setResource(question.resource())
                 .putAllContext(plan.context())
-                .setMessage(question.reference(plan.map()))
+                .setMessage(question.reference())
                 .addAllGrantIds(request.grantIds())
                 .setMinRevision(request.minRevision())
                 .setMinGrantRevision(request.minGrantRevision())

@@ -17,23 +17,40 @@ final class AttributeReader {
     private static final long FIRST_SECOND = Instant.parse("0001-01-01T00:00:00Z").getEpochSecond();
     private static final long LAST_SECOND = Instant.parse("9999-12-31T23:59:59Z").getEpochSecond();
 
+    /** What holds an attribute. */
+    private enum Source {
+        SUBJECT_ID, SUBJECT_ROLES, ACTION_NAME, RESOURCE_TYPE, RESOURCE_ID,
+        GRANT_ACTIVE, GRANT_KIND, GRANT_APPROVER, GRANT_APPROVER_LEVEL, GRANT_SCENARIO,
+        SUBJECT, ACTION, RESOURCE, CONTEXT, NOTHING
+    }
+
+    private static final Map<String, Source> OWN = Map.of(
+            "subject.id", Source.SUBJECT_ID, "subject.roles", Source.SUBJECT_ROLES, "action.name", Source.ACTION_NAME,
+            "resource.type", Source.RESOURCE_TYPE, "resource.id", Source.RESOURCE_ID,
+            "grant.active", Source.GRANT_ACTIVE, "grant.kind", Source.GRANT_KIND, "grant.approver", Source.GRANT_APPROVER,
+            "grant.approver_level", Source.GRANT_APPROVER_LEVEL, "grant.scenario", Source.GRANT_SCENARIO);
+    private static final Map<String, Source> NAMESPACES = Map.of(
+            "subject", Source.SUBJECT, "action", Source.ACTION, "resource", Source.RESOURCE, "context", Source.CONTEXT);
+
     final String name;
     private final String root;
     private final String key;
+    private final Source source;
     private final AttributeType type;
     private final Object byDefault;
     private final boolean isNow;
     private final boolean isOfGrant;
 
-    AttributeReader(AttributeDefinition source) {
-        this.name = source.getName();
+    AttributeReader(AttributeDefinition definition) {
+        this.name = definition.getName();
         int dot = name.indexOf('.');
         this.root = dot < 0 ? name : name.substring(0, dot);
         this.key = name.substring(dot + 1);
-        this.type = source.getType();
+        this.source = OWN.getOrDefault(name, NAMESPACES.getOrDefault(root, Source.NOTHING));
+        this.type = definition.getType();
         this.isNow = name.equals("now");
         this.isOfGrant = root.equals("grant");
-        this.byDefault = source.hasDefaultValue() ? value(source.getDefaultValue(), type) : null;
+        this.byDefault = definition.hasDefaultValue() ? value(definition.getDefaultValue(), type) : null;
     }
 
     /** Returns whether requests say nothing about it: the time and the grant. */
@@ -63,35 +80,42 @@ final class AttributeReader {
 
     /** Returns the value in a request, its default, or null when it is lacking. */
     Object read(DecideRequest request) {
-        switch (name) {
-            case "subject.id":
+        switch (source) {
+            case SUBJECT_ID:
                 return text(request.getSubject().getId());
-            case "subject.roles":
-                return request.getSubject().getRolesList();
-            case "action.name":
+            case SUBJECT_ROLES:
+                return List.copyOf(request.getSubject().getRolesList());
+            case ACTION_NAME:
                 return text(request.getAction().getName());
-            case "resource.type":
+            case RESOURCE_TYPE:
                 return text(request.getResource().getType());
-            case "resource.id":
+            case RESOURCE_ID:
                 return text(request.getResource().getId());
+            case SUBJECT:
+                return declared(request.getSubject().getAttributesMap());
+            case ACTION:
+                return declared(request.getAction().getAttributesMap());
+            case RESOURCE:
+                return declared(request.getResource().getAttributesMap());
+            case CONTEXT:
+                return declared(request.getContextMap());
             default:
-                Value found = attributes(request).get(key);
-                return found == null || found.getKindCase() == Value.KindCase.KIND_NOT_SET ? byDefault : value(found, type);
+                return byDefault;
         }
     }
 
     /** Returns what it says about a grant; null for none. */
     Object ofGrant(Grant grant) {
-        switch (name) {
-            case "grant.active":
+        switch (source) {
+            case GRANT_ACTIVE:
                 return grant != null;
-            case "grant.kind":
+            case GRANT_KIND:
                 return grant == null ? "" : grant.getKind();
-            case "grant.approver":
+            case GRANT_APPROVER:
                 return grant == null ? "" : grant.getApprover();
-            case "grant.approver_level":
+            case GRANT_APPROVER_LEVEL:
                 return grant == null ? 0L : grant.getApproverLevel();
-            case "grant.scenario":
+            case GRANT_SCENARIO:
                 return grant == null ? "" : grant.getScenario();
             default:
                 return null;
@@ -102,19 +126,9 @@ final class AttributeReader {
         return value.isEmpty() ? byDefault : value;
     }
 
-    private Map<String, Value> attributes(DecideRequest request) {
-        switch (root) {
-            case "subject":
-                return request.getSubject().getAttributesMap();
-            case "action":
-                return request.getAction().getAttributesMap();
-            case "resource":
-                return request.getResource().getAttributesMap();
-            case "context":
-                return request.getContextMap();
-            default:
-                return Map.of();
-        }
+    private Object declared(Map<String, Value> attributes) {
+        Value found = attributes.get(key);
+        return found == null || found.getKindCase() == Value.KindCase.KIND_NOT_SET ? byDefault : value(found, type);
     }
 
     /** Returns what a value holds; null when it is of another kind or out of the type's range. */

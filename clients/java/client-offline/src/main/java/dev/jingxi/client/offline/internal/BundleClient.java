@@ -69,7 +69,7 @@ public final class BundleClient implements JingxiClient {
             throw error;
         }
         this.alarms = new Alarms(settings.alarm);
-        this.maskers = new Maskers(settings.keys);
+        this.maskers = Maskers.lasting(settings.keys);
         this.holder = new BundleHolder(folder, trust, alarms);
         this.recorder = new DecisionRecorder(folder, connection, alarms, settings.async);
         this.ownExecutor = settings.executor == null ? Threads.forFutures() : null;
@@ -109,7 +109,7 @@ public final class BundleClient implements JingxiClient {
                     .setAction(plan.action())
                     .setResource(question.resource())
                     .putAllContext(plan.context())
-                    .setMessage(question.reference(map))
+                    .setMessage(question.reference())
                     .addAllGrantIds(request.grantIds())
                     .setMinRevision(request.minRevision())
                     .setMinGrantRevision(request.minGrantRevision())

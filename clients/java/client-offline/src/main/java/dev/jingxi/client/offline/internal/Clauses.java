@@ -1,10 +1,9 @@
 package dev.jingxi.client.offline.internal;
 
-import dev.cel.expr.CheckedExpr;
 import dev.cel.expr.Constant;
 import dev.cel.expr.Expr;
-import dev.cel.expr.Reference;
 import dev.jingxi.client.offline.internal.Facts.Outcome;
+import dev.jingxi.client.offline.internal.Operands.Operand;
 import dev.jingxi.pdp.v1.AttributeType;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -19,15 +18,10 @@ import java.util.function.IntPredicate;
  * left to it. The differential tests hold both to the same answers.
  */
 final class Clauses {
-    private final Map<String, Integer> names;
-    private final Programs programs;
-    private final Map<Long, Reference> references;
+    private final Operands operands;
 
-    /** `names` has the places of attributes and, as -1 - place, of variables. */
-    Clauses(Map<String, Integer> names, Programs programs, CheckedExpr checked) {
-        this.names = names;
-        this.programs = programs;
-        this.references = checked.getReferenceMapMap();
+    Clauses(Operands operands) {
+        this.operands = operands;
     }
 
     /** Decides a condition; null where only the CEL runtime can. */
@@ -38,18 +32,18 @@ final class Clauses {
 
     /** Returns the test of an expression; null when it is of another shape. */
     Test test(Expr expression) {
-        Integer operand = operand(expression);
+        Operand operand = operands.operand(expression);
         if (operand != null) {
-            return facts -> holds(facts.operand(operand));
+            return facts -> holds(operand.of(facts));
         }
         if (expression.hasSelectExpr() && expression.getSelectExpr().getTestOnly()) {
-            return has(operand(expression.getSelectExpr().getOperand()), expression.getSelectExpr().getField());
+            return has(operands.operand(expression.getSelectExpr().getOperand()), expression.getSelectExpr().getField());
         }
         if (!expression.hasCallExpr() || expression.getCallExpr().hasTarget()) {
             return null;
         }
         List<Expr> arguments = expression.getCallExpr().getArgsList();
-        switch (overload(expression)) {
+        switch (operands.overload(expression)) {
             case "logical_not":
                 return not(test(arguments.get(0)));
             case "logical_and":
@@ -77,22 +71,6 @@ final class Clauses {
             default:
                 return null;
         }
-    }
-
-    /** Returns the overload that a call stands for; empty when the types leave several. */
-    private String overload(Expr call) {
-        Reference reference = references.get(call.getId());
-        return reference == null || reference.getOverloadIdCount() != 1 ? "" : reference.getOverloadId(0);
-    }
-
-    private Integer operand(Expr expression) {
-        Reference reference = expression.hasIdentExpr() ? references.get(expression.getId()) : null;
-        return reference == null ? null : names.get(reference.getName());
-    }
-
-    /** Returns whether an operand can only be of a type; what a variable gives is looked at when it is there. */
-    private boolean isOf(int operand, AttributeType type) {
-        return operand < 0 || programs.attributes[operand].type() == type;
     }
 
     private static Outcome outcome(boolean holds) {
@@ -141,25 +119,25 @@ final class Clauses {
     }
 
     private Test equal(Expr left, Expr right) {
-        Integer first = operand(left);
-        Integer second = operand(right);
+        Operand first = operands.operand(left);
+        Operand second = operands.operand(right);
         if (first != null && second != null) {
             return same(first, second);
         }
         boolean turned = left.hasConstExpr();
-        Integer operand = operand(turned ? right : left);
+        Operand operand = turned ? second : first;
         Object wanted = constant(turned ? left : right);
-        return operand == null || wanted == null || !isOf(operand, typeOf(wanted)) ? null : among(operand, List.of(wanted));
+        return operand == null || wanted == null || !operand.mayBe(typeOf(wanted)) ? null : among(operand, List.of(wanted));
     }
 
     /** Returns the test that two operands hold the same text. */
-    private Test same(int left, int right) {
-        if (!isOf(left, AttributeType.ATTRIBUTE_TYPE_STRING) || !isOf(right, AttributeType.ATTRIBUTE_TYPE_STRING)) {
+    private static Test same(Operand left, Operand right) {
+        if (!left.mayBe(AttributeType.ATTRIBUTE_TYPE_STRING) || !right.mayBe(AttributeType.ATTRIBUTE_TYPE_STRING)) {
             return null;
         }
         return facts -> {
-            Object first = facts.operand(left);
-            Object second = facts.operand(right);
+            Object first = left.of(facts);
+            Object second = right.of(facts);
             if (first instanceof String && second instanceof String) {
                 return outcome(first.equals(second));
             }
@@ -168,12 +146,12 @@ final class Clauses {
     }
 
     /** Returns the test that a map of texts has a key. */
-    private Test has(Integer map, String key) {
-        if (map == null || map < 0 || !isOf(map, AttributeType.ATTRIBUTE_TYPE_STRING_MAP)) {
+    private static Test has(Operand map, String key) {
+        if (map == null || !map.is(AttributeType.ATTRIBUTE_TYPE_STRING_MAP)) {
             return null;
         }
         return facts -> {
-            Object value = facts.get(map);
+            Object value = map.of(facts);
             return value instanceof Map ? outcome(((Map<?, ?>) value).containsKey(key)) : otherwise(value);
         };
     }
@@ -209,13 +187,13 @@ final class Clauses {
     }
 
     /** Returns the test that an operand is one of some constants of one class. */
-    private static Test among(int operand, List<Object> wanted) {
+    private static Test among(Operand operand, List<Object> wanted) {
         Class<?> type = wanted.get(0).getClass();
         Object only = wanted.get(0);
         Set<Object> all = new HashSet<>(wanted);
         boolean isOne = all.size() == 1;
         return facts -> {
-            Object value = facts.operand(operand);
+            Object value = operand.of(facts);
             if (!isOfClass(value, type)) {
                 return otherwise(value);
             }
@@ -226,14 +204,14 @@ final class Clauses {
 
     private Test compared(Expr left, Expr right, IntPredicate wanted) {
         boolean turned = left.hasConstExpr();
-        Integer operand = operand(turned ? right : left);
+        Operand operand = operands.operand(turned ? right : left);
         Object bound = constant(turned ? left : right);
-        if (operand == null || bound == null || bound instanceof String || !isOf(operand, typeOf(bound))) {
+        if (operand == null || bound == null || bound instanceof String || !operand.mayBe(typeOf(bound))) {
             return null;
         }
         int direction = turned ? -1 : 1;
         return facts -> {
-            Object value = facts.operand(operand);
+            Object value = operand.of(facts);
             return isOfClass(value, bound.getClass())
                     ? outcome(wanted.test(direction * sign(value, bound))) : otherwise(value);
         };
@@ -251,17 +229,17 @@ final class Clauses {
     /** Returns the test of an operand in a list of constants, or of a text in a list that is an attribute. */
     private Test in(Expr item, Expr list) {
         if (item.getConstExpr().hasStringValue()) {
-            Integer operand = operand(list);
+            Operand operand = operands.operand(list);
             String wanted = item.getConstExpr().getStringValue();
-            if (operand == null || operand < 0 || !isOf(operand, AttributeType.ATTRIBUTE_TYPE_STRING_LIST)) {
+            if (operand == null || !operand.is(AttributeType.ATTRIBUTE_TYPE_STRING_LIST)) {
                 return null;
             }
             return facts -> {
-                Object value = facts.operand(operand);
+                Object value = operand.of(facts);
                 return value instanceof List ? outcome(((List<?>) value).contains(wanted)) : otherwise(value);
             };
         }
-        Integer operand = operand(item);
+        Operand operand = operands.operand(item);
         Set<Class<?>> classes = new HashSet<>();
         List<Object> wanted = new ArrayList<>();
         for (Expr element : list.getListExpr().getElementsList()) {
@@ -273,7 +251,7 @@ final class Clauses {
             classes.add(constant.getClass());
         }
         if (operand == null || classes.size() != 1 || list.getListExpr().getOptionalIndicesCount() > 0
-                || !isOf(operand, typeOf(wanted.get(0)))) {
+                || !operand.mayBe(typeOf(wanted.get(0)))) {
             return null;
         }
         return among(operand, wanted);

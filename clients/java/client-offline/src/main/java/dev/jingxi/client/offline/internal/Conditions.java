@@ -76,7 +76,7 @@ final class Conditions {
 
     private Planned plan(Expression expression, CheckedExpr source) {
         try {
-            CheckedExpr checked = Functions.replaced(source);
+            CheckedExpr checked = UndecidedParts.seen(Functions.replaced(source));
             CelRuntime.Program program = RUNTIME.createProgram(CelProtoAbstractSyntaxTree.fromCheckedExpr(checked).getAst());
             Collection<Reference> references = checked.getReferenceMapMap().values();
             Set<Integer> attributes = new TreeSet<>();
@@ -98,8 +98,9 @@ final class Conditions {
                 }
             }
             int[] read = attributes.stream().mapToInt(Integer::intValue).toArray();
-            Clauses.Test test = new Clauses(names, programs, source).test(source.getExpr());
-            return new Planned(program, test, read, isGranted, isStrict, names);
+            Operands operands = new Operands(names, programs, source.getReferenceMapMap());
+            Clauses.Test test = new Clauses(operands).test(source.getExpr());
+            return new Planned(program, operands.operand(source.getExpr()), test, read, isGranted, isStrict, names);
         } catch (CelEvaluationException | RuntimeException error) {
             throw unplanned(expression, error);
         }

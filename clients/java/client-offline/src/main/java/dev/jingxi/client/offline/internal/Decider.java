@@ -65,10 +65,10 @@ public final class Decider {
                     fields.add(field.getField());
                 }
                 messages.put(MessageRef.newBuilder().setApplication(map.getApplication()).setName(map.getName())
-                        .setPart(part.getName()).build(), new Asked(fields, policies));
+                        .setPart(part.getName()).build(), new Asked(fields, policies, outcomes));
             }
         }
-        this.diagnostics = new Diagnostics(attributes, outcomes);
+        this.diagnostics = new Diagnostics(attributes);
     }
 
     private PlannedPolicy planned(Policy policy, Map<ByteString, Integer> shared) {
@@ -115,7 +115,7 @@ public final class Decider {
         check(request, asked.fields);
         Facts facts = new Facts(programs, request, now);
         List<Grant> counting = request.getGrantIdsCount() > 0 ? new ArrayList<>() : List.of();
-        Diagnostics.Found found = diagnostics.begin(request, asked.fields);
+        Diagnostics.Found found = diagnostics.begin(request, asked);
         if (request.getGrantIdsCount() > 0) {
             diagnostics.grants(request, now, grants, counting, found);
         }
@@ -137,7 +137,7 @@ public final class Decider {
             List<String> fields = request.getFieldsList();
             Asked known = lists.get(fields);
             if (known == null) {
-                known = new Asked(fields, policies);
+                known = new Asked(fields, policies, outcomes);
                 if (lists.size() < REMEMBERED) {
                     lists.put(known.fields, known);
                 }

@@ -10,7 +10,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -25,10 +24,8 @@ final class Diagnostics {
             Set.of("subject.id", "subject.roles", "action.name", "resource.type", "resource.id");
 
     private final Map<String, Set<String>> declared = new HashMap<>();
-    private final Outcomes outcomes;
 
-    Diagnostics(List<AttributeReader> attributes, Outcomes outcomes) {
-        this.outcomes = outcomes;
+    Diagnostics(List<AttributeReader> attributes) {
         for (AttributeReader attribute : attributes) {
             if (!attribute.isBuiltIn() && !OWN.contains(attribute.name)) {
                 declared.computeIfAbsent(attribute.root(), root -> new java.util.HashSet<>()).add(attribute.key());
@@ -56,34 +53,39 @@ final class Diagnostics {
         }
     }
 
-    Found begin(DecideRequest request, List<String> fields) {
+    Found begin(DecideRequest request, Asked asked) {
         Found found = new Found();
-        for (String field : fields) {
-            if (!outcomes.knows(field)) {
-                // Named twice it is told once.
-                new LinkedHashSet<>(fields).stream().filter(name -> !outcomes.knows(name)).forEach(name -> found.add(
-                        DiagnosticCode.DIAGNOSTIC_CODE_UNKNOWN_FIELD, name,
-                        "the dictionary does not have this field; it is masked in full", List.of()));
-                break;
-            }
+        for (String field : asked.unknown) {
+            found.add(DiagnosticCode.DIAGNOSTIC_CODE_UNKNOWN_FIELD, field,
+                    "the dictionary does not have this field; it is masked in full", List.of());
         }
-        Set<String> undeclared = new TreeSet<>(Functions::byCodePoints);
-        addUndeclared("subject", request.getSubject().getAttributesMap().keySet(), undeclared);
-        addUndeclared("action", request.getAction().getAttributesMap().keySet(), undeclared);
-        addUndeclared("resource", request.getResource().getAttributesMap().keySet(), undeclared);
-        addUndeclared("context", request.getContextMap().keySet(), undeclared);
-        undeclared.forEach(name -> found.add(DiagnosticCode.DIAGNOSTIC_CODE_UNDECLARED_ATTRIBUTE, name,
-                "the policy set does not declare this attribute", List.of()));
+        Set<String> undeclared = undeclared("subject", request.getSubject().getAttributesMap(), Set.of());
+        undeclared = undeclared("action", request.getAction().getAttributesMap(), undeclared);
+        undeclared = undeclared("resource", request.getResource().getAttributesMap(), undeclared);
+        undeclared = undeclared("context", request.getContextMap(), undeclared);
+        for (String name : undeclared) {
+            found.add(DiagnosticCode.DIAGNOSTIC_CODE_UNDECLARED_ATTRIBUTE, name,
+                    "the policy set does not declare this attribute", List.of());
+        }
         return found;
     }
 
-    private void addUndeclared(String root, Set<String> keys, Set<String> undeclared) {
+    /** Returns the undeclared attributes so far, in order, with those of a namespace. */
+    private Set<String> undeclared(String root, Map<String, Value> attributes, Set<String> others) {
+        if (attributes.isEmpty()) {
+            return others;
+        }
         Set<String> known = declared.getOrDefault(root, Set.of());
-        for (String key : keys) {
+        Set<String> found = others;
+        for (String key : attributes.keySet()) {
             if (!known.contains(key)) {
-                undeclared.add(root + "." + key);
+                if (found.isEmpty()) {
+                    found = new TreeSet<>(Functions::byCodePoints);
+                }
+                found.add(root + "." + key);
             }
         }
+        return found;
     }
 
     /** Adds the grants that count to a list, and a diagnostic for each that does not. */
@@ -122,18 +124,29 @@ final class Diagnostics {
         return hasKind || request.hasMessage();
     }
 
-    /** Adds one for each rule that is undecided without a grant or under some. */
+    /** Adds one for each rule that is undecided without a grant or under some; results of one rule stand together. */
     void undecided(List<Result> results, Found found) {
-        Map<PlannedRule, Set<String>> lacking = null;
-        for (Result result : results) {
-            if (result.undecided) {
-                lacking = lacking == null ? new LinkedHashMap<>() : lacking;
-                lacking.computeIfAbsent(result.rule, rule -> new TreeSet<>(Functions::byCodePoints)).addAll(result.lacking);
+        for (int i = 0; i < results.size();) {
+            PlannedRule rule = results.get(i).rule;
+            List<String> lacking = null;
+            for (; i < results.size() && results.get(i).rule == rule; i++) {
+                Result result = results.get(i);
+                if (result.undecided) {
+                    lacking = lacking == null ? result.lacking : joined(lacking, result.lacking);
+                }
+            }
+            if (lacking != null) {
+                List<String> attributes = new ArrayList<>(lacking);
+                attributes.sort(Functions::byCodePoints);
+                found.add(DiagnosticCode.DIAGNOSTIC_CODE_UNDECIDED_RULE, rule.name,
+                        "the rule's condition could not be decided", attributes);
             }
         }
-        if (lacking != null) {
-            lacking.forEach((rule, attributes) -> found.add(DiagnosticCode.DIAGNOSTIC_CODE_UNDECIDED_RULE, rule.name,
-                    "the rule's condition could not be decided", attributes));
-        }
+    }
+
+    private static List<String> joined(List<String> first, List<String> second) {
+        Set<String> all = new LinkedHashSet<>(first);
+        all.addAll(second);
+        return new ArrayList<>(all);
     }
 }

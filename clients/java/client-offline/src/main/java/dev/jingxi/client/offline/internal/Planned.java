@@ -4,6 +4,7 @@ import dev.cel.runtime.CelEvaluationException;
 import dev.cel.runtime.CelRuntime;
 import dev.cel.runtime.CelVariableResolver;
 import dev.jingxi.client.offline.internal.Facts.Outcome;
+import dev.jingxi.client.offline.internal.Operands.Operand;
 import java.util.Map;
 import java.util.Optional;
 
@@ -14,6 +15,8 @@ final class Planned {
     /** Whether one of them is about the grant. */
     final boolean isGranted;
     private final CelRuntime.Program program;
+    /** Reads its value without the runtime; null when that takes more than reading. */
+    private final Operand operand;
     /** Decides without the runtime; null when it cannot. */
     private final Clauses.Test test;
     /** Whether any lacking attribute makes it undecided. */
@@ -21,9 +24,10 @@ final class Planned {
     /** The places of attributes and, as -1 - place, of variables, by name. */
     private final Map<String, Integer> names;
 
-    Planned(CelRuntime.Program program, Clauses.Test test, int[] attributes, boolean isGranted, boolean isStrict,
-            Map<String, Integer> names) {
+    Planned(CelRuntime.Program program, Operand operand, Clauses.Test test, int[] attributes, boolean isGranted,
+            boolean isStrict, Map<String, Integer> names) {
         this.program = program;
+        this.operand = operand;
         this.test = test;
         this.attributes = attributes;
         this.isGranted = isGranted;
@@ -54,6 +58,9 @@ final class Planned {
 
     /** Returns what the expression gives; null when its evaluation ends in an error. */
     Object value(Facts facts) {
+        if (operand != null) {
+            return operand.of(facts);
+        }
         Outcome found = test == null ? null : test.of(facts);
         if (found != null) {
             return found == Outcome.UNDECIDED ? null : (Object) (found == Outcome.TRUE);

@@ -5,8 +5,9 @@ import dev.jingxi.pdp.v1.Effect;
 import dev.jingxi.pdp.v1.Grant;
 import dev.jingxi.pdp.v1.Mask;
 import dev.jingxi.pdp.v1.Rule;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 
 /** A rule ready to be evaluated. */
@@ -43,10 +44,10 @@ final class PlannedRule {
         final Grant grant;
         /** Whether it is undecided rather than true. */
         final boolean undecided;
-        /** The lacking attributes of its undecided clauses. */
-        final Set<String> lacking;
+        /** The lacking attributes of its undecided clauses, each once. */
+        final List<String> lacking;
 
-        Result(PlannedRule rule, Grant grant, boolean undecided, Set<String> lacking) {
+        Result(PlannedRule rule, Grant grant, boolean undecided, List<String> lacking) {
             this.rule = rule;
             this.grant = grant;
             this.undecided = undecided;
@@ -64,11 +65,11 @@ final class PlannedRule {
             }
             undecided |= outcome == Outcome.UNDECIDED;
         }
-        return new Result(this, grant, undecided, undecided ? lacking(facts, undecidedScope) : Set.of());
+        return new Result(this, grant, undecided, undecided ? lacking(facts, undecidedScope) : List.of());
     }
 
-    private Set<String> lacking(Facts facts, ScopeCondition[] undecidedScope) {
-        Set<String> found = new HashSet<>();
+    private List<String> lacking(Facts facts, ScopeCondition[] undecidedScope) {
+        List<String> found = new ArrayList<>(2);
         if (undecidedScope != null) {
             for (ScopeCondition clause : undecidedScope) {
                 addLacking(facts, clause.attribute, found);
@@ -84,9 +85,10 @@ final class PlannedRule {
         return found;
     }
 
-    private void addLacking(Facts facts, int attribute, Set<String> found) {
-        if (facts.get(attribute) == null) {
-            found.add(programs.attributes[attribute].name);
+    private void addLacking(Facts facts, int attribute, List<String> found) {
+        String name = programs.attributes[attribute].name;
+        if (facts.get(attribute) == null && !found.contains(name)) {
+            found.add(name);
         }
     }
 }

@@ -4,22 +4,55 @@ import dev.jingxi.client.errors.MaskUnavailableException;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Pattern;
 
 /** Masks that make a number coarser: `bucket`, `round`. Decimals are computed exactly. */
 public final class Figures {
-    private static final Pattern NUMBER =
-            Pattern.compile("[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\\.[0-9]+)?");
     private static final int MAX_TEXT = 64;
+    /** Digits from one separator of thousands to the next. */
+    private static final int GROUP = 3;
 
     private Figures() {}
 
     /** Returns the exact number of a decimal text, with or without thousands separators; null for any other text. */
     public static BigDecimal parse(String text) {
-        if (text.length() > MAX_TEXT || !NUMBER.matcher(text).matches()) {
-            return null;
+        return text.length() <= MAX_TEXT && isNumber(text) ? new BigDecimal(text.replace(",", "")) : null;
+    }
+
+    /** Returns whether a text is a sign or none, digits with separators or without, and a point with digits or none. */
+    private static boolean isNumber(String text) {
+        int start = text.startsWith("+") || text.startsWith("-") ? 1 : 0;
+        int end = digits(text, start);
+        if (end == start) {
+            return false;
         }
-        return new BigDecimal(text.replace(",", ""));
+        if (isAt(text, end, ',') && end - start > GROUP) {
+            return false;
+        }
+        while (isAt(text, end, ',')) {
+            int next = digits(text, end + 1);
+            if (next - end - 1 != GROUP) {
+                return false;
+            }
+            end = next;
+        }
+        if (isAt(text, end, '.')) {
+            int next = digits(text, end + 1);
+            return next > end + 1 && next == text.length();
+        }
+        return end == text.length();
+    }
+
+    /** Returns where the digits end that begin at a place. */
+    private static int digits(String text, int from) {
+        int end = from;
+        while (end < text.length() && text.charAt(end) >= '0' && text.charAt(end) <= '9') {
+            end++;
+        }
+        return end;
+    }
+
+    private static boolean isAt(String text, int place, char sign) {
+        return place < text.length() && text.charAt(place) == sign;
     }
 
     static TextMask bucket(Parameters p, MaskSetting setting) {

@@ -1,14 +1,10 @@
 package dev.jingxi.client.internal.masks;
 
 import java.util.List;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** Masks that know how something is written: `name`, `address`, `landline`. */
 final class PersonMasks {
-    private static final String DOTS = "\u00b7\u2022\u2027\u30fb";
-    private static final String SPACES = "\u0020\u00a0\u3000";
-    private static final Pattern AREA_CODE = Pattern.compile("[(（]?0(?:10|2[0-9]|[3-9][0-9]{2})[)）]?");
     private static final String PHONE_SEPARATORS = "- ()（）";
 
     private PersonMasks() {}
@@ -23,8 +19,9 @@ final class PersonMasks {
             int second = -1;
             int letters = 0;
             for (int i = 0; i < codes.length; i++) {
-                dotted |= isIn(DOTS, codes[i]);
-                if (isIn(DOTS, codes[i]) || isIn(SPACES, codes[i])) {
+                boolean isDot = isDot(codes[i]);
+                dotted |= isDot;
+                if (isDot || isSpace(codes[i])) {
                     continue;
                 }
                 letters++;
@@ -35,11 +32,11 @@ final class PersonMasks {
                 }
                 hidden[i] = letters > 1;
             }
-            if (!dotted && letters > 2 && isCompound(codes[first], codes[second])) {
+            if (!dotted && letters > 2 && Surnames.isCompound(codes[first], codes[second])) {
                 hidden[second] = false;
             }
             for (int i = 1; i < codes.length && !dotted; i++) {
-                if (hidden[i] && isIn(SPACES, codes[i - 1]) && isLatin(codes[i])) {
+                if (hidden[i] && isSpace(codes[i - 1]) && isLatin(codes[i])) {
                     hidden[i] = false;
                 }
             }
@@ -52,16 +49,18 @@ final class PersonMasks {
         List<String> markers = p.texts("markers");
         List<String> exceptions = p.texts("exceptions");
         int prefix = p.number("prefix");
+        // Few characters of an address can end a marker, and each is looked at.
+        String lasts = markers.stream().map(marker -> marker.substring(marker.length() - 1)).collect(Collectors.joining());
         return text -> {
-            int[] codes = Codes.of(text);
-            int end = 0;
-            for (int i = 0; i < codes.length; i++) {
-                end += Character.charCount(codes[i]);
-                if (endsWithAny(text, end, markers) && !endsWithAny(text, end, exceptions)) {
-                    return hiding.hide(codes, i + 1, codes.length);
+            int count = Codes.count(text);
+            for (int end = 1; end <= text.length(); end++) {
+                // A marker ends where a character does.
+                if (isIn(lasts, text.charAt(end - 1))
+                        && endsWithAny(text, end, markers) && !endsWithAny(text, end, exceptions)) {
+                    return hiding.hide(text, count, text.codePointCount(0, end), count);
                 }
             }
-            return hiding.hide(codes, prefix, codes.length);
+            return hiding.hide(text, count, prefix, count);
         };
     }
 
@@ -69,8 +68,7 @@ final class PersonMasks {
         Hiding hiding = new Hiding(p);
         int suffix = p.number("suffix");
         return text -> {
-            Matcher code = AREA_CODE.matcher(text);
-            int start = code.lookingAt() ? code.end() : 0;
+            int start = areaCode(text);
             int[] codes = Codes.of(text);
             boolean[] hidden = new boolean[codes.length];
             int shown = 0;
@@ -83,12 +81,49 @@ final class PersonMasks {
         };
     }
 
+    /** Returns where the area code ends that a text begins with, such as `010` or `(0519)`; 0 for none. */
+    private static int areaCode(String text) {
+        int zero = isIn("(（", text.charAt(0)) ? 1 : 0;
+        int digits = areaDigits(text, zero);
+        if (digits == 0) {
+            return 0;
+        }
+        int end = zero + digits;
+        return end < text.length() && isIn(")）", text.charAt(end)) ? end + 1 : end;
+    }
+
+    /** Returns how many digits an area code has that begins at a place: 010, 02 and one more, 03 to 09 and two more. */
+    private static int areaDigits(String text, int from) {
+        if (digit(text, from) != 0) {
+            return 0;
+        }
+        int second = digit(text, from + 1);
+        int third = digit(text, from + 2);
+        if (second == 1) {
+            return third == 0 ? 3 : 0;
+        }
+        if (second < 2 || third < 0) {
+            return 0;
+        }
+        return second == 2 ? 3 : digit(text, from + 3) >= 0 ? 4 : 0;
+    }
+
+    /** Returns the digit at a place, or -1. */
+    private static int digit(String text, int place) {
+        char found = place < text.length() ? text.charAt(place) : ' ';
+        return found >= '0' && found <= '9' ? found - '0' : -1;
+    }
+
     private static boolean isIn(String set, int code) {
         return set.indexOf(code) >= 0;
     }
 
-    private static boolean isCompound(int first, int second) {
-        return Surnames.COMPOUND.contains(Character.toString(first) + Character.toString(second));
+    private static boolean isDot(int code) {
+        return code == 0xB7 || code == 0x2022 || code == 0x2027 || code == 0x30FB;
+    }
+
+    private static boolean isSpace(int code) {
+        return code == ' ' || code == 0xA0 || code == 0x3000;
     }
 
     /** A Latin letter up to U+024F, without the signs of multiplication and division. */

@@ -1,10 +1,10 @@
 package dev.jingxi.client.internal.masks;
 
-import java.util.Set;
+import java.util.Arrays;
 
 /** Compound surnames, a part of the definition of the `name` mask: every language has the same. */
 final class Surnames {
-    static final Set<String> COMPOUND = words(
+    private static final long[] COMPOUND = words(
             "万俟 司马 上官 欧阳 夏侯 诸葛 闻人 东方 赫连 皇甫 尉迟 公羊 澹台 公冶 宗政 濮阳 淳于 单于 太叔 申屠",
             "公孙 仲孙 轩辕 令狐 钟离 宇文 长孙 慕容 鲜于 闾丘 司徒 司空 亓官 司寇 子车 颛孙 端木 巫马 公西 漆雕",
             "乐正 壤驷 公良 拓跋 夹谷 宰父 谷梁 段干 百里 东郭 南门 呼延 羊舌 微生 梁丘 左丘 东门 西门 南宫 第五",
@@ -14,11 +14,17 @@ final class Surnames {
 
     private Surnames() {}
 
-    private static Set<String> words(String... lines) {
-        Set<String> found = new java.util.HashSet<>();
-        for (String line : lines) {
-            found.addAll(Set.of(line.split(" ")));
-        }
-        return Set.copyOf(found);
+    static boolean isCompound(int first, int second) {
+        return Arrays.binarySearch(COMPOUND, pair(first, second)) >= 0;
+    }
+
+    private static long pair(int first, int second) {
+        return (long) first << Integer.SIZE | second;
+    }
+
+    /** Returns the pairs of code points that words are, in order. */
+    private static long[] words(String... lines) {
+        return Arrays.stream(lines).flatMap(line -> Arrays.stream(line.split(" "))).map(Codes::of)
+                .mapToLong(word -> pair(word[0], word[1])).sorted().toArray();
     }
 }

@@ -15,6 +15,12 @@ final class TextMasks {
         int prefix = p.number("prefix");
         int suffix = p.number("suffix");
         int[] skip = Codes.of(p.text("skip"));
+        if (skip.length == 0) {
+            return text -> {
+                int count = Codes.count(text);
+                return hiding.hide(text, count, prefix, count - suffix);
+            };
+        }
         return text -> {
             int[] codes = Codes.of(text);
             int[] letters = letters(codes, skip);
@@ -94,7 +100,7 @@ final class TextMasks {
                 return hiding.whole(text);
             }
             int at = text.codePointCount(0, place);
-            return hiding.hide(Codes.of(text), prefix < at ? prefix : 0, at);
+            return hiding.hide(text, Codes.count(text), prefix < at ? prefix : 0, at);
         };
     }
 

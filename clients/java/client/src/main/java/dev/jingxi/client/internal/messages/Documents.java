@@ -45,27 +45,24 @@ public final class Documents {
     }
 
     static Object get(Object document, Place place) {
-        if (place.parent == null) {
-            return document;
-        }
-        Object holder = get(document, place.parent);
-        if (holder instanceof Map) {
-            return ((Map<?, ?>) holder).get(place.key);
-        }
-        if (holder instanceof List && place.key instanceof Integer && (Integer) place.key < ((List<?>) holder).size()) {
-            return ((List<?>) holder).get((Integer) place.key);
-        }
-        return null;
+        return place.parent == null ? document : in(get(document, place.parent), place.key);
     }
 
-    /** Returns what holds a place, if it is still in the document; a mask on what encloses it may have replaced it. */
-    static Object holder(Object document, Place place) {
-        Object holder = get(document, place.parent);
+    /** Returns a member of an object or an item of a list; null where there is none. */
+    static Object in(Object holder, Object key) {
         if (holder instanceof Map) {
-            return ((Map<?, ?>) holder).containsKey(place.key) ? holder : null;
+            return ((Map<?, ?>) holder).get(key);
         }
-        boolean isItem = holder instanceof List && place.key instanceof Integer && (Integer) place.key < ((List<?>) holder).size();
-        return isItem ? holder : null;
+        return isItem(holder, key) ? ((List<?>) holder).get((Integer) key) : null;
+    }
+
+    /** Returns whether an object has a member, or a list an item, even if it is null. */
+    static boolean has(Object holder, Object key) {
+        return holder instanceof Map ? ((Map<?, ?>) holder).containsKey(key) : isItem(holder, key);
+    }
+
+    private static boolean isItem(Object holder, Object key) {
+        return holder instanceof List && key instanceof Integer && (Integer) key < ((List<?>) holder).size();
     }
 
     @SuppressWarnings("unchecked")
@@ -83,10 +80,11 @@ public final class Documents {
             if (place.parent == null) {
                 return null;
             }
-            Object holder = holder(document, place);
+            // A mask on what encloses it may have replaced it.
+            Object holder = get(document, place.parent);
             if (holder instanceof Map) {
                 ((Map<?, ?>) holder).remove(place.key);
-            } else if (holder != null) {
+            } else if (isItem(holder, place.key)) {
                 ((List<?>) holder).remove((int) (Integer) place.key);
             }
         }

@@ -5,15 +5,24 @@ import dev.jingxi.pdp.v1.AttributeType;
 import dev.jingxi.pdp.v1.FieldPaths;
 import dev.jingxi.pdp.v1.GetMessageMapResponse;
 import dev.jingxi.pdp.v1.MessagePart;
+import dev.jingxi.pdp.v1.MessageRef;
+import dev.jingxi.pdp.v1.Value;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** Where fields and attributes sit in a message, with the declared types of all attributes; its paths are read. */
 public final class MappedMessage {
+    /** What a request holds outside its attributes; a message may not speak about who asks and what for. */
+    private static final Set<String> BUILT_IN =
+            Set.of("subject.id", "subject.roles", "action.name", "resource.type", "resource.id");
+    private static final Set<String> NAMESPACES = Set.of("subject", "action", "resource", "context");
+
     final List<Part> parts;
     private final GetMessageMapResponse source;
+    private final Value applicationValue;
     private final Map<String, AttributeType> types;
     /** The same by namespace and name. */
     private final Map<String, Map<String, AttributeType>> declared = new HashMap<>();
@@ -21,6 +30,7 @@ public final class MappedMessage {
     /** Reads a map. Throws PathException. */
     public MappedMessage(GetMessageMapResponse source) {
         this.source = source;
+        this.applicationValue = Value.newBuilder().setStringValue(application()).build();
         this.types = new HashMap<>(source.getAttributeTypesMap());
         types.forEach((dotted, type) -> {
             int dot = dotted.indexOf('.');
@@ -29,7 +39,8 @@ public final class MappedMessage {
         });
         List<Part> found = new ArrayList<>();
         for (MessagePart part : source.getMessageMap().getPartsList()) {
-            found.add(new Part(part));
+            found.add(new Part(part, types, MessageRef.newBuilder()
+                    .setApplication(application()).setName(name()).setPart(part.getName()).build()));
         }
         this.parts = List.copyOf(found);
     }
@@ -38,21 +49,28 @@ public final class MappedMessage {
     static final class Part {
         final MessagePart source;
         final String name;
+        /** How requests name it. */
+        final MessageRef reference;
         final Path path;
-        final Path resourceId;
+        /** Null where the map has none. */
+        final Attribute resourceId;
         final List<Field> fields = new ArrayList<>();
         final List<Attribute> attributes = new ArrayList<>();
+        final Member.Holders holders = new Member.Holders();
 
-        Part(MessagePart source) {
+        Part(MessagePart source, Map<String, AttributeType> types, MessageRef reference) {
             this.source = source;
             this.name = source.getName();
+            this.reference = reference;
             this.path = Path.parse(source.getPath().isEmpty() ? "$" : source.getPath());
-            this.resourceId = source.getResourceId().isEmpty() ? null : Path.parse(source.getResourceId());
+            this.resourceId = source.getResourceId().isEmpty() ? null : new Attribute(
+                    "resource.id", Path.parse(source.getResourceId()), AttributeType.ATTRIBUTE_TYPE_STRING, holders);
             for (FieldPaths field : source.getFieldsList()) {
-                fields.add(new Field(field));
+                fields.add(new Field(field, holders));
             }
             for (AttributePath attribute : source.getAttributesList()) {
-                attributes.add(new Attribute(attribute.getAttribute(), Path.parse(attribute.getPath())));
+                String own = attribute.getAttribute();
+                attributes.add(new Attribute(own, Path.parse(attribute.getPath()), types.get(own), holders));
             }
         }
     }
@@ -61,12 +79,21 @@ public final class MappedMessage {
     static final class Field {
         final String name;
         final List<Path> paths = new ArrayList<>();
+        /** Its path, where there is one and it leads to one place; else null. */
+        final Member only;
+        /** The field in a message that holds it at that place. */
+        final Question.Located present;
+        /** The field in a message that does not hold it. */
+        final Question.Located absent;
 
-        Field(FieldPaths source) {
+        Field(FieldPaths source, Member.Holders holders) {
             this.name = source.getField();
             for (String text : source.getPathsList()) {
                 paths.add(Path.parse(text));
             }
+            this.only = paths.size() == 1 ? holders.member(paths.get(0)) : null;
+            this.present = only == null ? null : new Question.Located(name, List.of(only.inMessage));
+            this.absent = new Question.Located(name, List.of());
         }
     }
 
@@ -74,16 +101,27 @@ public final class MappedMessage {
     static final class Attribute {
         final String name;
         final Path path;
+        /** The path, where it leads to one place; else null. */
+        final Member only;
+        /** As the policy set declares it; null where it does not. */
+        final AttributeType type;
         /** What stands before the dot of the name, and after it. */
         final String namespace;
         final String local;
+        /** Whether a message may speak about it. */
+        final boolean isReadable;
+        final boolean isOfResource;
 
-        Attribute(String name, Path path) {
+        Attribute(String name, Path path, AttributeType type, Member.Holders holders) {
             int dot = name.indexOf('.');
             this.name = name;
             this.path = path;
+            this.only = holders.member(path);
+            this.type = type;
             this.namespace = name.substring(0, Math.max(dot, 0));
             this.local = name.substring(dot + 1);
+            this.isReadable = type != null && !BUILT_IN.contains(name) && NAMESPACES.contains(namespace);
+            this.isOfResource = namespace.equals("resource");
         }
     }
 
@@ -104,6 +142,11 @@ public final class MappedMessage {
     /** Returns the application that the message is of. */
     public String application() {
         return source.getMessageMap().getApplication();
+    }
+
+    /** Returns the same as the value of an attribute. */
+    Value applicationValue() {
+        return applicationValue;
     }
 
     /** Returns the message's name. */

@@ -2,7 +2,6 @@ package dev.jingxi.client.internal.messages;
 
 import dev.jingxi.client.Decision;
 import dev.jingxi.client.Mask;
-import dev.jingxi.client.Verdict;
 import dev.jingxi.client.errors.MaskUnavailableException;
 import dev.jingxi.client.internal.masks.Masker;
 import java.util.ArrayList;
@@ -17,10 +16,14 @@ public final class MaskedCopy {
     private static final Optional<Mask> FULL = Optional.of(Mask.FULL);
 
     private final Maskers maskers;
-    private final Map<Mask, Masker> used = new HashMap<>();
-    private final List<Place> dropped = new ArrayList<>();
-    private final List<String> problems = new ArrayList<>();
+    /** What is made for this message alone. */
+    private final Map<Mask, Masker> made = new HashMap<>(0);
+    private final List<Place> dropped = new ArrayList<>(0);
+    private final List<String> problems = new ArrayList<>(0);
     private Object document;
+    /** The object or list that holds the place masked last, for the next one; null when it must be looked for. */
+    private Object holder;
+    private Place holderPlace;
 
     /** Copies a message. Throws MessageMismatchException when it is too deep. */
     public MaskedCopy(Object message, Maskers maskers) {
@@ -31,25 +34,22 @@ public final class MaskedCopy {
     /** Masks as decisions say, one for each question; a null one masks every field of its question in full. */
     public void apply(Plan plan, List<Decision> decisions) {
         for (int i = 0; i < plan.questions().size(); i++) {
+            Question question = plan.questions().get(i);
             Decision decision = decisions.get(i);
-            apply(plan.questions().get(i), decision == null ? field -> FULL : masks(decision.verdicts()));
+            if (decision == null) {
+                apply(question, field -> FULL);
+            } else {
+                apply(question, maskers.ways(question.part, decision.verdicts()));
+            }
         }
     }
 
-    /** Returns the masks of verdicts; a field that they do not speak about is masked in full. */
-    private static Function<String, Optional<Mask>> masks(List<Verdict> verdicts) {
-        int[] next = {0};
-        return field -> {
-            // They stand in the order of the map, and so does what is asked for.
-            for (int i = 0; i < verdicts.size(); i++) {
-                int place = (next[0] + i) % verdicts.size();
-                if (verdicts.get(place).field().equals(field)) {
-                    next[0] = place + 1;
-                    return verdicts.get(place).mask();
-                }
+    private void apply(Question question, Maskers.Way[] ways) {
+        for (int i = 0; i < ways.length; i++) {
+            if (ways[i] != null) {
+                mask(question.fields.get(i).places, ways[i]);
             }
-            return FULL;
-        };
+        }
     }
 
     /** Masks the fields of one question; an empty mask leaves the field as it is. */
@@ -57,10 +57,14 @@ public final class MaskedCopy {
         for (Question.Located located : question.fields) {
             Mask mask = located.places.isEmpty() ? null : masks.apply(located.field).orElse(null);
             if (mask != null) {
-                for (Place place : located.places) {
-                    mask(place, mask);
-                }
+                mask(located.places, maskers.way(mask));
             }
+        }
+    }
+
+    private void mask(List<Place> places, Maskers.Way way) {
+        for (int i = 0; i < places.size(); i++) {
+            mask(places.get(i), way);
         }
     }
 
@@ -74,41 +78,50 @@ public final class MaskedCopy {
         return problems;
     }
 
-    private void mask(Place place, Mask mask) {
-        Object holder = place.parent == null ? null : Documents.holder(document, place);
-        if (place.parent != null && holder == null) {
+    private void mask(Place place, Maskers.Way way) {
+        if (place.parent == null) {
+            document = shown(place, way, document);
+            holder = null;
             return;
         }
-        Object value = masker(mask).apply(place.parent == null ? document : valueIn(holder, place.key));
-        if (value == Masker.DROP) {
-            dropped.add(place);
-            value = Masker.HIDDEN;
+        if (holder == null || place.parent != holderPlace) {
+            // A mask on what encloses it may have replaced it.
+            holder = Documents.get(document, place.parent);
+            holderPlace = place.parent;
         }
-        if (place.parent == null) {
-            document = value;
-        } else {
-            Documents.set(holder, place.key, value);
+        Object value = Documents.in(holder, place.key);
+        if (value == null && !Documents.has(holder, place.key)) {
+            return;
+        }
+        Documents.set(holder, place.key, shown(place, way, value));
+        if (value instanceof Map || value instanceof List) {
+            holder = null;
         }
     }
 
-    private static Object valueIn(Object holder, Object key) {
-        return holder instanceof Map ? ((Map<?, ?>) holder).get(key) : ((List<?>) holder).get((Integer) key);
+    private Object shown(Place place, Maskers.Way way, Object value) {
+        Object shown = (way.ready == null ? made(way.mask) : way.ready).apply(value);
+        if (shown != Masker.DROP) {
+            return shown;
+        }
+        dropped.add(place);
+        return Masker.HIDDEN;
     }
 
-    private Masker masker(Mask mask) {
-        Masker known = used.get(mask);
+    private Masker made(Mask mask) {
+        Masker known = made.get(mask);
         if (known != null) {
             return known;
         }
         Masker found;
         try {
-            found = maskers.get(mask);
+            found = maskers.make(mask);
         } catch (MaskUnavailableException error) {
             String name = mask.name().isEmpty() ? mask.algorithm() : mask.name();
             problems.add("fields masked by `" + name + "` were dropped: " + error.getMessage());
             found = value -> Masker.DROP;
         }
-        used.put(mask, found);
+        made.put(mask, found);
         return found;
     }
 }

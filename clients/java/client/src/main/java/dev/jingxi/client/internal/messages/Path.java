@@ -26,20 +26,14 @@ public final class Path {
     private final String text;
     private final List<Object> steps;
     private final boolean many;
-    /** Where a path without {@code [*]} leads to from the root. */
-    private final Place fixed;
 
     private Path(String text, List<Object> steps) {
         this.text = text;
         this.steps = steps;
         this.many = steps.contains(EVERY);
-        this.fixed = many ? null : below(Place.ROOT, steps.size());
     }
 
     private Place below(Place start, int count) {
-        if (start == Place.ROOT && fixed != null && count == steps.size()) {
-            return fixed;
-        }
         Place place = start;
         for (int i = 0; i < count; i++) {
             place = place.child(steps.get(i));
@@ -93,42 +87,73 @@ public final class Path {
      * nothing is found below it. Throws MessageMismatchException.
      */
     List<Hit> find(Hit start) {
-        if (!many) {
-            Hit only = only(start);
-            return only == null ? List.of() : List.of(only);
-        }
-        List<Hit> found = List.of(start);
-        for (Object step : steps) {
+        int named = many ? steps.indexOf(EVERY) : steps.size();
+        Hit first = named == 0 ? start : member(start, named);
+        List<Hit> found = first == null ? List.of() : List.of(first);
+        for (int i = named; i < steps.size() && !found.isEmpty(); i++) {
             if (found.size() == 1) {
-                found = follow(found.get(0), step);
+                found = follow(found.get(0), steps.get(i));
                 continue;
             }
             List<Hit> next = new ArrayList<>();
             for (Hit hit : found) {
-                next.addAll(follow(hit, step));
+                next.addAll(follow(hit, steps.get(i)));
             }
             found = next;
         }
         return found;
     }
 
-    /** Returns what a path that leads to one place finds there; null for nothing. Throws MessageMismatchException. */
-    Hit only(Hit start) {
+    /** Returns what the first names lead to; null where it is not there. */
+    private Hit member(Hit start, int names) {
+        Map<?, ?> holder = holder(start, names);
+        Object key = steps.get(names - 1);
+        Object value = holder == null ? null : holder.get(key);
+        boolean isThere = value != null || holder != null && holder.containsKey(key);
+        return isThere ? new Hit(below(start.place, names), value) : null;
+    }
+
+    /**
+     * Returns the object that holds what a path that leads to one place leads to; null where there is none. Throws
+     * MessageMismatchException. The path has a step.
+     */
+    Map<?, ?> holder(Hit start) {
+        return holder(start, steps.size());
+    }
+
+    private Map<?, ?> holder(Hit start, int names) {
         Object value = start.value;
-        for (int i = 0; i < steps.size(); i++) {
-            if (value == null) {
-                return null;
-            }
+        for (int i = 0; value != null; i++) {
             if (!(value instanceof Map)) {
                 throw mismatch("an object", below(start.place, i));
             }
             Map<?, ?> object = (Map<?, ?>) value;
-            value = object.get(steps.get(i));
-            if (value == null && !object.containsKey(steps.get(i))) {
-                return null;
+            if (i == names - 1) {
+                return object;
             }
+            value = object.get(steps.get(i));
         }
-        return new Hit(below(start.place, steps.size()), value);
+        return null;
+    }
+
+    /** Returns the place of that object. */
+    Place holderPlace(Place start) {
+        return below(start, steps.size() - 1);
+    }
+
+    /** Returns the steps to that object. */
+    List<Object> holderSteps() {
+        return steps.subList(0, steps.size() - 1);
+    }
+
+    /** Returns the last step. */
+    Object last() {
+        return steps.get(steps.size() - 1);
+    }
+
+    /** Returns whether the path is `$`. */
+    boolean isStart() {
+        return steps.isEmpty();
     }
 
     private List<Hit> follow(Hit hit, Object step) {

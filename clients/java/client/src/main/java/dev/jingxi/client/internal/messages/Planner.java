@@ -22,26 +22,23 @@ import java.util.Set;
 
 /** Makes the plan of a message. What the caller gives wins over what the message holds. */
 public final class Planner {
-    /** What a request holds outside its attributes; a message may not speak about who asks and what for. */
-    private static final Set<String> BUILT_IN =
-            Set.of("subject.id", "subject.roles", "action.name", "resource.type", "resource.id");
-
     private final MappedMessage map;
     private final Hit root;
     private final RequestOptions<?> caller;
     private final Set<String> problems = new LinkedHashSet<>();
-    private final Map<String, Map<String, Value>> shared = new LinkedHashMap<>();
+    private final Map<String, Value> subject;
+    private final Map<String, Value> action;
+    private final Map<String, Value> context;
     private final Resource given;
 
     private Planner(MappedMessage map, Object message, RequestOptions<?> caller) {
         this.map = map;
         this.root = new Hit(Place.ROOT, message);
         this.caller = caller;
-        shared.put("subject", declared("subject", caller.subject().attributes()));
-        shared.put("action", declared("action", caller.action().attributes()));
-        shared.put("context", declared("context", caller.context()));
-        Map<String, Value> attributes = declared("resource", caller.resource().attributes());
-        this.given = Requests.resource(caller.resource(), attributes);
+        this.subject = declared("subject", caller.subject().attributes());
+        this.action = declared("action", caller.action().attributes());
+        this.context = declared("context", caller.context());
+        this.given = Requests.resource(caller.resource(), declared("resource", caller.resource().attributes()));
     }
 
     /**
@@ -56,11 +53,11 @@ public final class Planner {
         List<Question> questions = questions();
         // The map names the application anyway, and most scopes ask for it.
         if (map.type("context.application") != null) {
-            shared.get("context").putIfAbsent("application", Value.newBuilder().setStringValue(map.application()).build());
+            context.putIfAbsent("application", map.applicationValue());
         }
-        Subject subject = Requests.subject(caller.subject(), shared.get("subject"));
-        Action action = Requests.action(caller.action(), shared.get("action"));
-        return new Plan(map, subject, action, shared.get("context"), questions, new ArrayList<>(problems));
+        Subject asking = Requests.subject(caller.subject(), subject);
+        Action about = Requests.action(caller.action(), action);
+        return new Plan(map, asking, about, context, questions, new ArrayList<>(problems));
     }
 
     private List<Question> questions() {
@@ -68,9 +65,10 @@ public final class Planner {
         Resource inherited = given;
         for (Part part : map.parts) {
             if (part.name.isEmpty()) {
-                inherited = own(part);
+                Start start = new Start(part, root);
+                inherited = own(part, start);
                 if (!part.fields.isEmpty()) {
-                    questions.add(question(part, root, inherited));
+                    questions.add(question(part, start, inherited));
                 }
             }
         }
@@ -83,22 +81,37 @@ public final class Planner {
     }
 
     /** Returns the resource of the message itself; its attributes of other kinds become shared ones. */
-    private Resource own(Part part) {
-        Resource.Builder resource = resource(part, root, Resource.getDefaultInstance());
-        attributes(part, root).forEach((attribute, value) -> {
-            if (!attribute.namespace.equals("resource")) {
-                shared.get(attribute.namespace).putIfAbsent(attribute.local, value);
+    private Resource own(Part part, Start start) {
+        Resource.Builder resource = resource(part, start, Resource.getDefaultInstance());
+        for (Attribute attribute : part.attributes) {
+            Value value = attribute(attribute, start);
+            if (value == null) {
+                continue;
+            }
+            if (!attribute.isOfResource) {
+                shared(attribute.namespace).putIfAbsent(attribute.local, value);
             } else if (!resource.containsAttributes(attribute.local)) {
                 resource.putAttributes(attribute.local, value);
             }
-        });
+        }
         if (!given.getType().isEmpty()) {
             resource.setType(given.getType());
         }
         if (!given.getId().isEmpty()) {
             resource.setId(given.getId());
         }
-        return resource.putAllAttributes(given.getAttributesMap()).build();
+        return (given.getAttributesCount() == 0 ? resource : resource.putAllAttributes(given.getAttributesMap())).build();
+    }
+
+    private Map<String, Value> shared(String namespace) {
+        switch (namespace) {
+            case "subject":
+                return subject;
+            case "action":
+                return action;
+            default:
+                return context;
+        }
     }
 
     private void items(Part part, Resource inherited, List<Question> questions) {
@@ -114,89 +127,71 @@ public final class Planner {
             for (Object item : (Collection<?>) value) {
                 Hit here = new Hit(list.place.child(index++), item);
                 if (item != null) {
-                    questions.add(question(part, here, itemResource(part, here, inherited)));
+                    Start start = new Start(part, here);
+                    questions.add(question(part, start, itemResource(part, start, inherited)));
                 }
             }
         }
     }
 
-    private Resource itemResource(Part part, Hit here, Resource inherited) {
-        Resource.Builder resource = resource(part, here, inherited);
+    private Resource itemResource(Part part, Start start, Resource inherited) {
+        Resource.Builder resource = resource(part, start, inherited);
         for (Attribute attribute : part.attributes) {
             // An account without a balance must not be judged by its customer's.
             resource.removeAttributes(withoutPrefix(attribute.name, "resource."));
         }
-        attributes(part, here).forEach((attribute, value) -> {
-            if (attribute.namespace.equals("resource")) {
+        List<String> others = new ArrayList<>(0);
+        for (Attribute attribute : part.attributes) {
+            Value value = attribute(attribute, start);
+            if (value != null && attribute.isOfResource) {
                 resource.putAttributes(attribute.local, value);
-            } else {
-                problems.add("attribute `" + attribute.name + "` of list `" + part.name + "` is not of the resource");
+            } else if (value != null) {
+                others.add("attribute `" + attribute.name + "` of list `" + part.name + "` is not of the resource");
             }
-        });
+        }
+        problems.addAll(others);
         return resource.build();
     }
 
     /** Found before anything is asked, so that a message that does not fit is refused before anything is decided. */
-    private Question question(Part part, Hit here, Resource resource) {
+    private static Question question(Part part, Start start, Resource resource) {
         List<Question.Located> fields = new ArrayList<>(part.fields.size());
         for (Field field : part.fields) {
-            List<Place> places = new ArrayList<>(field.paths.size());
-            for (Path path : field.paths) {
-                if (path.isMany()) {
-                    path.find(here).forEach(hit -> places.add(hit.place));
-                    continue;
-                }
-                Hit only = path.only(here);
-                if (only != null) {
-                    places.add(only.place);
-                }
-            }
-            fields.add(new Question.Located(field.name, places));
+            fields.add(start.located(field));
         }
-        return new Question(part.name, here.place, resource, fields);
+        return new Question(part, start.hit.place, resource, fields);
     }
 
     /** Returns a part's resource: its type and id where the map has them, else the inherited ones. */
-    private Resource.Builder resource(Part part, Hit here, Resource inherited) {
+    private Resource.Builder resource(Part part, Start start, Resource inherited) {
         Resource.Builder resource = inherited.toBuilder();
         if (!part.source.getResourceType().isEmpty()) {
             resource.setType(part.source.getResourceType());
         }
         if (part.resourceId != null) {
-            Value value = read("resource.id", part.resourceId, here, AttributeType.ATTRIBUTE_TYPE_STRING);
+            Value value = read(part.resourceId, start);
             // Without an id of its own an item must not pass for the message's resource.
             resource.setId(value == null ? "" : value.getStringValue());
         }
         return resource;
     }
 
-    private Map<Attribute, Value> attributes(Part part, Hit here) {
-        if (part.attributes.isEmpty()) {
-            return Map.of();
+    /** Returns an attribute that a message may speak about; null where it does not. */
+    private Value attribute(Attribute attribute, Start start) {
+        if (!attribute.isReadable) {
+            problems.add("attribute `" + attribute.name + "` cannot be taken from a message");
+            return null;
         }
-        Map<Attribute, Value> found = new LinkedHashMap<>();
-        for (Attribute attribute : part.attributes) {
-            AttributeType type = map.type(attribute.name);
-            boolean known = attribute.namespace.equals("resource") || shared.containsKey(attribute.namespace);
-            if (BUILT_IN.contains(attribute.name) || type == null || !known) {
-                problems.add("attribute `" + attribute.name + "` cannot be taken from a message");
-                continue;
-            }
-            Value value = read(attribute.name, attribute.path, here, type);
-            if (value != null) {
-                found.put(attribute, value);
-            }
-        }
-        return found;
+        return read(attribute, start);
     }
 
-    private Value read(String name, Path path, Hit here, AttributeType type) {
-        if (!path.isMany()) {
-            Hit only = path.only(here);
-            return only == null || only.value == null ? null : typed(name, path, only.value, type);
+    private Value read(Attribute attribute, Start start) {
+        if (attribute.only != null) {
+            Object value = start.value(attribute.only);
+            return value == null ? null : typed(attribute, value);
         }
         List<Object> found = new ArrayList<>();
-        for (Hit hit : path.find(here)) {
+        for (Hit hit : attribute.path.find(start.hit)) {
             if (hit.value != null) {
                 found.add(hit.value);
             }
@@ -204,18 +199,18 @@ public final class Planner {
         if (found.isEmpty()) {
             return null;
         }
-        if (!Values.isList(type)) {
-            problems.add("attribute `" + name + "` at `" + path + "` has many values and is no list");
+        if (!Values.isList(attribute.type)) {
+            problems.add("attribute `" + attribute.name + "` at `" + attribute.path + "` has many values and is no list");
             return null;
         }
-        return typed(name, path, found, type);
+        return typed(attribute, found);
     }
 
-    private Value typed(String name, Path path, Object value, AttributeType type) {
+    private Value typed(Attribute attribute, Object value) {
         try {
-            return Values.typed(value, type);
+            return Values.typed(value, attribute.type);
         } catch (AttributeValueException error) {
-            problems.add("attribute `" + name + "` at `" + path + "`: " + error.getMessage());
+            problems.add("attribute `" + attribute.name + "` at `" + attribute.path + "`: " + error.getMessage());
             return null;
         }
     }

@@ -1,5 +1,6 @@
 package dev.jingxi.client.internal.messages;
 
+import dev.jingxi.client.internal.messages.MappedMessage.Part;
 import dev.jingxi.pdp.v1.BatchItem;
 import dev.jingxi.pdp.v1.MessageRef;
 import dev.jingxi.pdp.v1.Resource;
@@ -8,12 +9,13 @@ import java.util.List;
 
 /** One resource of a message: its part, its place, what to ask about it, and where each of its fields is. */
 public final class Question {
+    final Part part;
+    /** In the order of the part's fields. */
     final List<Located> fields;
-    private final String part;
     private final Place place;
     private final Resource resource;
 
-    Question(String part, Place place, Resource resource, List<Located> fields) {
+    Question(Part part, Place place, Resource resource, List<Located> fields) {
         this.part = part;
         this.place = place;
         this.resource = resource;
@@ -33,7 +35,7 @@ public final class Question {
 
     /** Returns the list's name; empty for the message itself. */
     public String part() {
-        return part;
+        return part.name;
     }
 
     /** Returns where the message or the item is. */
@@ -59,12 +61,12 @@ public final class Question {
     }
 
     /** Returns the question's message reference. */
-    public MessageRef reference(MappedMessage map) {
-        return MessageRef.newBuilder().setApplication(map.application()).setName(map.name()).setPart(part).build();
+    public MessageRef reference() {
+        return part.reference;
     }
 
     /** Returns the question as an item of a batch. */
-    public BatchItem item(MappedMessage map) {
-        return BatchItem.newBuilder().setResource(resource).setMessage(reference(map)).build();
+    public BatchItem item() {
+        return BatchItem.newBuilder().setResource(resource).setMessage(part.reference).build();
     }
 }

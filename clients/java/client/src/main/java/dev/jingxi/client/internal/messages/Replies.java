@@ -12,6 +12,7 @@ import dev.jingxi.pdp.v1.DiagnosticCode;
 import dev.jingxi.pdp.v1.Effect;
 import dev.jingxi.pdp.v1.ReasonKind;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -24,6 +25,9 @@ public final class Replies {
     private static final Map<dev.jingxi.pdp.v1.Mask, Mask> KNOWN = new ConcurrentHashMap<>();
 
     private static final int MOST_KNOWN = 4_096;
+
+    private static final Map<ReasonKind, String> KINDS = names(ReasonKind.class, "REASON_KIND_");
+    private static final Map<DiagnosticCode, String> CODES = names(DiagnosticCode.class, "DIAGNOSTIC_CODE_");
 
     private Replies() {}
 
@@ -99,15 +103,20 @@ public final class Replies {
     }
 
     private static String name(ReasonKind kind) {
-        return kind == ReasonKind.UNRECOGNIZED ? "" : lower(kind.name(), "REASON_KIND_");
+        return KINDS.get(kind);
     }
 
     private static String name(DiagnosticCode code) {
-        return code == DiagnosticCode.UNRECOGNIZED ? "" : lower(code.name(), "DIAGNOSTIC_CODE_");
+        return CODES.get(code);
     }
 
-    private static String lower(String name, String prefix) {
-        String rest = name.substring(prefix.length()).toLowerCase(Locale.ROOT);
-        return rest.equals("unspecified") ? "" : rest;
+    /** Returns how callers see the members of an enum. */
+    private static <E extends Enum<E>> Map<E, String> names(Class<E> all, String prefix) {
+        Map<E, String> names = new EnumMap<>(all);
+        for (E one : all.getEnumConstants()) {
+            String name = one.name().equals("UNRECOGNIZED") ? "" : one.name().substring(prefix.length()).toLowerCase(Locale.ROOT);
+            names.put(one, name.equals("unspecified") ? "" : name);
+        }
+        return names;
     }
 }
