@@ -91,7 +91,7 @@ func (c *Client) ask(ctx context.Context, plan *messagemap.Plan, q *question) ([
 	if len(plan.Questions) == 1 && len(plan.Questions[0].Place) == 0 {
 		request := &pdpv1.DecideRequest{
 			RequestId: q.nextID(), Subject: plan.Subject, Action: plan.Action, Context: plan.Context,
-			Resource: plan.Questions[0].Resource, Message: plan.Map.Reference(&plan.Questions[0]), GrantIds: q.GrantIDs,
+			Resource: plan.Questions[0].Resource, Message: plan.Questions[0].Reference(), GrantIds: q.GrantIDs,
 			MinRevision: q.MinRevision, MinGrantRevision: q.MinGrantRevision,
 		}
 		reply, err := call(c, ctx, "Decide", c.service.Decide, request)
@@ -121,7 +121,7 @@ func batches(plan *messagemap.Plan) [][]*pdpv1.BatchItem {
 	size := 0
 	for i := range plan.Questions {
 		question := &plan.Questions[i]
-		item := &pdpv1.BatchItem{Resource: question.Resource, Message: plan.Map.Reference(question)}
+		item := &pdpv1.BatchItem{Resource: question.Resource, Message: question.Reference()}
 		weight := proto.Size(item) + 8
 		if len(batch) > 0 && (len(batch) == maxBatchItems || size+weight > maxBatchBytes) {
 			found = append(found, batch)

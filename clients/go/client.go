@@ -276,10 +276,10 @@ func (c *Client) mask(
 }
 
 func (c *Client) masked(document any, plan *messagemap.Plan, answers []answer, q *question) *Masked {
-	verdicts := make([]messagemap.Verdicts, len(answers))
+	verdicts := make([]messagemap.Answer, len(answers))
 	found := &Masked{RequestID: q.RequestID, PolicyHash: plan.Map.PolicyHash, Problems: plan.Problems}
 	for i, own := range answers {
-		verdicts[i] = messagemap.VerdictsOf(own.reply)
+		verdicts[i].Verdicts = messagemap.VerdictsOf(own.reply)
 		part := PartDecision{Part: plan.Questions[i].Part.Name, Place: plan.Questions[i].Place.String(), Problem: own.problem}
 		if own.reply != nil {
 			part.Decision = DecisionOf(own.reply)

@@ -85,9 +85,9 @@ func (c *Client) fallBack(document any, q *question, failure error) (*Masked, er
 		}
 	}
 	result.Passed = rule.passed(plan)
-	verdicts := make([]messagemap.Verdicts, len(plan.Questions))
+	verdicts := make([]messagemap.Answer, len(plan.Questions))
 	for i := range verdicts {
-		verdicts[i] = rule.mask
+		verdicts[i].Verdicts = rule.mask
 	}
 	found := &Masked{RequestID: q.RequestID, PolicyHash: current.PolicyHash, Problems: plan.Problems, Fallback: result}
 	var dropped []string

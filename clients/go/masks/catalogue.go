@@ -16,10 +16,7 @@ func (p parameters) text(name string) string    { text, _ := p[name].(string); r
 func (p parameters) count(name string) int      { number, _ := p[name].(int); return number }
 func (p parameters) texts(name string) []string { items, _ := p[name].([]string); return items }
 
-func (p parameters) hiding() hiding {
-	char, _ := utf8.DecodeRuneInString(p.text("char"))
-	return hiding{char, p.count("length")}
-}
+func (p parameters) hiding() *hiding { return newHiding(p.text("char"), p.count("length")) }
 
 // shape is what a parameter may be.
 type shape func(any) (any, bool)

@@ -2,6 +2,7 @@ package masks
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,11 +20,12 @@ func makeDateTrunc(p parameters, s *setting) (textMask, error) {
 		if !ok {
 			return Hidden
 		}
+		var usual [8]byte
 		switch unit {
 		case "year":
-			return fmt.Sprintf("%04d", born.year)
+			return string(digits(usual[:0], born.year, 4))
 		case "month":
-			return fmt.Sprintf("%04d-%02d", born.year, born.month)
+			return string(digits(append(digits(usual[:0], born.year, 4), '-'), born.month, 2))
 		}
 		today := s.today()
 		age := today.year - born.year
@@ -38,6 +40,19 @@ func makeDateTrunc(p parameters, s *setting) (textMask, error) {
 	}, nil
 }
 
+// digits appends a number with at least as many digits.
+func digits(out []byte, number, least int) []byte {
+	for rest := number; least > 1; least-- {
+		if rest /= 10; rest == 0 {
+			out = append(out, '0')
+		}
+	}
+	return strconv.AppendInt(out, int64(number), 10)
+}
+
+// dateMarks are what may stand behind year, month and day.
+var dateMarks = [][3]string{{"-", "-", ""}, {"/", "/", ""}, {".", ".", ""}, {"年", "月", "日"}}
+
 // parseDate reads `1990-03-07`, `1990/3/7`, `1990.3.7`, `1990年3月7日` or `19900307`, optionally with a time of day.
 func parseDate(text string) (date, bool) {
 	year, rest, ok := leadingDigits(text, 4, 4)
@@ -51,7 +66,7 @@ func parseDate(text string) (date, bool) {
 		}
 		return valid(year, month, day)
 	}
-	for _, marks := range [][3]string{{"-", "-", ""}, {"/", "/", ""}, {".", ".", ""}, {"年", "月", "日"}} {
+	for _, marks := range dateMarks {
 		after, ok := strings.CutPrefix(rest, marks[0])
 		if !ok {
 			continue

@@ -1,7 +1,6 @@
 package masks
 
 import (
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -16,94 +15,118 @@ const Hidden = "***"
 
 // hiding is how hidden stretches are written.
 type hiding struct {
-	char   rune
+	char   string
 	length int
+	// usual is a stretch that most are a part of.
+	usual string
+}
+
+const usualStretch = 64
+
+func newHiding(char string, length int) *hiding {
+	return &hiding{char, length, strings.Repeat(char, max(usualStretch, length))}
 }
 
 // whole hides everything.
-func (h hiding) whole(text string) string { return h.stretch(utf8.RuneCountInString(text)) }
+func (h *hiding) whole(text string) string { return h.stretch(utf8.RuneCountInString(text)) }
 
-func (h hiding) stretch(count int) string {
+func (h *hiding) stretch(count int) string {
 	if h.length > 0 {
 		count = h.length
 	}
-	return strings.Repeat(string(h.char), count)
+	if size := count * len(h.char); size <= len(h.usual) {
+		return h.usual[:size]
+	}
+	return strings.Repeat(h.char, count)
 }
 
-// places returns the text with the characters hidden whose entry is true; hidden whole when there is none.
-func (h hiding) places(text []rune, hidden []bool) string {
-	var out strings.Builder
-	out.Grow(len(text) * 2)
-	any := false
-	for start := 0; start < len(text); {
-		end := start + 1
-		for end < len(text) && hidden[end] == hidden[start] {
-			end++
-		}
-		if hidden[start] {
-			any = true
-			count := end - start
-			if h.length > 0 {
-				count = h.length
-			}
-			for range count {
-				out.WriteRune(h.char)
-			}
-		} else {
-			for _, ch := range text[start:end] {
-				out.WriteRune(ch)
-			}
-		}
-		start = end
-	}
-	if !any {
-		return h.stretch(len(text))
-	}
-	return out.String()
+// usualBytes are enough for most masked texts; longer ones take memory of their own while they are written.
+const usualBytes = 96
+
+// between returns what is shown before and after some hidden characters.
+func (h *hiding) between(before string, hidden int, after string) string {
+	var usual [usualBytes]byte
+	out := append(append(usual[:0], before...), h.stretch(hidden)...)
+	return string(append(out, after...))
 }
 
-// span returns the text with the characters from start to end hidden; hidden whole when there is none.
-func (h hiding) span(text []rune, start, end int) string {
+// span returns the text with the characters from start to end hidden, of so many; hidden whole when there is none.
+func (h *hiding) span(text string, count, start, end int) string {
 	if start >= end {
-		return h.stretch(len(text))
+		return h.stretch(count)
 	}
-	count := end - start
-	if h.length > 0 {
-		count = h.length
+	first, last := start, end
+	if count != len(text) {
+		first = offset(text, start)
+		last = first + offset(text[first:], end-start)
 	}
-	var usual [96]byte
+	return h.between(text[:first], end-start, text[last:])
+}
+
+// rest returns the text with all hidden from a place on, in bytes; hidden whole when there is nothing.
+func (h *hiding) rest(text string, place int) string {
+	if place == len(text) {
+		return h.whole(text)
+	}
+	return h.between(text[:place], utf8.RuneCountInString(text[place:]), "")
+}
+
+// offset returns where in a text a character begins.
+func offset(text string, place int) int {
+	for i := range text {
+		if place == 0 {
+			return i
+		}
+		place--
+	}
+	return len(text)
+}
+
+// piece appends a part of a text that is all shown or all hidden.
+func (h *hiding) piece(out []byte, text string, hidden bool) []byte {
+	if hidden {
+		return append(out, h.stretch(utf8.RuneCountInString(text))...)
+	}
+	return append(out, text...)
+}
+
+// letters returns the text with those letters hidden that are (or, with outside, are not) from start to end; characters
+// in skip are none and stay.
+func (h *hiding) letters(text, skip string, start, end int, outside bool) string {
+	var usual [usualBytes]byte
 	out := usual[:0]
-	for _, ch := range text[:start] {
-		out = utf8.AppendRune(out, ch)
-	}
-	for range count {
-		out = utf8.AppendRune(out, h.char)
-	}
-	for _, ch := range text[end:] {
-		out = utf8.AppendRune(out, ch)
-	}
-	return string(out)
-}
-
-// letters returns the places of the characters that count.
-func letters(text []rune, skip string) []int {
-	found := make([]int, 0, len(text))
+	index, from, hidden := 0, 0, false
 	for i, ch := range text {
-		if skip == "" || !strings.ContainsRune(skip, ch) {
-			found = append(found, i)
+		hide := !isSkipped(skip, ch)
+		if hide {
+			hide = (start <= index && index < end) != outside
+			index++
+		}
+		if hide != hidden {
+			out = h.piece(out, text[from:i], hidden)
+			from, hidden = i, hide
 		}
 	}
-	return found
+	// One piece: nothing is hidden, or everything.
+	if from == 0 {
+		return h.whole(text)
+	}
+	return string(h.piece(out, text[from:], hidden))
 }
 
-func hideAt(text []rune, places ...[]int) []bool {
-	hidden := make([]bool, len(text))
-	for _, part := range places {
-		for _, place := range part {
-			hidden[place] = true
+func isSkipped(skip string, ch rune) bool { return skip != "" && strings.ContainsRune(skip, ch) }
+
+// countLetters returns how many characters are not in skip.
+func countLetters(text, skip string) int {
+	count := utf8.RuneCountInString(text)
+	if skip != "" {
+		for _, ch := range text {
+			if isSkipped(skip, ch) {
+				count--
+			}
 		}
 	}
-	return hidden
+	return count
 }
 
 func makeFull(p parameters, _ *setting) (textMask, error) {
@@ -113,29 +136,25 @@ func makeFull(p parameters, _ *setting) (textMask, error) {
 func makeKeep(p parameters, _ *setting) (textMask, error) {
 	h, prefix, suffix, skip := p.hiding(), p.count("prefix"), p.count("suffix"), p.text("skip")
 	return func(value string) string {
-		text := []rune(value)
-		if skip == "" {
-			return h.span(text, prefix, len(text)-suffix)
+		count := countLetters(value, skip)
+		switch {
+		case count-suffix <= prefix:
+			return h.whole(value)
+		case skip == "":
+			return h.span(value, count, prefix, count-suffix)
 		}
-		own := letters(text, skip)
-		end := len(own) - suffix
-		if end <= prefix {
-			return h.stretch(len(text))
-		}
-		return h.places(text, hideAt(text, own[prefix:end]))
+		return h.letters(value, skip, prefix, count-suffix, false)
 	}, nil
 }
 
 func makeMask(p parameters, _ *setting) (textMask, error) {
 	h, prefix, suffix, skip := p.hiding(), p.count("prefix"), p.count("suffix"), p.text("skip")
 	return func(value string) string {
-		text := []rune(value)
-		own := letters(text, skip)
-		end := len(own) - suffix
+		end := countLetters(value, skip) - suffix
 		if end <= prefix {
-			return h.stretch(len(text))
+			return h.whole(value)
 		}
-		return h.places(text, hideAt(text, own[:prefix], own[end:]))
+		return h.letters(value, skip, prefix, end, true)
 	}, nil
 }
 
@@ -145,55 +164,49 @@ func makeKeepRange(p parameters, _ *setting) (textMask, error) {
 		return nil, unavailable("parameter `to` lies before `from`")
 	}
 	return func(value string) string {
-		text := []rune(value)
-		own := letters(text, skip)
-		if len(own) < to {
-			return h.stretch(len(text))
+		if countLetters(value, skip) < to {
+			return h.whole(value)
 		}
-		return h.places(text, hideAt(text, own[:from-1], own[to:]))
+		return h.letters(value, skip, from-1, to, true)
 	}, nil
 }
 
 func makeBefore(p parameters, _ *setting) (textMask, error) {
 	h, find := p.hiding(), finder(p)
 	return func(value string) string {
-		place, _ := find(value)
-		text := []rune(value)
-		return h.span(text, 0, max(place, 0))
+		place := find(value)
+		if place <= 0 {
+			return h.whole(value)
+		}
+		return h.between("", utf8.RuneCountInString(value[:place]), value[place:])
 	}, nil
 }
 
 func makeAfter(p parameters, _ *setting) (textMask, error) {
-	h, find := p.hiding(), finder(p)
+	h, find, size := p.hiding(), finder(p), len(p.text("delimiter"))
 	return func(value string) string {
-		place, size := find(value)
-		text := []rune(value)
+		place := find(value)
 		if place < 0 {
-			return h.stretch(len(text))
+			return h.whole(value)
 		}
-		return h.span(text, place+size, len(text))
+		return h.rest(value, place+size)
 	}, nil
 }
 
-// finder returns a function that tells where the delimiter stands, -1 for nowhere, and its size, in characters.
-func finder(p parameters) func(string) (int, int) {
+// finder returns a function that tells where the delimiter stands, -1 for nowhere.
+func finder(p parameters) func(string) int {
 	delimiter, index := p.text("delimiter"), strings.Index
 	if p.text("occurrence") == "last" {
 		index = strings.LastIndex
 	}
-	size := utf8.RuneCountInString(delimiter)
-	return func(text string) (int, int) {
-		place := index(text, delimiter)
-		if place > 0 {
-			place = utf8.RuneCountInString(text[:place])
-		}
-		return place, size
-	}
+	return func(text string) int { return index(text, delimiter) }
 }
 
-func isDot(ch rune) bool { return ch == 0xB7 || ch == 0x2022 || ch == 0x2027 || ch == 0x30FB }
+func isDot(ch rune) bool {
+	return ch >= 0xB7 && (ch == 0xB7 || ch == 0x2022 || ch == 0x2027 || ch == 0x30FB)
+}
 
-func isSpace(ch rune) bool { return ch == ' ' || ch == 0xA0 || ch == 0x3000 }
+func isSpace(ch rune) bool { return ch == ' ' || ch >= 0xA0 && (ch == 0xA0 || ch == 0x3000) }
 
 func isLatin(ch rune) bool {
 	return 'A' <= ch && ch <= 'Z' || 'a' <= ch && ch <= 'z' || 0xC0 <= ch && ch <= 0x24F && ch != 0xD7 && ch != 0xF7
@@ -202,58 +215,71 @@ func isLatin(ch rune) bool {
 func makeName(p parameters, _ *setting) (textMask, error) {
 	h := p.hiding()
 	return func(value string) string {
-		text := []rune(value)
-		hidden := make([]bool, len(text))
 		dotted := false
-		// Where the first two characters of the name itself stand, and how many there are.
-		var first [2]int
-		count := 0
-		for i, ch := range text {
+		// The first two characters of the name itself, where the first stands, and how many there are.
+		var first [2]rune
+		start, count, place := 0, 0, 0
+		for _, ch := range value {
 			if isDot(ch) {
 				dotted = true
 			} else if !isSpace(ch) {
-				hidden[i] = true
 				if count < len(first) {
-					first[count] = i
+					first[count] = ch
+				}
+				if count == 0 {
+					start = place
 				}
 				count++
 			}
+			place++
 		}
 		if count == 0 {
-			return h.stretch(len(text))
+			return h.whole(value)
 		}
-		hidden[first[0]] = false
-		if !dotted {
-			if count > 2 && compoundSurnames[[2]rune{text[first[0]], text[first[1]]}] {
-				hidden[first[1]] = false
-			}
-			for i := first[0] + 1; i < len(text); i++ {
-				if isSpace(text[i-1]) && isLatin(text[i]) {
-					hidden[i] = false
-				}
-			}
+		shown := 1
+		if !dotted && count > 2 && compoundSurnames[first] {
+			shown = 2
 		}
-		return h.places(text, hidden)
+		var usual [usualBytes]byte
+		out := usual[:0]
+		place, count = 0, 0
+		from, hidden, spaced := 0, false, false
+		for i, ch := range value {
+			isInitial := !dotted && spaced && place > start && isLatin(ch)
+			spaced = isSpace(ch)
+			hide := !spaced && !isDot(ch)
+			if hide {
+				hide = count >= shown && !isInitial
+				count++
+			}
+			if hide != hidden {
+				out = h.piece(out, value[from:i], hidden)
+				from, hidden = i, hide
+			}
+			place++
+		}
+		// One piece: nothing is hidden, or everything.
+		if from == 0 {
+			return h.whole(value)
+		}
+		return string(h.piece(out, value[from:], hidden))
 	}, nil
 }
 
 func makeEmail(p parameters, _ *setting) (textMask, error) {
 	h, prefix := p.hiding(), p.count("prefix")
 	return func(value string) string {
-		text := []rune(value)
-		at := -1
-		for i, ch := range text {
-			if ch == '@' {
-				at = i
-			}
+		at := strings.LastIndexByte(value, '@')
+		if at <= 0 || at == len(value)-1 {
+			return h.whole(value)
 		}
-		if at <= 0 || at == len(text)-1 {
-			return h.stretch(len(text))
+		before := utf8.RuneCountInString(value[:at])
+		start := 0
+		if prefix < before {
+			start = offset(value, prefix)
+			before -= prefix
 		}
-		if prefix < at {
-			return h.span(text, prefix, at)
-		}
-		return h.span(text, 0, at)
+		return h.between(value[:start], before, value[at:])
 	}, nil
 }
 
@@ -273,19 +299,20 @@ func makeAddress(p parameters, _ *setting) (textMask, error) {
 		ends = append(ends, last)
 	}
 	return func(value string) string {
-		text := []rune(value)
-		place := 0
 		for i, ch := range value {
-			place++
-			if !slices.Contains(ends, ch) {
+			isEnd := false
+			for _, own := range ends {
+				isEnd = isEnd || own == ch
+			}
+			if !isEnd {
 				continue
 			}
 			end := i + utf8.RuneLen(ch)
 			if endsWith(value[:end], markers) && !endsWith(value[:end], exceptions) {
-				return h.span(text, place, len(text))
+				return h.rest(value, end)
 			}
 		}
-		return h.span(text, prefix, len(text))
+		return h.rest(value, offset(value, prefix))
 	}, nil
 }
 
@@ -293,52 +320,57 @@ func isPhoneSeparator(ch rune) bool {
 	return ch == '-' || ch == ' ' || ch == '(' || ch == ')' || ch == '（' || ch == '）'
 }
 
-// areaCode returns how many characters at the start are an area code: 010, 02x or 0[3-9]xx, in parentheses or not.
-func areaCode(text []rune) int {
-	i := 0
-	at := func(n int) rune {
-		if i+n < len(text) {
-			return text[i+n]
-		}
-		return 0
-	}
-	digit := func(ch rune) bool { return '0' <= ch && ch <= '9' }
-	if ch := at(0); ch == '(' || ch == '（' {
-		i++
-	}
+// areaCode returns how many bytes at the start are an area code: 010, 02x or 0[3-9]xx, in parentheses or not.
+func areaCode(text string) int {
+	rest := withoutOne(text, "(", "（")
+	digit := func(place int) bool { return place < len(rest) && '0' <= rest[place] && rest[place] <= '9' }
 	switch {
-	case at(0) != '0':
+	case !digit(1) || rest[0] != '0':
 		return 0
-	case at(1) == '1' && at(2) == '0', at(1) == '2' && digit(at(2)):
-		i += 3
-	case '3' <= at(1) && at(1) <= '9' && digit(at(2)) && digit(at(3)):
-		i += 4
+	case rest[1] == '1' && digit(2) && rest[2] == '0', rest[1] == '2' && digit(2):
+		rest = rest[3:]
+	case '3' <= rest[1] && digit(2) && digit(3):
+		rest = rest[4:]
 	default:
 		return 0
 	}
-	if ch := at(0); ch == ')' || ch == '）' {
-		i++
+	return len(text) - len(withoutOne(rest, ")", "）"))
+}
+
+// withoutOne returns the text without the one of these that it begins with.
+func withoutOne(text string, one, other string) string {
+	if rest, ok := strings.CutPrefix(text, one); ok {
+		return rest
 	}
-	return i
+	return strings.TrimPrefix(text, other)
 }
 
 func makeLandline(p parameters, _ *setting) (textMask, error) {
 	h, suffix := p.hiding(), p.count("suffix")
 	return func(value string) string {
-		text := []rune(value)
-		hidden := make([]bool, len(text))
-		shown := 0
-		start := areaCode(text)
-		for i := len(text) - 1; i >= start; i-- {
-			if isPhoneSeparator(text[i]) {
-				continue
-			}
-			if shown < suffix {
-				shown++
-			} else {
-				hidden[i] = true
+		start := areaCode(value)
+		hidden := -suffix
+		for _, ch := range value[start:] {
+			if !isPhoneSeparator(ch) {
+				hidden++
 			}
 		}
-		return h.places(text, hidden)
+		if hidden <= 0 {
+			return h.whole(value)
+		}
+		var usual [usualBytes]byte
+		out := usual[:0]
+		from, inside := 0, false
+		for i, ch := range value {
+			hide := hidden > 0 && i >= start && !isPhoneSeparator(ch)
+			if hide {
+				hidden--
+			}
+			if hide != inside {
+				out = h.piece(out, value[from:i], inside)
+				from, inside = i, hide
+			}
+		}
+		return string(h.piece(out, value[from:], inside))
 	}, nil
 }

@@ -3,6 +3,7 @@ package offline
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	jingxi "jingxi.dev/client"
@@ -75,10 +76,10 @@ func (c *Client) Decide(
 	if err != nil {
 		return nil, err
 	}
-	if err := c.recordAll(current, answers); err != nil {
+	if err := c.recordAll(answers); err != nil {
 		return nil, fault.NewUnavailable("UNAVAILABLE", "the decision cannot be recorded, so it is not answered").Because(err)
 	}
-	return answers[0].decision(), nil
+	return answers[0].decision(answers[0].shared(nil)), nil
 }
 
 func (c *Client) question(
@@ -129,31 +130,32 @@ func (c *Client) mask(
 	if err != nil {
 		return nil, err
 	}
+	defer plan.Release()
 	requests := make([]*pdpv1.DecideRequest, len(plan.Questions))
 	for i := range plan.Questions {
-		requests[i] = &pdpv1.DecideRequest{
-			RequestId: q.RequestID, Subject: plan.Subject, Action: plan.Action, Context: plan.Context,
-			Resource: plan.Questions[i].Resource, Message: found.Reference(&plan.Questions[i]), GrantIds: q.GrantIDs,
-		}
+		requests[i] = plan.Request(i)
+		requests[i].RequestId, requests[i].GrantIds = q.RequestID, q.GrantIDs
 	}
 	answers, err := c.decide(current, requests)
 	if err != nil {
 		return nil, err
 	}
 	masked := &jingxi.Masked{RequestID: q.RequestID, PolicyHash: current.Hash, Problems: plan.Problems}
-	verdicts := make([]messagemap.Verdicts, len(answers))
-	if err := c.recordAll(current, answers); err != nil {
+	verdicts := make([]messagemap.Answer, len(answers))
+	if err := c.recordAll(answers); err != nil {
 		c.alarms.Tell("not_recorded", "a decision cannot be recorded, so nothing is unmasked: "+err.Error())
 		masked.Fallback = &jingxi.Fallback{Cause: "not_recorded", Detail: "the decision cannot be recorded: " + err.Error()}
 		for i := range verdicts {
-			verdicts[i] = current.DefaultMask
+			verdicts[i].Verdicts = current.DefaultMask
 		}
 	} else {
-		for i, own := range answers {
-			verdicts[i] = messagemap.VerdictsOf(own.response)
+		masked.Decisions = slices.Grow(masked.Decisions, len(answers))
+		for i := range answers {
+			question := &plan.Questions[i]
+			shared := answers[i].shared(question.Part)
+			verdicts[i].Recipe = shared.recipe
 			masked.Decisions = append(masked.Decisions, jingxi.PartDecision{
-				Part: plan.Questions[i].Part.Name, Place: plan.Questions[i].Place.String(),
-				Decision: own.decision(),
+				Part: question.Part.Name, Place: question.Place.String(), Decision: answers[i].decision(shared),
 			})
 		}
 	}
@@ -186,7 +188,11 @@ func (l *loaded) messageMap(about jingxi.Message) (*messagemap.Map, error) {
 		return nil, err
 	}
 	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	// The first one stays: recipes are of its parts.
+	if first := l.maps[about]; first != nil {
+		return first, nil
+	}
 	l.maps[about] = found
-	l.mutex.Unlock()
 	return found, nil
 }

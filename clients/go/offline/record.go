@@ -11,26 +11,54 @@ import (
 
 	jingxi "jingxi.dev/client"
 	"jingxi.dev/client/internal/engine"
+	"jingxi.dev/client/internal/messagemap"
 	"jingxi.dev/client/internal/spool"
 	pdpv1 "jingxi.dev/client/pdp/v1"
 )
 
 // answer is a request and what was decided about it.
 type answer struct {
-	request  *pdpv1.DecideRequest
-	response *pdpv1.DecideResponse
-	said     *engine.Said
-	time     time.Time
+	by          *loaded
+	request     *pdpv1.DecideRequest
+	said        *engine.Said
+	diagnostics []*pdpv1.Diagnostic
+	time        time.Time
+	// id is there when it is recorded.
+	id string
+}
+
+// own returns the part of the reply that it does not share.
+func (a *answer) own() *pdpv1.DecideResponse {
+	return &pdpv1.DecideResponse{
+		DecisionId: a.id, RequestId: a.request.GetRequestId(), Revision: a.by.Revision, PolicyHash: a.by.Hash,
+		Diagnostics: a.diagnostics,
+	}
+}
+
+// shared is what answers by the same rules have in common: the decision as callers see it, and how to mask by it.
+type shared struct {
+	decision *jingxi.Decision
+	recipe   *messagemap.Recipe
+}
+
+// shared returns what it shares, with the recipe for a part where one is given.
+func (a *answer) shared(part *messagemap.Part) *shared {
+	if kept, ok := a.said.Form.Load().(*shared); ok && (part == nil || kept.recipe.IsFor(part)) {
+		return kept
+	}
+	reply := a.said.Reply()
+	made := &shared{decision: jingxi.DecisionOf(reply)}
+	if part != nil {
+		made.recipe = a.by.maskers.Recipe(part, messagemap.VerdictsOf(reply))
+		a.said.Form.Store(made)
+	}
+	return made
 }
 
 // decision returns it as callers see it.
-func (a *answer) decision() *jingxi.Decision {
-	shared := a.said.Form(func(reply *pdpv1.DecideResponse) any { return jingxi.DecisionOf(reply) }).(*jingxi.Decision)
-	own := jingxi.DecisionOf(&pdpv1.DecideResponse{
-		DecisionId: a.response.DecisionId, RequestId: a.response.RequestId, Revision: a.response.Revision,
-		PolicyHash: a.response.PolicyHash, Diagnostics: a.response.Diagnostics,
-	})
-	own.Verdicts, own.Obligations = shared.Verdicts, shared.Obligations
+func (a *answer) decision(shared *shared) *jingxi.Decision {
+	own := jingxi.DecisionOf(a.own())
+	own.Verdicts, own.Obligations = shared.decision.Verdicts, shared.decision.Obligations
 	return own
 }
 
@@ -49,10 +77,7 @@ func (a *answer) record(number int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	own := &pdpv1.DecideResponse{
-		DecisionId: a.response.DecisionId, RequestId: a.response.RequestId, Revision: a.response.Revision,
-		PolicyHash: a.response.PolicyHash, Diagnostics: a.response.Diagnostics,
-	}
+	own := a.own()
 	record = protowire.AppendTag(record, recordedResponse, protowire.BytesType)
 	record = protowire.AppendVarint(record, uint64(proto.Size(own)+len(shared)))
 	record, err = proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(record, own)
@@ -67,17 +92,17 @@ func (c *Client) decide(current *loaded, requests []*pdpv1.DecideRequest) ([]ans
 	answers := make([]answer, len(requests))
 	stale := c.isStale(now)
 	for i, request := range requests {
-		response, said, err := current.Answer(request, now, engine.NoGrants)
+		said, diagnostics, err := current.Answer(request, now, engine.NoGrants)
 		if err != nil {
 			return nil, err
 		}
-		if stale > 0 && len(response.Diagnostics) < 32 {
-			response.Diagnostics = append(response.Diagnostics, &pdpv1.Diagnostic{
+		if stale > 0 && len(diagnostics) < 32 {
+			diagnostics = append(diagnostics, &pdpv1.Diagnostic{
 				Code:    pdpv1.DiagnosticCode_DIAGNOSTIC_CODE_STALE_POLICIES,
 				Message: fmt.Sprintf("for %d seconds nobody said that the bundle is in force", int64(stale.Seconds())),
 			})
 		}
-		answers[i] = answer{request, response, said, now}
+		answers[i] = answer{by: current, request: request, said: said, diagnostics: diagnostics, time: now}
 	}
 	return answers, nil
 }
@@ -95,14 +120,15 @@ func (c *Client) isStale(now time.Time) time.Duration {
 }
 
 // recordAll writes the record of decisions and gives them their ids.
-func (c *Client) recordAll(current *loaded, answers []answer) error {
+func (c *Client) recordAll(answers []answer) error {
 	durable := c.config.Record == Sync
-	for _, own := range answers {
-		if c.config.Record == Async && unmasksSensitive(current, own.response) {
+	for i := range answers {
+		own := &answers[i]
+		if c.config.Record == Async && own.unmasksSensitive() {
 			durable = true
 		}
 		_, err := c.log.Append(false, func(number int64) ([]byte, error) {
-			own.response.DecisionId = c.folder.ClientID + "-" + strconv.FormatInt(number, 10)
+			own.id = c.folder.ClientID + "-" + strconv.FormatInt(number, 10)
 			return own.record(number)
 		})
 		if err != nil {
@@ -124,9 +150,9 @@ func (c *Client) recordAll(current *loaded, answers []answer) error {
 	return nil
 }
 
-func unmasksSensitive(current *loaded, response *pdpv1.DecideResponse) bool {
-	for _, verdict := range response.GetVerdicts() {
-		if verdict.GetEffect() == pdpv1.Effect_EFFECT_UNMASK && current.Level(verdict.GetField()) != "C1" {
+func (a *answer) unmasksSensitive() bool {
+	for _, verdict := range a.said.Verdicts() {
+		if verdict.GetEffect() == pdpv1.Effect_EFFECT_UNMASK && a.by.Level(verdict.GetField()) != "C1" {
 			return true
 		}
 	}

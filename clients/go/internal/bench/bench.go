@@ -69,7 +69,7 @@ func Masking(count int) (func() error, error) {
 	return func() error {
 		document, err := messagemap.Copy(message)
 		if err == nil {
-			messagemap.Apply(document, plan, []messagemap.Verdicts{messagemap.VerdictsOf(reply)}, maskers)
+			messagemap.Apply(document, plan, []messagemap.Answer{{Verdicts: messagemap.VerdictsOf(reply)}}, maskers)
 		}
 		return err
 	}, err
@@ -150,14 +150,17 @@ func Deciding(bundle, key string) (func() error, error) {
 		if err != nil {
 			return err
 		}
-		question := &plan.Questions[0]
-		reply, err := set.Decide(&pdpv1.DecideRequest{
-			Subject: plan.Subject, Action: plan.Action, Context: plan.Context, Resource: question.Resource,
-			Message: found.Reference(question),
-		}, now, engine.NoGrants)
-		if err == nil {
-			messagemap.Apply(document, plan, []messagemap.Verdicts{messagemap.VerdictsOf(reply)}, maskers)
+		defer plan.Release()
+		said, _, err := set.Answer(plan.Request(0), now, engine.NoGrants)
+		if err != nil {
+			return err
 		}
-		return err
+		recipe, kept := said.Form.Load().(*messagemap.Recipe)
+		if !kept {
+			recipe = maskers.Recipe(plan.Questions[0].Part, messagemap.VerdictsOf(said.Reply()))
+			said.Form.Store(recipe)
+		}
+		messagemap.Apply(document, plan, []messagemap.Answer{{Recipe: recipe}}, maskers)
+		return nil
 	}, nil
 }

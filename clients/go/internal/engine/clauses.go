@@ -2,19 +2,16 @@ package engine
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
-	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/common/types/ref"
 	expr "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
 
 	pdpv1 "jingxi.dev/client/pdp/v1"
 )
 
-// Most conditions compare an attribute with a constant, as scope clauses do. Those, and what `&&`, `||` and `!` make of
-// them, are decided here without a turn through the CEL runtime; all others, and values that CEL treats in a way of its
-// own, are left to it. The differential tests hold both to the same answers.
+// Most conditions compare an attribute with a constant, as scope clauses do, or what a map or the clock says. Those, and
+// what `&&`, `||` and `!` make of them, are decided here without a turn through the CEL runtime; all others, and values
+// that CEL treats in a way of its own, are left to it. The differential tests hold both to the same answers.
 
 // test decides a condition; it returns unknown where only the CEL runtime can.
 type test func(a *activation) outcome
@@ -109,114 +106,22 @@ func joined(left, right test, ending outcome) test {
 	}
 }
 
-// operand is an attribute by its slot, or a variable of the policy as -1 - its place.
-type operand struct{ place int }
-
-func (c *clauses) operand(e *expr.Expr) (operand, bool) {
-	name := c.references[e.GetId()].GetName()
-	if e.GetIdentExpr() == nil || name == "" {
-		return operand{}, false
-	}
-	place, ok := c.known[name]
-	return operand{place}, ok
-}
-
-// isOf says whether an operand can only be of a type; what a variable gives is looked at when it is there.
-func (c *clauses) isOf(o operand, kind pdpv1.AttributeType) bool {
-	return o.place < 0 || c.set.attributes[o.place].kind == kind
-}
-
-// value returns the operand as CEL has it, nil where it is lacking or undecided.
-func (o operand) value(a *activation) ref.Val {
-	if o.place < 0 {
-		return a.variable(-1 - o.place)
-	}
-	return a.value(o.place)
-}
-
-// otherwise is how a test comes out whose operand is not of the type that it looks for.
-func (o operand) otherwise(a *activation) outcome {
-	if o.value(a) == nil {
-		return isUndecided
-	}
-	return unknown
-}
-
-func (o operand) holds(a *activation) outcome {
-	switch o.value(a) {
-	case types.True:
-		return isTrue
-	case types.False:
-		return isFalse
-	}
-	return o.otherwise(a)
-}
-
-func (o operand) text(a *activation) (string, bool) {
-	if o.place >= 0 {
-		if given, ok := a.given[o.place].GetKind().(*pdpv1.Value_StringValue); ok {
-			return given.StringValue, true
-		}
-	}
-	found, ok := o.value(a).(types.String)
-	return string(found), ok
-}
-
-func (o operand) whole(a *activation) (int64, bool) {
-	if o.place >= 0 {
-		if given, ok := a.given[o.place].GetKind().(*pdpv1.Value_IntValue); ok {
-			return given.IntValue, true
-		}
-	}
-	found, ok := o.value(a).(types.Int)
-	return int64(found), ok
-}
-
-// number returns a double that can be ordered; NaN is left to the CEL runtime.
-func (o operand) number(a *activation) (float64, bool) {
-	if o.place >= 0 {
-		if given, ok := a.given[o.place].GetKind().(*pdpv1.Value_DoubleValue); ok {
-			return given.DoubleValue, !math.IsNaN(given.DoubleValue)
-		}
-	}
-	found, ok := o.value(a).(types.Double)
-	return float64(found), ok && !math.IsNaN(float64(found))
-}
-
-// texts returns the items of a list of texts as the request has it.
-func (o operand) texts(a *activation) ([]string, bool) {
-	if o.place >= 0 {
-		if given, ok := a.given[o.place].GetKind().(*pdpv1.Value_StringList); ok {
-			return given.StringList.GetValues(), true
-		}
-	}
-	return nil, false
-}
-
 func (c *clauses) equals(left, right *expr.Expr) test {
 	if left.GetConstExpr() != nil {
 		left, right = right, left
 	}
-	own, ok := c.operand(left)
-	if !ok {
-		return nil
-	}
-	if other, ok := c.operand(right); ok {
-		return c.same(own, other)
+	if own, ok := c.operand(left); ok {
+		if other, ok := c.operand(right); ok {
+			return c.same(own, other)
+		}
 	}
 	switch wanted := right.GetConstExpr().GetConstantKind().(type) {
 	case *expr.Constant_StringValue:
-		if c.isOf(own, pdpv1.AttributeType_ATTRIBUTE_TYPE_STRING) {
-			return among(own, operand.text, []string{wanted.StringValue})
-		}
+		return among(c.textOf(left), []string{wanted.StringValue})
 	case *expr.Constant_Int64Value:
-		if c.isOf(own, pdpv1.AttributeType_ATTRIBUTE_TYPE_INT) {
-			return among(own, operand.whole, []int64{wanted.Int64Value})
-		}
+		return among(c.wholeOf(left), []int64{wanted.Int64Value})
 	case *expr.Constant_DoubleValue:
-		if c.isOf(own, pdpv1.AttributeType_ATTRIBUTE_TYPE_DOUBLE) {
-			return among(own, operand.number, []float64{wanted.DoubleValue})
-		}
+		return among(c.numberOf(left), []float64{wanted.DoubleValue})
 	}
 	return nil
 }
@@ -259,14 +164,30 @@ func (c *clauses) has(selected *expr.Expr_Select) test {
 	}
 }
 
-// among returns the test that an operand is one of some constants.
-func among[T comparable](own operand, read func(operand, *activation) (T, bool), wanted []T) test {
+// among returns the test that what is read is one of some constants.
+func among[T comparable](own reading[T], wanted []T) test {
+	if own.read == nil {
+		return nil
+	}
+	if len(wanted) == 1 {
+		only := wanted[0]
+		return func(a *activation) outcome {
+			found, ok := own.read(a)
+			switch {
+			case !ok:
+				return own.from.otherwise(a)
+			case found == only:
+				return isTrue
+			}
+			return isFalse
+		}
+	}
 	isWanted := oneOf(wanted)
 	return func(a *activation) outcome {
-		found, ok := read(own, a)
+		found, ok := own.read(a)
 		switch {
 		case !ok:
-			return own.otherwise(a)
+			return own.from.otherwise(a)
 		case isWanted(found):
 			return isTrue
 		}
@@ -293,31 +214,24 @@ func (c *clauses) compares(args []*expr.Expr, wanted func(sign int) bool) test {
 	if left.GetConstExpr() != nil {
 		left, right, turned = right, left, -1
 	}
-	own, ok := c.operand(left)
-	if !ok || right.GetConstExpr() == nil {
-		return nil
-	}
 	switch bound := right.GetConstExpr().GetConstantKind().(type) {
 	case *expr.Constant_Int64Value:
-		if c.isOf(own, pdpv1.AttributeType_ATTRIBUTE_TYPE_INT) {
-			return ordered(own, operand.whole, bound.Int64Value, turned, wanted)
-		}
+		return ordered(c.wholeOf(left), bound.Int64Value, turned, wanted)
 	case *expr.Constant_DoubleValue:
-		if c.isOf(own, pdpv1.AttributeType_ATTRIBUTE_TYPE_DOUBLE) {
-			return ordered(own, operand.number, bound.DoubleValue, turned, wanted)
-		}
+		return ordered(c.numberOf(left), bound.DoubleValue, turned, wanted)
 	}
 	return nil
 }
 
-func ordered[T cmp.Ordered](
-	own operand, read func(operand, *activation) (T, bool), bound T, turned int, wanted func(int) bool,
-) test {
+func ordered[T cmp.Ordered](own reading[T], bound T, turned int, wanted func(int) bool) test {
+	if own.read == nil {
+		return nil
+	}
 	return func(a *activation) outcome {
-		found, ok := read(own, a)
+		found, ok := own.read(a)
 		switch {
 		case !ok:
-			return own.otherwise(a)
+			return own.from.otherwise(a)
 		case wanted(turned * cmp.Compare(found, bound)):
 			return isTrue
 		}
@@ -343,9 +257,8 @@ func (c *clauses) in(item, list *expr.Expr) test {
 			return isFalse
 		}
 	}
-	own, ok := c.operand(item)
 	elements := list.GetListExpr().GetElements()
-	if !ok || len(elements) == 0 || len(list.GetListExpr().GetOptionalIndices()) > 0 {
+	if len(elements) == 0 || len(list.GetListExpr().GetOptionalIndices()) > 0 {
 		return nil
 	}
 	var texts []string
@@ -359,10 +272,10 @@ func (c *clauses) in(item, list *expr.Expr) test {
 		}
 	}
 	switch {
-	case len(texts) == len(elements) && c.isOf(own, pdpv1.AttributeType_ATTRIBUTE_TYPE_STRING):
-		return among(own, operand.text, texts)
-	case len(numbers) == len(elements) && c.isOf(own, pdpv1.AttributeType_ATTRIBUTE_TYPE_INT):
-		return among(own, operand.whole, numbers)
+	case len(texts) == len(elements):
+		return among(c.textOf(item), texts)
+	case len(numbers) == len(elements):
+		return among(c.wholeOf(item), numbers)
 	}
 	return nil
 }

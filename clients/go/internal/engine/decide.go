@@ -2,7 +2,6 @@ package engine
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	"cel.dev/cel-go/common/types"
@@ -10,8 +9,6 @@ import (
 	"jingxi.dev/client/fault"
 	pdpv1 "jingxi.dev/client/pdp/v1"
 )
-
-const mostDiagnostics = 32
 
 // Grants finds a grant by its id; nil when there is none.
 type Grants func(id string) *pdpv1.Grant
@@ -43,14 +40,11 @@ type decision struct {
 	asked     *asked
 	hits      []hit
 	undecided []undecidedRule
-	key       []byte
-	said      *Said
-	reply     *pdpv1.DecideResponse
-}
-
-type undecidedRule struct {
-	rule  *rule
-	slots []int
+	// lacking are the attributes that undecided rules lack, one after the other.
+	lacking []int
+	key     []byte
+	// diagnostics go to who asked, and are made anew for each request.
+	diagnostics []*pdpv1.Diagnostic
 }
 
 // MessageMap returns where the fields of a message are; nil when the bundle has no such message.
@@ -74,23 +68,33 @@ func (e *Engine) Level(name string) string {
 	return ""
 }
 
-// Decide returns what the service would answer, without a decision id, at a time in the years 1 to 9999.
+// Decide returns what the service would answer, without a decision id, at a time in the years 1 to 9999. Replies have
+// messages in common and must not be written to.
 func (e *Engine) Decide(request *pdpv1.DecideRequest, now time.Time, grants Grants) (*pdpv1.DecideResponse, error) {
-	reply, _, err := e.Answer(request, now, grants)
-	return reply, err
+	said, diagnostics, err := e.Answer(request, now, grants)
+	if err != nil {
+		return nil, err
+	}
+	reply := said.Reply()
+	reply.RequestId, reply.Revision, reply.PolicyHash = request.GetRequestId(), e.Revision, e.Hash
+	reply.Diagnostics = diagnostics
+	return reply, nil
 }
 
-// Answer is Decide with the part of the reply that other replies share.
-func (e *Engine) Answer(request *pdpv1.DecideRequest, now time.Time, grants Grants) (*pdpv1.DecideResponse, *Said, error) {
+// Answer is Decide in parts: what is said about the fields, which other replies share, and the diagnostics.
+func (e *Engine) Answer(request *pdpv1.DecideRequest, now time.Time, grants Grants) (*Said, []*pdpv1.Diagnostic, error) {
 	asked, err := e.askedBy(request)
 	if err != nil {
 		return nil, nil, err
 	}
 	d := e.pool.Get().(*decision)
-	defer e.pool.Put(d)
-	d.reset(now)
-	d.request, d.asked = request, asked
-	d.reply = &pdpv1.DecideResponse{RequestId: request.GetRequestId(), Revision: e.Revision, PolicyHash: e.Hash}
+	defer func() {
+		d.forget()
+		e.pool.Put(d)
+	}()
+	copy(d.given, e.defaults)
+	d.now, d.request, d.asked = now, request, asked
+	d.setGrant(nil)
 	var unknownFields []string
 	for i, known := range asked.fields {
 		if name := asked.names[i]; known == nil && !slices.Contains(unknownFields, name) {
@@ -101,27 +105,10 @@ func (e *Engine) Answer(request *pdpv1.DecideRequest, now time.Time, grants Gran
 	d.readFacts()
 	counting := d.countGrants(grants, now)
 	d.evaluate(counting)
-	d.respond()
-	for _, own := range d.undecided {
-		var names []string
-		for _, slot := range own.slots {
-			names = append(names, e.attributes[slot].name)
-		}
-		slices.Sort(names)
-		d.diagnose(pdpv1.DiagnosticCode_DIAGNOSTIC_CODE_UNDECIDED_RULE, own.rule.name, "the rule could not be decided", slices.Compact(names))
-	}
-	if count := len(d.reply.Diagnostics); count > mostDiagnostics {
-		d.reply.Diagnostics = d.reply.Diagnostics[:mostDiagnostics-1]
-		d.diagnose(pdpv1.DiagnosticCode_DIAGNOSTIC_CODE_TRUNCATED, "",
-			strconv.Itoa(count-mostDiagnostics+1)+" more diagnostics were left out", nil)
-	}
-	return d.reply, d.said, nil
-}
-
-func (d *decision) diagnose(code pdpv1.DiagnosticCode, subject, message string, attributes []string) {
-	d.reply.Diagnostics = append(d.reply.Diagnostics, &pdpv1.Diagnostic{
-		Code: code, Subject: subject, Message: message, Attributes: attributes,
-	})
+	said := d.answer()
+	d.tellUndecided()
+	d.boundDiagnostics()
+	return said, d.diagnostics, nil
 }
 
 // asked is what a request asks about: names, the dictionary's fields (nil for one that it lacks), the policies with the
@@ -174,17 +161,21 @@ func (e *Engine) askedBy(request *pdpv1.DecideRequest) (*asked, error) {
 	return nil, fault.New(fault.UnknownMessage, "application `%s` has no message `%s` with a part `%s`", application, name, part)
 }
 
-// reset forgets the request before: defaults, the time and no grant.
-func (d *decision) reset(now time.Time) {
+// forget makes room for the next request.
+//
+// INVARIANT: nothing of a request stays here when it has been answered.
+func (d *decision) forget() {
 	clear(d.hits)
-	clear(d.undecided)
-	d.hits, d.undecided = d.hits[:0], d.undecided[:0]
-	copy(d.given, d.set.defaults)
+	d.hits, d.undecided, d.lacking = d.hits[:0], d.undecided[:0], d.lacking[:0]
+	clear(d.given)
 	clear(d.values)
 	clear(d.results)
 	clear(d.variables)
-	d.now = now
-	d.setGrant(nil)
+	for i := range d.texts {
+		d.texts[i].kind.StringValue = ""
+	}
+	d.roles.list.Values = nil
+	d.request, d.asked, d.diagnostics = nil, nil, nil
 }
 
 // setGrant binds what conditions know of a grant.
@@ -366,22 +357,7 @@ func (d *decision) tryRule(rule *rule, grant *pdpv1.Grant, scope outcome, lackin
 		d.hits = append(d.hits, hit{rule, grant, false})
 		return
 	}
-	slots := slices.Clone(lacking)
-	for _, place := range rule.conditions {
-		if d.results[place] != isUndecided {
-			continue
-		}
-		for _, slot := range d.set.conditions[place].names {
-			if d.lacks(slot) && d.set.attributes[slot].mayBeLacking {
-				slots = append(slots, slot)
-			}
-		}
-	}
-	if last := len(d.undecided) - 1; last >= 0 && d.undecided[last].rule == rule {
-		d.undecided[last].slots = append(d.undecided[last].slots, slots...)
-	} else {
-		d.undecided = append(d.undecided, undecidedRule{rule, slots})
-	}
+	d.addUndecided(rule, lacking)
 	if !rule.unmasks {
 		d.hits = append(d.hits, hit{rule, grant, true})
 	}

@@ -20,33 +20,36 @@ func functions() []cel.EnvOption {
 			return types.Int(value.(types.Duration).Duration % time.Second / time.Millisecond)
 		}),
 	))}
-	for _, own := range []struct {
-		function, overload string
-		part               func(time.Time) int
-	}{
-		{overloads.TimeGetFullYear, overloads.TimestampToYearWithTz, time.Time.Year},
-		{overloads.TimeGetMonth, overloads.TimestampToMonthWithTz, func(t time.Time) int { return int(t.Month()) - 1 }},
-		{overloads.TimeGetDayOfYear, overloads.TimestampToDayOfYearWithTz, func(t time.Time) int { return t.YearDay() - 1 }},
-		{overloads.TimeGetDayOfMonth, overloads.TimestampToDayOfMonthZeroBasedWithTz, func(t time.Time) int { return t.Day() - 1 }},
-		{overloads.TimeGetDate, overloads.TimestampToDayOfMonthOneBasedWithTz, time.Time.Day},
-		{overloads.TimeGetDayOfWeek, overloads.TimestampToDayOfWeekWithTz, func(t time.Time) int { return int(t.Weekday()) }},
-		{overloads.TimeGetHours, overloads.TimestampToHoursWithTz, time.Time.Hour},
-		{overloads.TimeGetMinutes, overloads.TimestampToMinutesWithTz, time.Time.Minute},
-		{overloads.TimeGetSeconds, overloads.TimestampToSecondsWithTz, time.Time.Second},
-		{overloads.TimeGetMilliseconds, overloads.TimestampToMillisecondsWithTz, func(t time.Time) int { return t.Nanosecond() / 1e6 }},
-	} {
+	for overload, own := range zonedParts {
 		found = append(found, cel.Function(own.function, cel.MemberOverload(
-			own.overload, []*cel.Type{cel.TimestampType, cel.StringType}, cel.IntType,
+			overload, []*cel.Type{cel.TimestampType, cel.StringType}, cel.IntType,
 			cel.BinaryBinding(func(moment, zone ref.Val) ref.Val {
 				there, err := location(string(zone.(types.String)))
 				if err != nil {
 					return types.NewErr("%s", err)
 				}
-				return types.Int(own.part(moment.(types.Timestamp).In(there)))
+				return types.Int(own.of(moment.(types.Timestamp).In(there)))
 			}),
 		)))
 	}
 	return found
+}
+
+// zonedParts are what conditions ask of times in a time zone, by overload: the function's name, and what it gives.
+var zonedParts = map[string]struct {
+	function string
+	of       func(time.Time) int
+}{
+	overloads.TimestampToYearWithTz:                {overloads.TimeGetFullYear, time.Time.Year},
+	overloads.TimestampToMonthWithTz:               {overloads.TimeGetMonth, func(t time.Time) int { return int(t.Month()) - 1 }},
+	overloads.TimestampToDayOfYearWithTz:           {overloads.TimeGetDayOfYear, func(t time.Time) int { return t.YearDay() - 1 }},
+	overloads.TimestampToDayOfMonthZeroBasedWithTz: {overloads.TimeGetDayOfMonth, func(t time.Time) int { return t.Day() - 1 }},
+	overloads.TimestampToDayOfMonthOneBasedWithTz:  {overloads.TimeGetDate, time.Time.Day},
+	overloads.TimestampToDayOfWeekWithTz:           {overloads.TimeGetDayOfWeek, func(t time.Time) int { return int(t.Weekday()) }},
+	overloads.TimestampToHoursWithTz:               {overloads.TimeGetHours, time.Time.Hour},
+	overloads.TimestampToMinutesWithTz:             {overloads.TimeGetMinutes, time.Time.Minute},
+	overloads.TimestampToSecondsWithTz:             {overloads.TimeGetSeconds, time.Time.Second},
+	overloads.TimestampToMillisecondsWithTz:        {overloads.TimeGetMilliseconds, func(t time.Time) int { return t.Nanosecond() / 1e6 }},
 }
 
 // locations are the time zones that conditions have named so far; they name few.

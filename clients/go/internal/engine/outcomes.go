@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/protobuf/proto"
 
@@ -15,6 +16,9 @@ const mostOutcomes = 1_024
 // Said is what the rules that apply say about fields: the part of a reply that follows from them alone. It is shared by
 // the replies of many requests and never changed.
 type Said struct {
+	// Form is for those who decide: what they make of all these replies alike.
+	Form atomic.Value
+
 	verdicts    []*pdpv1.Verdict
 	masks       []*pdpv1.Mask
 	reasons     []*pdpv1.Reason
@@ -23,17 +27,15 @@ type Said struct {
 	lean  sync.Once
 	wire  []byte
 	wrong error
-	other sync.Once
-	form  any
 }
 
-// Form returns what make makes of a reply that says only this; it is made once.
-func (s *Said) Form(make func(*pdpv1.DecideResponse) any) any {
-	s.other.Do(func() {
-		s.form = make(&pdpv1.DecideResponse{Verdicts: s.verdicts, Masks: s.masks, Reasons: s.reasons, Obligations: s.obligations})
-	})
-	return s.form
+// Reply returns a reply that says only this.
+func (s *Said) Reply() *pdpv1.DecideResponse {
+	return &pdpv1.DecideResponse{Verdicts: s.verdicts, Masks: s.masks, Reasons: s.reasons, Obligations: s.obligations}
 }
+
+// Verdicts returns those of the fields; they must not be written to.
+func (s *Said) Verdicts() []*pdpv1.Verdict { return s.verdicts }
 
 // Lean returns it serialized as it is recorded: masks without parameters and reasons without titles, which the service
 // knows. It must not be written to.
@@ -60,8 +62,8 @@ type outcomes struct {
 
 func newOutcomes() *outcomes { return &outcomes{known: map[string]*Said{}} }
 
-// respond fills in what the rules that apply say.
-func (d *decision) respond() {
+// answer returns what the rules that apply say.
+func (d *decision) answer() *Said {
 	d.key = d.key[:0]
 	isKnown := d.asked.known != nil
 	for i := range d.hits {
@@ -86,9 +88,7 @@ func (d *decision) respond() {
 			d.asked.known.add(string(d.key), found)
 		}
 	}
-	d.said = found
-	d.reply.Verdicts, d.reply.Masks, d.reply.Reasons, d.reply.Obligations =
-		found.verdicts, found.masks, found.reasons, found.obligations
+	return found
 }
 
 func (o *outcomes) add(key string, found *Said) {

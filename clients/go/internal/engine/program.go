@@ -27,8 +27,9 @@ const (
 // program is a planned expression of a policy, by its place; own is whether it uses variables of that policy.
 type program struct {
 	planned cel.Program
-	// test decides without the CEL runtime; nil when it cannot.
-	test test
+	// test decides, and whole gives a whole number, without the CEL runtime; nil when it cannot.
+	test  test
+	whole func(*activation) (int64, bool)
 	// strict says that any attribute that is lacking makes it undecided.
 	strict bool
 	policy int
@@ -59,6 +60,11 @@ func (p *program) value(a *activation) ref.Val {
 			return types.False
 		case isUndecided:
 			return nil
+		}
+	}
+	if p.whole != nil {
+		if found, ok := p.whole(a); ok {
+			return types.Int(found)
 		}
 	}
 	return p.evaluate(a)
@@ -117,7 +123,7 @@ func (e *Engine) plan(env *cel.Env, source *pdpv1.Expression, known names) (*pro
 	slices.Sort(made.names)
 	made.names = slices.Compact(made.names)
 	shapes := clauses{e, known, checked.GetReferenceMap()}
-	made.test = shapes.test(checked.GetExpr())
+	made.test, made.whole = shapes.test(checked.GetExpr()), shapes.wholeOf(checked.GetExpr()).read
 	ast := cel.CheckedExprToAst(checked)
 	var err error
 	if !hasEmptyList(checked.GetExpr()) {

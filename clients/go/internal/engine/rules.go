@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"sync/atomic"
+
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 
@@ -58,6 +60,7 @@ type rule struct {
 	conditions []int // places in Engine.conditions
 	granted    bool
 	mask       *maskUse
+	undecided  atomic.Pointer[undecidedSaid]
 }
 
 type policy struct {

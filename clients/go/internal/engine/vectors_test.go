@@ -78,6 +78,7 @@ func TestDecisions(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				reply = proto.CloneOf(reply)
 				for _, response := range []*pdpv1.DecideResponse{reply, expected} {
 					for _, diagnostic := range response.Diagnostics {
 						diagnostic.Message = ""

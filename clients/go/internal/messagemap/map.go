@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"jingxi.dev/client/internal/paths"
+	"jingxi.dev/client/internal/values"
 	pdpv1 "jingxi.dev/client/pdp/v1"
 )
 
@@ -39,6 +40,8 @@ type Part struct {
 	ResourceType string
 	Fields       []Field
 
+	// reference is how requests name the part's fields; they share it.
+	reference  *pdpv1.MessageRef
 	resourceID *paths.Path
 	attributes []attribute
 }
@@ -56,6 +59,8 @@ type Map struct {
 	types map[string]pdpv1.AttributeType
 	// declared has the same types by namespace and name.
 	declared map[string]map[string]pdpv1.AttributeType
+	// application is the name of the application as an attribute; nil where that is not declared. Requests share it.
+	application *pdpv1.Value
 }
 
 // FromResponse returns the map that the service sent.
@@ -72,6 +77,9 @@ func FromResponse(response *pdpv1.GetMessageMapResponse) (*Map, error) {
 			found.declared[namespace] = map[string]pdpv1.AttributeType{}
 		}
 		found.declared[namespace][name] = kind
+	}
+	if found.types["context.application"] != 0 {
+		found.application = (*values.Slots)(nil).String(found.Application)
 	}
 	for _, own := range source.GetParts() {
 		part, err := found.part(own)
@@ -92,7 +100,10 @@ func (m *Map) part(source *pdpv1.MessagePart) (*Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	part := &Part{Name: source.GetName(), Path: path, ResourceType: source.GetResourceType()}
+	part := &Part{
+		Name: source.GetName(), Path: path, ResourceType: source.GetResourceType(),
+		reference: &pdpv1.MessageRef{Application: m.Application, Name: m.Name, Part: source.GetName()},
+	}
 	if source.GetResourceId() != "" {
 		id, err := paths.Parse(source.GetResourceId())
 		if err != nil {

@@ -173,31 +173,73 @@ func VerdictsOf(reply *pdpv1.DecideResponse) Verdicts {
 	}
 }
 
-// Apply masks the document itself as the verdicts of each question say; it returns the document and the problems that
-// arose.
-func Apply(document any, plan *Plan, verdicts []Verdicts, maskers *Maskers) (any, []string) {
-	work := masking{document: document, maskers: maskers, known: make([]knownMask, 0, 8)}
+// Recipe is how to mask a part by verdicts. It says nothing of any message and may be kept.
+type Recipe struct {
+	part  *Part
+	steps []step
+}
+
+// step masks a field, by its place in the part; masker is nil where it is to be found for each message.
+type step struct {
+	field  int
+	mask   *pdpv1.Mask
+	masker *masks.Masker
+}
+
+// Recipe returns how to mask a part.
+func (m *Maskers) Recipe(part *Part, verdicts Verdicts) *Recipe {
+	found := &Recipe{part: part}
+	for i := range part.Fields {
+		if mask := verdicts(part.Fields[i].Name); mask != nil {
+			found.steps = append(found.steps, step{i, mask, m.pinned[mask]})
+		}
+	}
+	return found
+}
+
+// IsFor says whether the recipe is of this part.
+func (r *Recipe) IsFor(part *Part) bool { return r.part == part }
+
+// Answer is how the fields of a question are shown: by a recipe for its part, or by verdicts where there is none.
+type Answer struct {
+	Recipe   *Recipe
+	Verdicts Verdicts
+}
+
+// Apply masks the document itself by an answer to each question; it returns the document and the problems that arose.
+func Apply(document any, plan *Plan, answers []Answer, maskers *Maskers) (any, []string) {
+	work := masking{walk: paths.Walk{Document: document}, maskers: maskers}
 	for i := range plan.Questions {
-		for field, places := range plan.Questions[i].Fields() {
-			if mask := verdicts[i](field); mask != nil && len(places) > 0 {
-				work.mask(places, mask)
+		question := &plan.Questions[i]
+		if recipe := answers[i].Recipe; recipe != nil {
+			for j := range recipe.steps {
+				work.maskField(question, &recipe.steps[j])
+			}
+			continue
+		}
+		for j := range question.Part.Fields {
+			if mask := answers[i].Verdicts(question.Part.Fields[j].Name); mask != nil {
+				work.maskField(question, &step{field: j, mask: mask})
 			}
 		}
 	}
 	if len(work.dropped) > 0 {
-		work.document = paths.Remove(work.document, work.dropped)
+		work.walk.Document = paths.Remove(work.walk.Document, work.dropped)
 	}
-	return work.document, work.problems
+	return work.walk.Document, work.problems
 }
 
 // masking masks places of a document. Drops wait until the end, so that the places of list items stay true.
 type masking struct {
-	document any
+	walk     paths.Walk
 	maskers  *Maskers
 	known    []knownMask
 	dropped  []paths.Place
 	problems []string
 }
+
+// usualMasks are as many as most answers name.
+const usualMasks = 8
 
 type knownMask struct {
 	mask   *pdpv1.Mask
@@ -221,28 +263,57 @@ func (w *masking) masker(mask *pdpv1.Mask) *masks.Masker {
 		w.problems = unique(append(w.problems, problem))
 		masker = masks.Suppressor()
 	}
+	if w.known == nil {
+		w.known = make([]knownMask, 0, usualMasks)
+	}
 	w.known = append(w.known, knownMask{mask, masker})
 	return masker
 }
 
-func (w *masking) mask(places []paths.Place, mask *pdpv1.Mask) {
-	masker := w.masker(mask)
+func (w *masking) maskField(question *Question, own *step) {
+	places := question.placesOf(own.field)
+	if len(places) == 0 {
+		return
+	}
+	masker := own.masker
+	if masker == nil {
+		masker = w.masker(own.mask)
+	}
+	if field := &question.Part.Fields[own.field]; len(question.Place) == 0 && field.only != nil {
+		w.maskOnly(masker, field)
+		return
+	}
 	for _, place := range places {
-		if len(place) == 0 {
-			w.document = w.shown(masker, place, w.document)
-			continue
+		w.mask(masker, place)
+	}
+}
+
+// maskOnly masks a field that has one place. Where a mask on what encloses it has replaced that, the walk finds nothing,
+// or an object that is no part of the document any more.
+func (w *masking) maskOnly(masker *masks.Masker, own *Field) {
+	holder, name := w.walk.Holder(&own.Paths[0])
+	if holder == nil {
+		w.mask(masker, own.only[0])
+	} else if value, there := holder[name]; there {
+		holder[name] = w.shown(masker, own.only[0], value)
+	}
+}
+
+func (w *masking) mask(masker *masks.Masker, place paths.Place) {
+	if len(place) == 0 {
+		w.walk.Document = w.shown(masker, place, w.walk.Document)
+		return
+	}
+	// A mask on what encloses the place may have replaced it.
+	last := place[len(place)-1]
+	switch holder := paths.Get(w.walk.Document, place[:len(place)-1]).(type) {
+	case map[string]any:
+		if value, there := holder[last.Name]; there && last.Index < 0 {
+			holder[last.Name] = w.shown(masker, place, value)
 		}
-		// A mask on what encloses the place may have replaced it.
-		last := place[len(place)-1]
-		switch holder := paths.Get(w.document, place[:len(place)-1]).(type) {
-		case map[string]any:
-			if value, there := holder[last.Name]; there && last.Index < 0 {
-				holder[last.Name] = w.shown(masker, place, value)
-			}
-		case []any:
-			if last.Index >= 0 && last.Index < len(holder) {
-				holder[last.Index] = w.shown(masker, place, holder[last.Index])
-			}
+	case []any:
+		if last.Index >= 0 && last.Index < len(holder) {
+			holder[last.Index] = w.shown(masker, place, holder[last.Index])
 		}
 	}
 }

@@ -101,9 +101,9 @@ func valueOf(t *testing.T, parameter any) *pdpv1.Value {
 	return nil
 }
 
-func verdictsOf(t *testing.T, given any) Verdicts {
+func replyOf(t *testing.T, given any) *pdpv1.DecideResponse {
 	if given == nil {
-		return VerdictsOf(nil)
+		return nil
 	}
 	reply := &pdpv1.DecideResponse{}
 	for field, said := range given.(object) {
@@ -120,7 +120,7 @@ func verdictsOf(t *testing.T, given any) Verdicts {
 		})
 		reply.Masks = append(reply.Masks, mask)
 	}
-	return VerdictsOf(reply)
+	return reply
 }
 
 func same(t *testing.T, what string, found, expected proto.Message) {
@@ -134,11 +134,15 @@ func TestVectors(t *testing.T) {
 	table := shared.Load(t, "message_maps.json")
 	for _, entry := range table["cases"].([]any) {
 		c := entry.(object)
-		t.Run(c["id"].(string), func(t *testing.T) { tryVector(t, table, c) })
+		t.Run(c["id"].(string), func(t *testing.T) {
+			// The second time in memory of the first.
+			tryVector(t, table, c, false)
+			tryVector(t, table, c, true)
+		})
 	}
 }
 
-func tryVector(t *testing.T, table, c object) {
+func tryVector(t *testing.T, table, c object, byRecipe bool) {
 	before, _ := jsontext.Encode(c["message"])
 	plan, err := func() (*Plan, error) {
 		found, err := mapOf(t, table, c)
@@ -159,18 +163,25 @@ func tryVector(t *testing.T, table, c object) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer plan.Release()
 	questions := c["questions"].([]any)
 	if len(questions) != len(plan.Questions) {
 		t.Fatalf("%d questions, expected %d", len(plan.Questions), len(questions))
 	}
-	verdicts := make([]Verdicts, len(questions))
+	answers := make([]Answer, len(questions))
+	maskers := NewMaskers(masks.NoKeys)
 	for i, entry := range questions {
 		expected, asked := entry.(object), plan.Questions[i]
 		if asked.Part.Name != expected["part"] || asked.Place.String() != expected["place"] {
 			t.Errorf("asked about %q at %s, expected %q at %s", asked.Part.Name, asked.Place, expected["part"], expected["place"])
 		}
 		same(t, "the resource", asked.Resource, parse(t, expected["resource"], &pdpv1.Resource{}))
-		verdicts[i] = verdictsOf(t, expected["verdicts"])
+		reply := replyOf(t, expected["verdicts"])
+		if byRecipe {
+			answers[i].Recipe = maskers.Pinned(reply.GetMasks()).Recipe(asked.Part, VerdictsOf(reply))
+		} else {
+			answers[i].Verdicts = VerdictsOf(reply)
+		}
 	}
 	if expected, ok := part(c, "shared"); ok {
 		same(t, "the subject", plan.Subject, parse(t, expected["subject"], &pdpv1.Subject{}))
@@ -182,7 +193,7 @@ func tryVector(t *testing.T, table, c object) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	masked, dropped := Apply(document, plan, verdicts, NewMaskers(masks.NoKeys))
+	masked, dropped := Apply(document, plan, answers, maskers)
 	if !reflect.DeepEqual(masked, c["expected"]) {
 		t.Errorf("masked is\n%v, expected\n%v", masked, c["expected"])
 	}

@@ -74,7 +74,8 @@ func Parse(text string) (Path, error) {
 		for i, own := range path.steps {
 			path.fixed[i] = Member(own.name)
 			if i < len(path.steps)-1 {
-				path.above += own.name + "\x00"
+				// With their sizes, because names may hold any character.
+				path.above += strconv.Itoa(len(own.name)) + ":" + own.name
 			}
 		}
 	}
@@ -176,25 +177,54 @@ func (w *Walk) Has(p *Path) (bool, error) {
 	if len(p.steps) == 0 {
 		return true, nil
 	}
-	if w.holder == nil || w.above != p.above {
-		value := w.Document
-		for i := range p.steps {
-			if value == nil {
-				return false, nil
-			}
-			members, ok := value.(map[string]any)
-			if !ok {
-				return false, fault.New(fault.MessageMismatch, "path `%s` expects an object at `%s`", p.text, p.below(nil, i))
-			}
-			if i == len(p.steps)-1 {
-				w.above, w.holder = p.above, members
-				break
-			}
-			value = members[p.steps[i].name]
-		}
+	holder, err := w.into(p)
+	_, there := holder[p.steps[len(p.steps)-1].name]
+	return there, err
+}
+
+// Get returns the value that a path which is not Many leads to; nil when nothing is there.
+func (w *Walk) Get(p *Path) (any, error) {
+	if len(p.steps) == 0 {
+		return w.Document, nil
 	}
-	_, there := w.holder[p.steps[len(p.steps)-1].name]
-	return there, nil
+	holder, err := w.into(p)
+	return holder[p.steps[len(p.steps)-1].name], err
+}
+
+// Holder returns the object that a path which is not Many leads into, and the name of the member there; nil for none.
+func (w *Walk) Holder(p *Path) (map[string]any, string) {
+	if len(p.steps) == 0 {
+		return nil, ""
+	}
+	holder, err := w.into(p)
+	if err != nil {
+		return nil, ""
+	}
+	return holder, p.steps[len(p.steps)-1].name
+}
+
+// into returns the object that holds what a path with steps leads to; nil for none.
+func (w *Walk) into(p *Path) (map[string]any, error) {
+	if w.holder != nil && w.above == p.above {
+		return w.holder, nil
+	}
+	value := w.Document
+	last := len(p.steps) - 1
+	for i := range p.steps {
+		if value == nil {
+			return nil, nil
+		}
+		members, ok := value.(map[string]any)
+		if !ok {
+			return nil, fault.New(fault.MessageMismatch, "path `%s` expects an object at `%s`", p.text, p.below(nil, i))
+		}
+		if i == last {
+			w.above, w.holder = p.above, members
+			break
+		}
+		value = members[p.steps[i].name]
+	}
+	return w.holder, nil
 }
 
 // below returns the place that the first steps lead to.

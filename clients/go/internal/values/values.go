@@ -44,13 +44,7 @@ var (
 )
 
 // Natural returns a Go value as its own type says.
-func Natural(value any) (*pdpv1.Value, error) {
-	kind := naturalType(value)
-	if kind == pdpv1.AttributeType_ATTRIBUTE_TYPE_UNSPECIFIED {
-		return nil, fault.New(fault.AttributeValue, "a value of Go type `%T` cannot be sent", value)
-	}
-	return Typed(value, kind)
-}
+func Natural(value any) (*pdpv1.Value, error) { return (*Slots)(nil).Natural(value) }
 
 func naturalType(value any) pdpv1.AttributeType {
 	switch given := value.(type) {
@@ -111,19 +105,12 @@ func list(value any) ([]any, bool) {
 
 // Typed returns a Go or JSON value as a declared type. Its error never quotes the value.
 func Typed(value any, kind pdpv1.AttributeType) (*pdpv1.Value, error) {
+	return (*Slots)(nil).Typed(value, kind)
+}
+
+// rare is Typed for the types of few attributes.
+func rare(value any, kind pdpv1.AttributeType) (*pdpv1.Value, error) {
 	switch kind {
-	case pdpv1.AttributeType_ATTRIBUTE_TYPE_STRING:
-		found, err := asString(value)
-		return String(found), err
-	case pdpv1.AttributeType_ATTRIBUTE_TYPE_INT:
-		found, err := asInt(value)
-		return integer(found), err
-	case pdpv1.AttributeType_ATTRIBUTE_TYPE_DOUBLE:
-		found, err := asDouble(value)
-		return double(found), err
-	case pdpv1.AttributeType_ATTRIBUTE_TYPE_BOOL:
-		found, err := asBool(value)
-		return &pdpv1.Value{Kind: &pdpv1.Value_BoolValue{BoolValue: found}}, err
 	case pdpv1.AttributeType_ATTRIBUTE_TYPE_TIMESTAMP:
 		found, err := asTimestamp(value)
 		return &pdpv1.Value{Kind: &pdpv1.Value_TimestampValue{TimestampValue: found}}, err
@@ -144,35 +131,6 @@ func Typed(value any, kind pdpv1.AttributeType) (*pdpv1.Value, error) {
 		return &pdpv1.Value{Kind: &pdpv1.Value_StringMap{StringMap: &pdpv1.StringMap{Entries: found}}}, err
 	}
 	return nil, fault.New(fault.AttributeValue, "its declared type is not known to this client; update the client")
-}
-
-// String returns a text to be sent.
-func String(text string) *pdpv1.Value {
-	// One piece of memory for both: most attributes are texts.
-	made := &struct {
-		value pdpv1.Value
-		kind  pdpv1.Value_StringValue
-	}{kind: pdpv1.Value_StringValue{StringValue: text}}
-	made.value.Kind = &made.kind
-	return &made.value
-}
-
-func integer(number int64) *pdpv1.Value {
-	made := &struct {
-		value pdpv1.Value
-		kind  pdpv1.Value_IntValue
-	}{kind: pdpv1.Value_IntValue{IntValue: number}}
-	made.value.Kind = &made.kind
-	return &made.value
-}
-
-func double(number float64) *pdpv1.Value {
-	made := &struct {
-		value pdpv1.Value
-		kind  pdpv1.Value_DoubleValue
-	}{kind: pdpv1.Value_DoubleValue{DoubleValue: number}}
-	made.value.Kind = &made.kind
-	return &made.value
 }
 
 // Text checks a text that is no attribute, such as the subject's id.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,28 @@ func TestAMessageValueGoesAsTheDeclaredType(t *testing.T) {
 		found, err := Typed(c.value, pdpv1.AttributeType(pdpv1.AttributeType_value["ATTRIBUTE_TYPE_"+c.kind]))
 		if !errors.Is(err, fault.AttributeValue) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s %v became %v, %v", c.kind, c.value, found, err)
+		}
+	}
+}
+
+func TestSlotsHoldNothingWhenCleared(t *testing.T) {
+	slots := &Slots{}
+	for count := range 300 {
+		made := make([]*pdpv1.Value, count)
+		for i := range made {
+			made[i] = slots.String(strconv.Itoa(i))
+		}
+		for i, own := range made {
+			if own.GetStringValue() != strconv.Itoa(i) {
+				t.Fatalf("of %d values, %d is %v", count, i, own)
+			}
+		}
+		slots.Clear()
+		for i := range slots.slots {
+			own := &slots.slots[i]
+			if own.value.Kind != nil || own.text.StringValue != "" {
+				t.Fatalf("after %d values it holds %v", count, own.text.StringValue)
+			}
 		}
 	}
 }
