@@ -7,6 +7,7 @@ import io
 import json
 import re
 import secrets
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +60,12 @@ class Browser:
     headers: Mapping[str, str] = field(default_factory=dict)
     others: Sequence[int] = ()
     instead: str = "{location}"
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def answered(self) -> Browser:
+        """Wait until it shows something: the command may have ended before."""
+        assert self._ended.wait(30)
+        return self
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +136,7 @@ def browser(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Browser:
             visit(f"{base}?state=a&state=b&code=x")[0], visit(base.replace("callback", "favicon.ico"))[0],
         ]  # fmt: skip
         shown.status, shown.page = visit(shown.instead.format(location=desk.provider.location))
+        shown._ended.set()
         return True
 
     monkeypatch.setenv("DISPLAY", ":0")
@@ -260,7 +268,7 @@ def test_the_provider_in_the_browser(desk: Desk, run: Run, browser: Browser, tmp
     assert done.code == 0, done.err
     assert f"已登录为 `{name}`" in done.out
     assert "Bank ID" in done.err
-    assert (browser.status, "身份提供方已答复" in browser.page) == (200, True)
+    assert (browser.answered().status, "身份提供方已答复" in browser.page) == (200, True)
     assert browser.others == [400] * 5
     headers = browser.headers
     assert (headers["Referrer-Policy"], headers["Cache-Control"]) == ("no-referrer", "no-store")
@@ -280,7 +288,7 @@ def test_a_second_factor_of_one_s_own(desk: Desk, run: Run, browser: Browser) ->
     name = hired(desk)
     done = run("me", "login", "--oidc", "--timeout", "20", "--ca", desk.ca)
     assert (done.code, "a second factor must be set up first" in done.out) == (0, True)
-    assert browser.page
+    assert browser.answered().page
     words = run("me", "account", "password", "--stdin", said=f"x\n{PASSWORD}\n").err
     assert "has no password" in words
     # No password is asked for, for there is none: the first line is the code, which is wrong.
@@ -301,7 +309,7 @@ def test_what_the_provider_refuses(desk: Desk, run: Run, browser: Browser) -> No
     done = run("me", "login", "--oidc", "--timeout", "20", "--ca", desk.ca)
     assert done.code == 1
     assert "Bank ID did not sign you in: access_denied: not[31m today" in done.err
-    assert (browser.status, "did not sign you in" in browser.page) == (200, True)
+    assert (browser.answered().status, "did not sign you in" in browser.page) == (200, True)
     browser.instead = "{location}"
     desk.provider.subject = "u-nobody"
     done = run("me", "login", "--oidc", "--timeout", "20")
