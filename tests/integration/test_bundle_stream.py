@@ -306,6 +306,15 @@ def heavy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSer
         yield server, policies / "many.yaml"
 
 
+def offered(client: Client) -> str:
+    """Return the hash of what the worker, not only the server, has now."""
+    stream = client.watch()
+    try:
+        return str(next(stream).header.hash)
+    finally:
+        stream.cancel()
+
+
 def test_a_newer_bundle_ends_the_one_under_way(heavy: tuple[RunningServer, Path]) -> None:
     server, file = heavy
     client, slow = Client(server.target), Client(server.target)
@@ -322,7 +331,7 @@ def test_a_newer_bundle_ends_the_one_under_way(heavy: tuple[RunningServer, Path]
         thread.join(60)
         assert not thread.is_alive()
     put(file, large("b"))
-    wait_for(lambda: server.app.facts()["hash"] != header.hash)
+    wait_for(lambda: offered(client) != header.hash)
     pieces = 0
     while (part := next(lazy)).WhichOneof("part") == "chunk":
         pieces += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -13,6 +14,7 @@ import pytest
 from pdp.errors import SpoolError, SpoolFullError
 from pdp.snapshot.chain import StreamKey
 from pdp.snapshot.spool import Spool, SpoolAlarm, SpoolLevel, SpoolLimits, SpoolReader, gauge, leftovers
+from pdp.snapshot.spool.segment import Header, SegmentWriter, open_to_read, read_header
 from tests.unit.spools import Shipped, body, files
 
 DAY = 86_400 * 1_000_000_000
@@ -334,6 +336,26 @@ def test_a_folder_that_gets_its_name_while_it_is_looked_at(tmp_path: Path, monke
     monkeypatch.setattr(Path, "glob", lambda *_: iter([hidden]))
     assert leftovers.remove_leftovers([tmp_path], at + leftovers.AGE_NANOS) == 0
     assert boot.exists()
+
+
+def test_a_log_that_goes_away_while_it_is_looked_at(tmp_path: Path, monkeypatch) -> None:
+    """As when its writer closes the file between the look at it and the reading."""
+    path = tmp_path / "1.db"
+    header = Header("n1", "a" * 16, "sha256", 1, 0, False)
+    SegmentWriter(path, header, ()).close()
+    log = path.with_name("1.db-wal")
+    log.touch()
+    look = Path.stat
+
+    def look_and_lose(self: Path, **options: bool) -> os.stat_result:
+        found = look(self, **options)
+        if self == log:
+            log.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "stat", look_and_lose)
+    with contextlib.closing(open_to_read(path, is_closed=True)) as db:
+        assert read_header(db) == header
 
 
 def test_what_writers_leave_that_die_while_they_begin(tmp_path: Path) -> None:

@@ -191,8 +191,11 @@ def open_to_read(path: Path, *, is_closed: bool = False) -> sqlite3.Connection:
     A read-only connection also never checkpoints when it is closed. A file that `is_closed`, and whose log was wholly
     copied into it, needs no index that is shared between processes, so it can be read even on a disk without room.
     """
-    log = path.with_name(f"{path.name}-wal")
-    is_still = is_closed and not (log.exists() and log.stat().st_size)
+    try:
+        unsaved = path.with_name(f"{path.name}-wal").stat().st_size
+    except FileNotFoundError:  # its writer takes it away when it closes the file, perhaps right now
+        unsaved = 0
+    is_still = is_closed and not unsaved
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_still else ''}",
         uri=True,
