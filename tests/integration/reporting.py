@@ -77,8 +77,10 @@ def decision(number: int, **fields: Any) -> Any:
 class Client:
     """A client that reports to one address."""
 
-    def __init__(self, target: str, client_id: str = CLIENT, token: str = "") -> None:
-        self.channel = grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
+    def __init__(self, target: str, client_id: str = CLIENT, token: str = "", **options: int) -> None:
+        """`options` are those of grpc, without `grpc.`, a dot as two underscores."""
+        named = [(f"grpc.{name.replace('__', '.')}", value) for name, value in options.items()]
+        self.channel = grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1), *named])
         self.id = client_id
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
 

@@ -186,14 +186,16 @@ class Failed:
 def failure(call: Callable[[], Any]) -> Failed:
     with pytest.raises(grpc.RpcError) as raised:
         call()
+    return failed_of(raised.value)
+
+
+def failed_of(error: grpc.RpcError) -> Failed:
     info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-    status = status_pb2.Status.FromString(dict(raised.value.trailing_metadata())["grpc-status-details-bin"])
+    status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
     for detail in status.details:
         detail.Unpack(info)
         detail.Unpack(retry)
-    return Failed(
-        raised.value.code(), info.reason, raised.value.details(), retry.retry_delay.ToTimedelta().total_seconds()
-    )
+    return Failed(error.code(), info.reason, error.details(), retry.retry_delay.ToTimedelta().total_seconds())
 
 
 def test_a_token_opens_the_door(stub: Stub) -> None:
@@ -251,8 +253,8 @@ def admitted(stub: Stub, limit: int = 100, **options: Any) -> tuple[int, Failed 
     for count in range(limit):
         try:
             stub.Decide(request(), **options)
-        except grpc.RpcError:
-            return count, failure(lambda: stub.Decide(request(), **options))
+        except grpc.RpcError as error:
+            return count, failed_of(error)
     return limit, None
 
 
