@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pdp.engine import runtime
-from pdp.engine.codegen import Codegen, attribute_variable, clock_readings
+from pdp.engine.codegen import Codegen, attribute_variable, clock_readings, used_first
 from pdp.engine.exact import Evaluator
 from pdp.engine.grants import NO_GRANT
 from pdp.engine.index import Entry, Group, build_groups
@@ -239,14 +239,34 @@ class _Module:
         lines = [f"    # {rule.name}"]
         if not conditions:
             return [*lines, f"    hits.append({rule.index})"]
+        test = f"        if {' and '.join(conditions)}:"
+        lacking = self._often_lacking(entry)
+        if lacking is not None:
+            # Raising and catching an error takes as long as ten rules.
+            lines += [
+                "    try:",
+                f"        if {attribute_variable(lacking)} is MISSING:",
+                f"            slow.append({rule.index})",
+                test.replace("if", "elif", 1),
+            ]
+        else:
+            lines += ["    try:", test]
         return [
             *lines,
-            "    try:",
-            f"        if {' and '.join(conditions)}:",
             f"            hits.append({rule.index})",
             "    except UndecidedError:",
             f"        slow.append({rule.index})",
         ]
+
+    def _often_lacking(self, entry: Entry) -> str | None:
+        """Return an attribute that the rule cannot do without and that not every request has, if there is one.
+
+        That is one of the resource: rules about a transaction are tried for customers too.
+        """
+        for name in used_first(entry.rest[0].expr, entry.rule.variables):
+            if name.startswith("resource.") and name not in _BUILTINS and name not in self._schema.defaults:
+                return name
+        return None
 
     def _scope(self, entries: Iterable[Entry], names: Iterable[str], outer: _Scope | None = None) -> _Scope:
         """Return what rules and an index need to have read, less what the caller has."""

@@ -75,6 +75,27 @@ def clock_readings(node: Expr, variables: Mapping[str, Expr]) -> Iterator[tuple[
             yield from clock_readings(variables[part.name], variables)
 
 
+def used_first(node: Expr, variables: Mapping[str, Expr]) -> Iterator[str]:
+    """Yield attributes without which an expression is undecided whatever else holds: what is used before anything else.
+
+    Not all of them, but none that an operand could make unnecessary.
+    """
+    match node:
+        case AttributeRef(name=name):
+            yield name
+        case VariableRef(name=name):
+            yield from used_first(variables[name], variables)
+        case And(operands=operands) | Or(operands=operands):
+            yield from used_first(operands[0], variables)
+        case Conditional(condition=condition):
+            yield from used_first(condition, variables)
+        case HasKey(operand=operand):
+            yield from used_first(operand, variables)
+        case Call(args=args):  # functions are strict
+            for arg in args:
+                yield from used_first(arg, variables)
+
+
 class Codegen:
     """Writes the expressions of one policy.
 

@@ -23,7 +23,7 @@ class Missing:
 
     So compiled conditions read like plain Python and need no test before each use.
     INVARIANT: nothing may look at a value without using it (`is`, `type`, storing it in a list) unless it goes through
-    `present`, else a missing attribute would pass unseen.
+    `present`, else a missing attribute would pass unseen; but for the test whether it is this.
     """
 
     __slots__ = ()
