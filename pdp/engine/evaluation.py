@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pdp.engine.assemble import Schema, assemble, assemble_rule
@@ -27,7 +27,10 @@ class Evaluation:
     settled exactly: they change nothing.
     """
 
-    def __init__(self, rules: Sequence[CompiledRule], schema: Schema, label: str) -> None:
+    def __init__(
+        self, rules: Sequence[CompiledRule], schema: Schema, label: str, usual: Iterable[tuple[str, ...]] = ()
+    ) -> None:
+        """`usual` are the fields of messages: most requests ask about those of one of them."""
         compiled = assemble(rules, schema, label)
         self.source = compiled.source
         self._plain = compiled.plain
@@ -36,9 +39,10 @@ class Evaluation:
         self._rules = rules
         self._schema = schema
         self._exact: dict[int, ExactRule] = {}
+        self._speaking: dict[tuple[str, ...], frozenset[int] | None] = dict.fromkeys(usual)
 
     def without_grants(
-        self, subject: Any, action: Any, resource: Any, context: Any, now: int, fields: Sequence[str]
+        self, subject: Any, action: Any, resource: Any, context: Any, now: int, fields: tuple[str, ...]
     ) -> tuple[list[int], Undecided]:
         """Return the hits in canonical order and the undecided rules of a request without grants."""
         hits: list[int] = []
@@ -47,14 +51,14 @@ class Evaluation:
         if self._ungranted is not None:
             self._ungranted(subject, action, resource, context, now, NO_GRANT, hits, slow)
         undecided: Undecided = {}
-        if slow:
-            self._settle(slow, fields, Parties(subject, action, resource, context, now), hits, undecided)
+        if slow and (left := self._left(slow, fields)):
+            self._settle(left, Parties(subject, action, resource, context, now), hits, undecided)
         if len(hits) > 1:
             hits.sort(key=_canonical if undecided else None)
         return hits, undecided
 
     def with_grants(
-        self, parties: Parties, fields: Sequence[str], grants: Sequence[bundle_pb2.Grant], levels: Any
+        self, parties: Parties, fields: tuple[str, ...], grants: Sequence[bundle_pb2.Grant], levels: Any
     ) -> tuple[list[Hit], Undecided]:
         """Return the hits in canonical order, those of one rule by grant in request order.
 
@@ -75,7 +79,7 @@ class Evaluation:
         self,
         function: Any,
         parties: Parties,
-        fields: Sequence[str],
+        fields: tuple[str, ...],
         grant: bundle_pb2.Grant | None,
         place: tuple[int, Any],
         found: list[tuple[int, int, Hit]],
@@ -89,19 +93,26 @@ class Evaluation:
         slow: list[int] = []
         under = parties._replace(grant=facts)
         function(*under, hits, slow)
-        self._settle(slow, fields, under, hits, undecided)
+        self._settle(self._left(slow, fields), under, hits, undecided)
         for hit in hits:
             index = hit if hit >= 0 else ~hit
             rule = self._rules[index]
             found.append((index, order, Hit(rule, grant_id, hit < 0, covers if rule.unmasks else None)))
 
-    def _settle(
-        self, slow: Sequence[int], fields: Sequence[str], parties: Parties, hits: list[int], undecided: Undecided
-    ) -> None:
-        """Decide exactly the rules that compiled code left open and that speak about a field, each once."""
-        for index in dict.fromkeys(slow):
-            if self._rules[index].fields.isdisjoint(fields):
-                continue
+    def _left(self, slow: Sequence[int], fields: tuple[str, ...]) -> Iterable[int]:
+        """Return those of the rules that compiled code left open that speak about a field, each once."""
+        try:
+            speaking = self._speaking[fields]
+        except KeyError:
+            return [index for index in dict.fromkeys(slow) if not self._rules[index].fields.isdisjoint(fields)]
+        if speaking is None:
+            speaking = frozenset(rule.index for rule in self._rules if not rule.fields.isdisjoint(fields))
+            self._speaking[fields] = speaking
+        return speaking.intersection(slow)
+
+    def _settle(self, left: Iterable[int], parties: Parties, hits: list[int], undecided: Undecided) -> None:
+        """Decide rules exactly."""
+        for index in left:
             exact = self._exact.get(index)
             if exact is None:
                 exact = self._exact[index] = ExactRule(self._rules[index], self._schema)

@@ -89,7 +89,6 @@ class Program:
         }
         self.schema = Schema(types, defaults, self.typed)
         self.outcomes = Outcomes(bundle, self.rules)
-        self.evaluation = Evaluation(self.rules, self.schema, f"policy set {signed.hash[:12]}")
         self.ids = ids
         levels = {field.id: field.level for field in bundle.fields}
         self.recorder = None if recorder is None else recorder(Recorded(bundle, self.rules, self.schema, levels))
@@ -109,6 +108,7 @@ class Program:
             for m in bundle.message_maps
             for part in m.parts
         }
+        self.evaluation = Evaluation(self.rules, self.schema, f"policy set {signed.hash[:12]}", self._messages.values())
 
     @property
     def source(self) -> str:

@@ -5,6 +5,7 @@ What they cannot read becomes HIDDEN; decimals are computed exactly.
 
 from __future__ import annotations
 
+import bisect
 import datetime
 import itertools
 import math
@@ -65,32 +66,37 @@ def parse_number(text: str) -> Fraction | None:
 
 def parse_double(text: str) -> float | None:
     """Return the double next to such a number; None for any other text."""
-    # What most texts are; the exact test takes longer than all else.
-    if len(text) <= _MAX_NUMBER_TEXT and text.isascii() and text.replace(".", "", 1).isdigit():
-        return float(text) if text[0] != "." != text[-1] else None
     plain = _plain_number(text)
     return None if plain is None else float(plain)
 
 
 def _plain_number(text: str) -> str | None:
-    if len(text) > _MAX_NUMBER_TEXT or _NUMBER.fullmatch(text) is None:
+    if len(text) > _MAX_NUMBER_TEXT:
         return None
-    return text.replace(",", "")
+    # What most texts are; the exact test takes longer than all else.
+    if text.isascii() and text.replace(".", "", 1).isdigit():
+        return text if text[0] != "." != text[-1] else None
+    return None if _NUMBER.fullmatch(text) is None else text.replace(",", "")
 
 
 def bucket(p: Parameters) -> TextMask:
     """Name the range that a number falls in: a lower edge belongs to its range."""
     texts = p["edges"]
-    edges = [Decimal(text) for text in texts]
+    edges = sorted(Decimal(text) for text in texts)
+    # Rounding keeps the order, so only a number that rounds to an edge needs to be compared exactly.
+    doubles = [float(edge) for edge in edges]
+    close = frozenset(doubles)
     between = [f"{low}–{high}" for low, high in itertools.pairwise(texts)]
-    labels = p.get("labels", [f"<{texts[0]}", *between, f"≥{texts[-1]}"])
+    labels = [str(label) for label in p.get("labels", [f"<{texts[0]}", *between, f"≥{texts[-1]}"])]
 
     def show(text: str) -> str:
         plain = _plain_number(text)
         if plain is None:
             return HIDDEN
-        number = Decimal(plain)
-        return str(labels[sum([number >= edge for edge in edges])])
+        number = float(plain)
+        if number in close:
+            return labels[bisect.bisect_right(edges, Decimal(plain))]
+        return labels[bisect.bisect_right(doubles, number)]
 
     return show
 
@@ -120,15 +126,21 @@ def round_(p: Parameters) -> TextMask:
 def date_trunc(p: Parameters, today: datetime.date) -> TextMask:
     """Show the year, the year and month, or the age band of a date."""
     unit, band = p["unit"], p["band"]
+    if unit != "age":
+        size = len("2026" if unit == "year" else "2026-11")
+
+        def cut(text: str) -> str:
+            if _is_usual_date(text):
+                return text[:size]
+            date = _parse_date(text)
+            return HIDDEN if date is None else date.isoformat()[:size]
+
+        return cut
 
     def show(text: str) -> str:
         date = _parse_date(text)
         if date is None:
             return HIDDEN
-        if unit == "year":
-            return f"{date.year:04d}"
-        if unit == "month":
-            return f"{date.year:04d}-{date.month:02d}"
         age = today.year - date.year - ((today.month, today.day) < (date.month, date.day))
         if age < 0:
             return HIDDEN
@@ -138,12 +150,18 @@ def date_trunc(p: Parameters, today: datetime.date) -> TextMask:
     return show
 
 
+def _is_usual_date(text: str) -> bool:
+    """Whether a text is a date in the form 2026-03-02."""
+    if len(text) != 10 or not text[4] == text[7] == "-":
+        return False
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _parse_date(text: str) -> datetime.date | None:
-    if len(text) == 10 and text[4] == text[7] == "-":  # the usual form
-        try:
-            return datetime.date.fromisoformat(text)
-        except ValueError:
-            return None
     for pattern in _DATES:
         match = pattern.fullmatch(text)
         if match:

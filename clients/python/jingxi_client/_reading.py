@@ -97,10 +97,11 @@ class Reading:
         number = ""
         others: list[tuple[Attribute, Any]] = []
         troubles += self.troubles
+        # Rules often call one member of a message by two names.
+        read = conversion = known = None
         for names, path, members, elsewhere, along, lone in self.steps:
             if along:
-                found = paths.find(message, path, place)
-                value = None if lone is None else _value_of(lone, found, troubles)
+                value = _value_along(lone, path, message, place, troubles)
                 if lone is None or value is None:
                     continue
                 if lone.position < 0:
@@ -126,11 +127,14 @@ class Reading:
                     continue
                 if type(value) is own and (own is bool or value.isascii()):
                     attributes[into] = value  # what converting would give, without the call
-                    continue
-                try:
-                    attributes[into] = convert(value)
-                except AttributeValueError as error:
-                    troubles.append(_trouble(attribute, error))
+                elif value is read and convert is conversion:
+                    attributes[into] = known
+                else:
+                    try:
+                        attributes[into] = known = convert(value)
+                        read, conversion = value, convert
+                    except AttributeValueError as error:
+                        troubles.append(_trouble(attribute, error))
             for key, other in elsewhere:
                 value = get(key)
                 if value is None:
@@ -239,10 +243,15 @@ def _leads_to_member(path: paths.Path) -> bool:
     return bool(path.steps) and path.steps[-1] is not paths.EVERY
 
 
-def _value_of(attribute: Attribute, found: list[tuple[paths.Place, Any]], troubles: Troubles) -> Any:
-    """Return an attribute's value out of what its path leads to; None when there is none or it does not fit."""
-    there = [value for _, value in found if value is not None]
-    if not there:
+def _value_along(
+    attribute: Attribute | None, path: paths.Path, message: Any, place: paths.Place, troubles: Troubles
+) -> Any:
+    """Follow a path and return the attribute's value; None when there is none or it does not fit.
+
+    Raises MessageMismatchError.
+    """
+    there = [value for _, value in paths.find(message, path, place) if value is not None]
+    if attribute is None or not there:
         return None
     many = paths.EVERY in attribute.path.steps
     if many and not values.is_list_type(attribute.kind):

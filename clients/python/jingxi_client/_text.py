@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from jingxi_client._surnames import COMPOUND_SURNAMES
@@ -122,7 +122,7 @@ def name(p: Parameters) -> TextMask:
     (char, fixed), hide = _stretch(p), _hiding(p)
 
     def show(text: str) -> str:
-        if not _SEPARATORS.isdisjoint(text):
+        if not (text.isalpha() or _SEPARATORS.isdisjoint(text)):  # none of them is a letter
             return hide(text, _but_initials(text))
         size = len(text)
         shown = 2 if size > 2 and text[:2] in COMPOUND_SURNAMES else 1
@@ -158,26 +158,23 @@ def email(p: Parameters) -> TextMask:
 
 def address(p: Parameters) -> TextMask:
     """Show an address through its district, or its first `prefix` characters."""
-    (char, fixed), exceptions, prefix, ends = _stretch(p), tuple(p["exceptions"]), p["prefix"], _ends_of(p["markers"])
+    (char, fixed), prefix, find_end = _stretch(p), p["prefix"], _end_of(p["markers"], p["exceptions"])
 
     def show(text: str) -> str:
-        size, shown = len(text), prefix
-        for found in ends(text):
-            end = found.end()
-            if not text.endswith(exceptions, 0, end):
-                shown = end
-                break
+        size, found = len(text), find_end(text)
+        shown = prefix if found is None else found.end()
         return text[:shown] + (fixed or char * (size - shown)) if size > shown else fixed or char * size
 
     return show
 
 
-def _ends_of(markers: Sequence[str]) -> Callable[[str], Iterator[re.Match[str]]]:
-    """Return the function that finds every place where one of the markers ends, in order."""
-    if all(len(marker) == 1 for marker in markers):
-        return re.compile(f"[{re.escape(''.join(markers))}]").finditer
-    # What stands behind a place may overlap what stands behind another.
-    return re.compile("|".join(f"(?<={re.escape(marker)})" for marker in markers)).finditer
+def _end_of(markers: Sequence[str], exceptions: Sequence[str]) -> Callable[[str], re.Match[str] | None]:
+    """Return the function that finds the first place where one of the markers ends and none of the exceptions."""
+    # A place has no width where markers are longer: what stands behind one may overlap what stands behind another.
+    is_one = all(len(marker) == 1 for marker in markers)
+    behind = "|".join(f"(?<={re.escape(marker)})" for marker in markers)
+    marked = f"[{re.escape(''.join(markers))}]" if is_one else f"(?:{behind})"
+    return re.compile(marked + "".join(f"(?<!{re.escape(text)})" for text in exceptions)).search
 
 
 def landline(p: Parameters) -> TextMask:
