@@ -151,8 +151,10 @@ class Codegen:
             return self._clock[reading]
         kinds = [arg.type for arg in node.args]
         if name == "in_list" and isinstance(node.args[1], Literal) and _plain(kinds[0]) and _plain(kinds[1]):
-            # A set of constants: one hash however long the list.
             sought, constants = self._text(node.args[0], local), node.args[1].value
+            if len(constants) == 1:
+                return f"({sought} == {_constant(constants[0])})"
+            # A set of constants: one hash however long the list.
             return f"({sought if constants else _used(node.args[0], sought)} in {_constant_set(constants)})"
         args = [self._text(arg, local) for arg in node.args]
         if name in ("equals", "not_equals") and (all(map(_plain, kinds)) or kinds[0] == kinds[1] == _DOUBLE):

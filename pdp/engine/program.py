@@ -103,8 +103,9 @@ class Program:
             for root in _OWN
         }
         self.declared = tuple(self._names[root].issuperset for root in ("context", "subject", "resource", "action"))
+        # Interned as the table's keys are, so that comparing them looks at no character.
         self._messages = {
-            (m.application, m.name, part.name): tuple(f.field for f in part.fields)
+            (m.application, m.name, part.name): tuple(sys.intern(f.field) for f in part.fields)
             for m in bundle.message_maps
             for part in m.parts
         }

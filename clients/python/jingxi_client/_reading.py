@@ -250,8 +250,11 @@ def _value_along(
 
     Raises MessageMismatchError.
     """
-    there = [value for _, value in paths.find(message, path, place) if value is not None]
-    if attribute is None or not there:
+    found = paths.find(message, path, place)
+    if attribute is None or not found:
+        return None
+    there = [value for _, value in found if value is not None]
+    if not there:
         return None
     many = paths.EVERY in attribute.path.steps
     if many and not values.is_list_type(attribute.kind):

@@ -155,6 +155,8 @@ class _Masking:
             # A mask on what encloses the object may have replaced it.
             for name in names:
                 holder = holder.get(name) if type(holder) is dict else None
+            if holder is None:
+                continue
             if steps:
                 self._mask_along(holder, steps, members)
             elif type(holder) is dict:

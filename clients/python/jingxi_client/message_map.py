@@ -6,6 +6,7 @@ question.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import Any
@@ -43,7 +44,8 @@ class Part:
     def __post_init__(self, types: Mapping[str, int]) -> None:
         reading = compiled(self.fields, self.attributes, self.resource_id, types)
         object.__setattr__(self, "reading", reading)
-        object.__setattr__(self, "names", tuple(name for name, _ in self.fields))
+        # Interned, as the engine of the service does: it looks its answers up by them.
+        object.__setattr__(self, "names", tuple(sys.intern(name) for name, _ in self.fields))
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,8 @@ def copied(document: Any) -> Any:
         made = document.copy()
         # Most members are texts and numbers, which need nothing more.
         for key, value in document.items():
-            if type(value) not in _IMMUTABLE:
+            of = type(value)
+            if of is not str and of not in _IMMUTABLE:
                 made[key] = copied(value)
         return made
     if kind is list:

@@ -215,7 +215,7 @@ def _unfit(value: Any, expected: str) -> AttributeValueError:
 def _map(value: Any) -> dict[str, str]:
     # Whether it is a Mapping takes longer to find out than all else here.
     if (type(value) is dict or isinstance(value, Mapping)) and len(value) <= MAX_LIST:
-        return {_string(key): _string(item) for key, item in value.items()}
+        return {_string(key): _string(item) for key, item in value.items()} if value else {}
     raise _unfit(value, "an object of texts")
 
 
