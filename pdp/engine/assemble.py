@@ -171,14 +171,12 @@ class _Module:
             values = "".join(attribute_variable(a) + ", " for a in group.attributes)
             call = f"block({_PARAMETERS}{given})"
             if group.list_attribute is None:
-                look = [f"        block = TABLE_{number}.get(({values}))"]
+                look = [f"        block = TABLE_{number}.get({_key(map(attribute_variable, group.attributes))})"]
                 use = ["        if block is not None:", f"            {call}"]
             else:
-                item = "".join(
-                    "item, " if a == group.list_attribute else f"{attribute_variable(a)}, " for a in group.attributes
-                )
+                item = _key("item" if a == group.list_attribute else attribute_variable(a) for a in group.attributes)
                 items = f"set({attribute_variable(group.list_attribute)})"
-                look = [f"        blocks = [TABLE_{number}.get(({item})) for item in {items}]"]
+                look = [f"        blocks = [TABLE_{number}.get({item}) for item in {items}]"]
                 use = ["        for block in blocks:", "            if block is not None:", f"                {call}"]
             body += [
                 "    try:",
@@ -209,8 +207,7 @@ class _Module:
     def _write_table(self, number: int, group: Group, blocks: Mapping[tuple[int, ...], str]) -> None:
         self._lines += [f"# by {', '.join(group.attributes)}", f"TABLE_{number} = {{"]
         for key, entries in group.table.items():
-            shown = "(" + "".join(ascii(value) + ", " for value in key) + ")"
-            self._lines.append(f"    {shown}: {blocks[_indices(entries)]},")
+            self._lines.append(f"    {_key(map(ascii, key))}: {blocks[_indices(entries)]},")
         self._lines += ["}", ""]
 
     def _write_blocks(self, group: Group, outer: _Scope) -> dict[tuple[int, ...], str]:
@@ -295,7 +292,7 @@ class _Module:
 
     def _read(self, name: str) -> str:
         if name in _BUILTINS:
-            return _BUILTINS[name]
+            return "subject.roles" if self._schema.typed and name == "subject.roles" else _BUILTINS[name]
         root, _, key = name.partition(".")
         if root == "grant":
             return f"grant.{key}"
@@ -312,6 +309,12 @@ class _Module:
         read = f"{fallback}({source}, {key!r})"
         # The usual value is not the type's zero, and then its kind needs no look.
         return f"{source}[{key!r}].{KINDS[kind]} or {read}" if kind in SCALAR_KINDS else read
+
+
+def _key(values: Iterable[str]) -> str:
+    """Return the text of a table's key: one value by itself, several as a tuple."""
+    texts = list(values)
+    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 
 
 def _indices(entries: Iterable[Entry]) -> tuple[int, ...]:

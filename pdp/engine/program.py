@@ -307,7 +307,7 @@ class Program:
         return outcome, Noteworthy(self._diagnostics(fields, about_request, undecided), grants, sorted(shown_by))
 
     def evaluate(
-        self, parties: Parties, fields: Sequence[str], grant_ids: Sequence[str], applications: Collection[str]
+        self, parties: Parties, fields: tuple[str, ...], grant_ids: Sequence[str], applications: Collection[str]
     ) -> tuple[list[Hit], Undecided, list[types_pb2.Diagnostic], list[bundle_pb2.Grant]]:
         """Return the hits in canonical order, the undecided rules, diagnostics about grants, and those that count."""
         grants, diagnostics = counting_grants(

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 
 from pdp.errors import UndecidedError
 from pdp.lang.patterns import compile_pattern
-from pdp.lang.zones import local_date, local_seconds
+from pdp.lang.zones import local_date, local_hour, local_seconds
 from pdp.values import INT_MAX, INT_MIN, NANOS, TIMESTAMP_MAX, TIMESTAMP_MIN
 
 
@@ -307,7 +307,7 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = {
     "date": _of_date(lambda date: date.day),
     # 1970-01-01 was a Thursday; CEL counts from Sunday.
     "day_of_week": lambda nanos, zone: (local_seconds(nanos, zone) // 86_400 + 4) % 7,
-    "hours": lambda nanos, zone: local_seconds(nanos, zone) // 3_600 % 24,
+    "hours": local_hour,
     "minutes": lambda nanos, zone: local_seconds(nanos, zone) // 60 % 60,
     "seconds": lambda nanos, zone: local_seconds(nanos, zone) % 60,
     "milliseconds": lambda nanos, _zone: nanos % NANOS // 1_000_000,

@@ -13,6 +13,7 @@ from pdp.values import NANOS, TIMESTAMP_MAX, TIMESTAMP_MIN
 _OFFSET = re.compile(r"([+-])([01][0-9]|2[0-3]):([0-5][0-9])")
 _EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - wall-clock arithmetic, the offset is added by hand
 _BUCKET = 900
+_BUCKET_NANOS = _BUCKET * NANOS
 _FIRST, _LAST = TIMESTAMP_MIN // NANOS + 86_400, TIMESTAMP_MAX // NANOS - 86_400
 
 
@@ -45,6 +46,22 @@ def local_seconds(nanos: int, zone: str) -> int:
     start = seconds - seconds % _BUCKET
     offset = _steady_offset(start, zone)
     return seconds + (offset if offset is not None else _offset(seconds, zone))
+
+
+def local_hour(nanos: int, zone: str) -> int:
+    """Return the hour, 0 to 23, that a clock in the zone shows: what rules ask most, so a quarter of an hour is one."""
+    hour = _steady_hour(nanos // _BUCKET_NANOS, zone)
+    return hour if hour is not None else local_seconds(nanos, zone) // 3_600 % 24
+
+
+@functools.lru_cache(maxsize=4_096)
+def _steady_hour(bucket: int, zone: str) -> int | None:
+    """Return the hour if it is the same all through a quarter of an hour, else None."""
+    start = bucket * _BUCKET
+    if _steady_offset(start, zone) is None:
+        return None
+    first, last = (local_seconds(second * NANOS, zone) // 3_600 for second in (start, start + _BUCKET - 1))
+    return first % 24 if first == last else None
 
 
 @functools.lru_cache(maxsize=4_096)

@@ -183,8 +183,14 @@ class _Masking:
             if key not in holder:
                 continue
             value = holder[key]
-            # What a mask does with nearly all values, without calls in between. No lone surrogate is printable.
-            if type(value) is str and value and of_text and (value.isprintable() or not has_lone_surrogate(value)):
+            # What a mask does with nearly all values, without calls in between. ASCII and what can be printed hold no
+            # lone surrogate.
+            if (
+                type(value) is str
+                and value
+                and of_text
+                and (value.isascii() or value.isprintable() or not has_lone_surrogate(value))
+            ):
                 holder[key] = of_text(value)
                 continue
             shown = (way.masker or self._make(way.mask))(value)

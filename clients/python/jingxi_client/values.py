@@ -152,10 +152,13 @@ def _int(value: Any) -> int:
 
 
 def _double(value: Any) -> float:
-    number = parse_double(value) if isinstance(value, str) else value
-    if number is not None and not isinstance(number, bool):
+    if isinstance(value, str):
+        number = parse_double(value)
+        if number is not None:
+            return number
+    elif not isinstance(value, bool) and value is not None:
         try:
-            found = float(number)
+            found = float(value)
         except (TypeError, ValueError, OverflowError):
             found = math.nan
         if math.isfinite(found):
