@@ -113,10 +113,10 @@ class Reading:
                 continue
             holder = document
             for name in names:
-                if not isinstance(holder, dict):
+                if type(holder) is not dict and not isinstance(holder, dict):
                     break
                 holder = holder.get(name)
-            if not isinstance(holder, dict):
+            if type(holder) is not dict and not isinstance(holder, dict):
                 if holder is not None:
                     raise _mismatch(message, path, place)
                 continue

@@ -77,6 +77,8 @@ class MessageMap:
     coder: Coder = field(init=False, repr=False, compare=False)
     callers: Callers = field(init=False, repr=False, compare=False)
     references: Mapping[str, bytes] = field(init=False, repr=False, compare=False)
+    own: tuple[Part, ...] = field(init=False, repr=False, compare=False)
+    lists: tuple[Part, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         coder = Coder(self.types)
@@ -84,6 +86,9 @@ class MessageMap:
         object.__setattr__(self, "coder", coder)
         object.__setattr__(self, "callers", Callers(self.application, self.types, coder))
         object.__setattr__(self, "references", references)
+        # The message itself, and the lists of which something is asked.
+        object.__setattr__(self, "own", tuple(part for part in self.parts if not part.name))
+        object.__setattr__(self, "lists", tuple(part for part in self.parts if part.name and part.fields))
 
     def agrees_with(self, other: MessageMap) -> bool:
         """Whether both ask and mask alike, whatever policy set they come from."""
@@ -231,22 +236,20 @@ def plan(message_map: MessageMap, message: Any, caller: Caller) -> Plan:
     problems = [*said.problems]
     inherited = given = _NOTHING if resource is None else _given(message_map, resource, problems)
     questions: list[Question] = []
-    for part in message_map.parts:
-        if not part.name:
-            attributes: dict[str, Any] = {}
-            troubles: Troubles = []
-            number, others = part.reading.read(message, message, (), attributes, troubles)
-            if others:
-                said = callers.with_more(said, others)
-            if troubles:
-                _note(troubles, problems)
-            attributes.update(given.attributes)
-            inherited = TypedResource(given.type or part.resource_type, given.id or number, attributes)
-            if part.fields:
-                questions.append(Question(message_map, message, part, (), inherited))
-    for part in message_map.parts:
-        if part.name and part.fields:
-            _items(message_map, part, message, inherited, questions, problems)
+    for part in message_map.own:
+        attributes: dict[str, Any] = {}
+        troubles: Troubles = []
+        number, others = part.reading.read(message, message, (), attributes, troubles)
+        if others:
+            said = callers.with_more(said, others)
+        if troubles:
+            _note(troubles, problems)
+        attributes.update(given.attributes)
+        inherited = TypedResource(given.type or part.resource_type, given.id or number, attributes)
+        if part.fields:
+            questions.append(Question(message_map, message, part, (), inherited))
+    for part in message_map.lists:
+        _items(message_map, part, message, inherited, questions, problems)
     return Plan(message_map, said, tuple(questions), tuple(dict.fromkeys(problems)) if problems else ())
 
 
