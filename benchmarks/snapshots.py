@@ -45,7 +45,7 @@ class Plan:
     taken: int
 
 
-FULL = Plan(10_000_000, 30, 5.0, 25, 300_000, BATCH)
+FULL = Plan(10_000_000, 30, 5.0, 25, 1_000_000, BATCH)
 QUICK = Plan(4_000, 3, 0.05, 5, 1_500, 200)
 
 
@@ -128,8 +128,8 @@ def _aims(result: dict[str, Any]) -> Iterator[Aim]:
                 slowest = max(asked, key=lambda row: row[clock])
                 label = f"{kind}, slowest page, {clock.removesuffix('_ms')} ({slowest['key']})"
                 yield Aim(label, slowest[clock], limit, "ms")
-    rate = result["verify"]["chain"]["per_second"]
-    yield Aim("chain and tree verified, records a second", rate, 200_000, "/s", least=True)
+    rate = result["verify"]["all-chain"]["per_second"]
+    yield Aim("chain and tree verified on all processors, records a second", rate, 200_000, "/s", least=True)
 
 
 def _tell(what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ _STREAMS = 4
 
 
 def verify(folder: str, records: int) -> dict[str, Any]:
-    """Return the rates of verifying a SQLite store without and with its columns, and of writing an archive of it."""
+    """Return the rates of verifying a SQLite store without and with its columns, and of writing an archive of it.
+
+    `chain` and `deep` are of one process; `all-chain` and `all-deep` of as many as the command takes by itself.
+    """
     place = Path(folder)
     place.mkdir()
     url = f"sqlite:{place / 'snapshots.db'}"
@@ -30,6 +34,10 @@ def verify(folder: str, records: int) -> dict[str, Any]:
             watch = Watch()
             report = verify_store(reader, keys, deep=deep)
             found[name] = watch.stop(report.records).to_json()
+            assert report.is_complete, report.findings
+            watch = Watch()
+            report = verify_store(reader, keys, deep=deep, reopen=partial(open_reader, url), jobs=None)
+            found[f"all-{name}"] = watch.stop(report.records).to_json()
             assert report.is_complete, report.findings
         watch = Watch()
         made = write_archive(reader, "long", FIRST_DAY, place / "archive", keys)
