@@ -29,7 +29,7 @@ ABOUT: dict[str, Any] = {
     "context": TERMINAL,
 }  # fmt: skip
 # Rounds are short, so that some of them are not interrupted.
-ROUNDS = 200
+ROUNDS = 1_000
 CALLS = 20
 
 

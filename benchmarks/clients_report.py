@@ -26,6 +26,7 @@ FIGURES: dict[str, tuple[str, str]] = {
     "offline_messages_per_second": (
         "messages of 12 fields a second on one core, by that time", "按此时间，每核每秒 12 个字段的报文数",
     ),
+    "offline_12_fields_allocated": ("the memory that it allocates", "其分配的内存"),
     "offline_12_fields_recorded": (
         "the same with the decision in the log, not awaited", "同上，裁决写入日志而不等待落盘",
     ),

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
 
@@ -67,6 +68,13 @@ func run(bundle, key, online string) error {
 	if err := errors.Join(tell("offline_12_fields_cpu", spent, "µs"), tell("offline_messages_per_second", 1e6/spent, "/s")); err != nil {
 		return err
 	}
+	bytes, err := allocated(decide)
+	if err != nil {
+		return err
+	}
+	if err := tell("offline_12_fields_allocated", bytes, "B"); err != nil {
+		return err
+	}
 	folder, err := os.MkdirTemp("", "jingxi-bench-")
 	if err != nil {
 		return err
@@ -119,6 +127,20 @@ func measure(round, most int, what func() error) ([]float64, error) {
 	times = times[len(times)/10:] // the first ones warm up
 	slices.Sort(times)
 	return times, nil
+}
+
+// allocated returns the bytes that one call allocates.
+func allocated(what func() error) (float64, error) {
+	const calls = 5_000
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range calls {
+		if err := what(); err != nil {
+			return 0, err
+		}
+	}
+	runtime.ReadMemStats(&after)
+	return float64(after.TotalAlloc-before.TotalAlloc) / calls, nil
 }
 
 // processor returns the processor's time of one call in microseconds, the median of some blocks.

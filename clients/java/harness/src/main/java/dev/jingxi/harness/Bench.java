@@ -2,6 +2,7 @@ package dev.jingxi.harness;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.management.OperatingSystemMXBean;
+import com.sun.management.ThreadMXBean;
 import dev.jingxi.client.Action;
 import dev.jingxi.client.Decision;
 import dev.jingxi.client.JingxiClient;
@@ -28,7 +29,6 @@ import java.io.File;
 import java.io.IOException;
 import java.lang.management.CompilationMXBean;
 import java.lang.management.ManagementFactory;
-import java.lang.management.ThreadMXBean;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -46,7 +46,7 @@ import java.util.stream.Stream;
 /** What benchmarks/clients.py measures of this language. */
 public final class Bench {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final ThreadMXBean TIMES = ManagementFactory.getThreadMXBean();
+    private static final ThreadMXBean TIMES = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     private static final CompilationMXBean COMPILER = ManagementFactory.getCompilationMXBean();
     private static final OperatingSystemMXBean PROCESS =
             (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
@@ -80,6 +80,7 @@ public final class Bench {
         double all = median(deciding, BLOCKS, PROCESS::getProcessCpuTime);
         tell("offline_12_fields_cpu", all, "µs");
         tell("offline_messages_per_second", 1e6 / all, "/s");
+        tell("offline_12_fields_allocated", allocated(deciding), "B");
         recorded(bundles);
         String target = System.getenv("JINGXI_TARGET");
         if (target != null) {
@@ -122,6 +123,16 @@ public final class Bench {
             tell("online_p50", waits[ASKED / 2] / 1e6, "ms");
             tell("online_p99", waits[ASKED * 99 / 100] / 1e6, "ms");
         }
+    }
+
+    /** Returns the bytes that one call allocates. */
+    private static double allocated(Runnable what) {
+        long thread = Thread.currentThread().getId();
+        long before = TIMES.getThreadAllocatedBytes(thread);
+        for (int call = 0; call < ASKED; call++) {
+            what.run();
+        }
+        return (TIMES.getThreadAllocatedBytes(thread) - before) / (double) ASKED;
     }
 
     private static void tell(String name, double value, String unit) throws IOException {
