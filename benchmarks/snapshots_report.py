@@ -48,7 +48,7 @@ def show(result: dict[str, Any]) -> None:
         _add_rate(rates, f"{_STORES[kind]} takes, columns drawn", rate)
     for key, label in (("chain", "chain and tree verified"), ("deep", "the same, and columns")):
         _add_rate(rates, f"{label}, one process", result["verify"][key])
-        _add_rate(rates, f"{label}, on all processors", result["verify"][f"all-{key}"])
+        _add_rate(rates, f"{label}, as the command does it", result["verify"][f"all-{key}"])
     console.print(rates)
     for kind, asked in result["pages"].items():
         pages = _table(
