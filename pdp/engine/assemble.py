@@ -82,6 +82,15 @@ def assemble(rules: Sequence[CompiledRule], schema: Schema, label: str) -> Compi
     return Compiled(module.source, namespace["evaluate"], *functions)
 
 
+def assemble_few(rules: Sequence[CompiledRule], schema: Schema, label: str) -> Evaluate:
+    """Compile rules that are looked at without an index, whether they ask for a grant or not."""
+    module = _Module(schema, label)
+    entries = tuple([Entry(rule, rule.conditions) for rule in rules])
+    module.function("evaluate", [Group((), None, {(): entries})])
+    evaluate: Evaluate = module.run()["evaluate"]
+    return evaluate
+
+
 def _may_hold_without_grant(rule: CompiledRule) -> bool:
     """Return whether a rule that asks for a grant can apply to a request without one."""
 

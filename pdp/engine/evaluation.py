@@ -36,8 +36,8 @@ class Evaluation:
         self._plain = compiled.plain
         self._granted = compiled.granted
         self._ungranted = compiled.ungranted
-        self._rules = rules
-        self._schema = schema
+        self.rules = rules
+        self.schema = schema
         self._exact: dict[int, ExactRule] = {}
         self._speaking: dict[tuple[str, ...], frozenset[int] | None] = dict.fromkeys(usual)
 
@@ -50,12 +50,35 @@ class Evaluation:
         self._plain(subject, action, resource, context, now, NO_GRANT, hits, slow)
         if self._ungranted is not None:
             self._ungranted(subject, action, resource, context, now, NO_GRANT, hits, slow)
+        return self.settled(subject, action, resource, context, now, fields, hits, slow)
+
+    def settled(
+        self,
+        subject: Any,
+        action: Any,
+        resource: Any,
+        context: Any,
+        now: int,
+        fields: tuple[str, ...],
+        hits: list[int],
+        slow: list[int],
+    ) -> tuple[list[int], Undecided]:
+        """Decide the rules that compiled code left open; return all hits in canonical order and the undecided rules."""
         undecided: Undecided = {}
         if slow and (left := self._left(slow, fields)):
             self._settle(left, Parties(subject, action, resource, context, now), hits, undecided)
         if len(hits) > 1:
             hits.sort(key=_canonical if undecided else None)
         return hits, undecided
+
+    def open(self, parties: Parties) -> set[int]:
+        """Return the rules that hold or that compiled code leaves open without a grant."""
+        hits: list[int] = []
+        slow: list[int] = []
+        self._plain(*parties, hits, slow)
+        if self._ungranted is not None:
+            self._ungranted(*parties, hits, slow)
+        return {*hits, *slow}
 
     def with_grants(
         self, parties: Parties, fields: tuple[str, ...], grants: Sequence[bundle_pb2.Grant], levels: Any
@@ -96,7 +119,7 @@ class Evaluation:
         self._settle(self._left(slow, fields), under, hits, undecided)
         for hit in hits:
             index = hit if hit >= 0 else ~hit
-            rule = self._rules[index]
+            rule = self.rules[index]
             found.append((index, order, Hit(rule, grant_id, hit < 0, covers if rule.unmasks else None)))
 
     def _left(self, slow: Sequence[int], fields: tuple[str, ...]) -> Iterable[int]:
@@ -104,18 +127,24 @@ class Evaluation:
         try:
             speaking = self._speaking[fields]
         except KeyError:
-            return [index for index in dict.fromkeys(slow) if not self._rules[index].fields.isdisjoint(fields)]
-        if speaking is None:
-            speaking = frozenset(rule.index for rule in self._rules if not rule.fields.isdisjoint(fields))
-            self._speaking[fields] = speaking
-        return speaking.intersection(slow)
+            return [index for index in dict.fromkeys(slow) if not self.rules[index].fields.isdisjoint(fields)]
+        return (self.speaking(fields) if speaking is None else speaking).intersection(slow)
+
+    def speaking(self, fields: tuple[str, ...]) -> frozenset[int]:
+        """Return the rules that speak about a field; for usual fields that is known."""
+        found = self._speaking.get(fields)
+        if found is None:
+            found = frozenset(rule.index for rule in self.rules if not rule.fields.isdisjoint(fields))
+            if fields in self._speaking:
+                self._speaking[fields] = found
+        return found
 
     def _settle(self, left: Iterable[int], parties: Parties, hits: list[int], undecided: Undecided) -> None:
         """Decide rules exactly."""
         for index in left:
             exact = self._exact.get(index)
             if exact is None:
-                exact = self._exact[index] = ExactRule(self._rules[index], self._schema)
+                exact = self._exact[index] = ExactRule(self.rules[index], self.schema)
             holds, attributes = exact.decide(parties)
             if holds:
                 hits.append(index)

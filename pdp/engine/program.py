@@ -245,19 +245,25 @@ class Program:
             parties = Parties(subject, action, resource, context, now)
             return self._outcome_with_grants(parties, fields, grant_ids, applications)
         hits, undecided = self.evaluation.without_grants(subject, action, resource, context, now, fields)
-        key = (fields, tuple(hits))
-        outcome = self._encoded.get(key)
-        if outcome is None:
-            # What is in the table has only fields of the dictionary.
-            known = all(map(self.outcomes.known, fields))
-            outcome = self._encode(key, keep=known)
-        else:
-            known = True
-        outcome.uses += 1
+        outcome, known = self.encoded(fields, hits)
         if known and declared and not undecided:
             return outcome, None
-        about_request = [] if declared else self._undeclared(Parties(subject, action, resource, context, now))
-        return outcome, Noteworthy(self._diagnostics(fields, about_request, undecided))
+        return outcome, self.noteworthy(Parties(subject, action, resource, context, now), fields, undecided, declared)
+
+    def encoded(self, fields: tuple[str, ...], hits: Sequence[int]) -> tuple[Encoded, bool]:
+        """Return the outcome of some hits, and whether the dictionary has all fields."""
+        key = (fields, tuple(hits))
+        outcome = self._encoded.get(key)
+        # What is in the table has only fields of the dictionary.
+        known = outcome is not None or all(map(self.outcomes.known, fields))
+        if outcome is None:
+            outcome = self._encode(key, keep=known)
+        outcome.uses += 1
+        return outcome, known
+
+    def noteworthy(self, parties: Parties, fields: tuple[str, ...], undecided: Undecided, declared: bool) -> Noteworthy:
+        """Return what is noteworthy about a decision without grants."""
+        return Noteworthy(self._diagnostics(fields, [] if declared else self._undeclared(parties), undecided))
 
     def _encode(self, key: tuple[tuple[str, ...], tuple[int, ...]], *, keep: bool) -> Encoded:
         """Return the encoded outcome of some hits; remember it within bounds if it is to be kept."""

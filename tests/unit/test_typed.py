@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from hypothesis import given, settings
 
 from pdp.engine import bundle
+from pdp.engine.counts import Encoded
 from pdp.engine.decision_ids import DecisionIds
 from pdp.engine.program import Program
+from pdp.engine.recording import Noteworthy
 from pdp.engine.typed import TypedProgram
 from pdp.v1 import decision_service_pb2, types_pb2
 from tests.reference.compare import Refused, resolve, some_requests
@@ -60,18 +62,54 @@ def test_answers_are_the_same(source: Random) -> None:
             assert _decided(typed, payload, request.now) == wanted
 
 
-def _decided(program: TypedProgram, payload: bytes, now: int) -> bytes:
-    """Decide as a caller does that has typed values."""
+@settings(PROPERTY, max_examples=examples(12))
+@given(source=sources())
+def test_what_is_left_for_a_caller_decides_alike(source: Random) -> None:
+    made = random_set(source, 1)
+    found = resolve(made)
+    if isinstance(found, Refused):
+        return
+    program = TypedProgram.from_bundle(bundle.build(found), ids=NO_IDS)
+    requests = list(some_requests(source, made, 10))
+    for caller in requests:
+        subject, action, _, context, fields = _typed(program, caller.payload())
+        known = program.known(subject, action, context, fields)
+        assert known is not None
+        for other in requests:
+            resource = _typed(program, other.payload()).resource
+            wanted = _body(*program.decide_typed(subject, action, resource, context, other.now, fields))
+            assert _body(*program.decide_known(known, resource, other.now)) == wanted
+
+
+class _Typed(NamedTuple):
+    subject: _Party
+    action: _Party
+    resource: _Party
+    context: dict[str, Any]
+    fields: tuple[str, ...]
+
+
+def _typed(program: TypedProgram, payload: bytes) -> _Typed:
     request = decision_service_pb2.DecideRequest.FromString(payload)
     subject, action, resource = (
         _Party(party, program.typed_attributes(root, party.attributes))
         for root, party in (("subject", request.subject), ("action", request.action), ("resource", request.resource))
     )
     context = program.typed_attributes("context", request.context)
-    fields = program.requested_fields(request)
-    outcome, noteworthy = program.decide_typed(subject, action, resource, context, now, fields)
-    head = decision_service_pb2.DecideResponse(request_id=request.request_id).SerializeToString() + program.trailer
-    return head + outcome.body + (noteworthy.serialized() if noteworthy else b"")
+    return _Typed(subject, action, resource, context, program.requested_fields(request))
+
+
+def _decided(program: TypedProgram, payload: bytes, now: int) -> bytes:
+    """Decide as a caller does that has typed values."""
+    subject, action, resource, context, fields = _typed(program, payload)
+    body = _body(*program.decide_typed(subject, action, resource, context, now, fields))
+    request_id = decision_service_pb2.DecideRequest.FromString(payload).request_id
+    head = decision_service_pb2.DecideResponse(request_id=request_id).SerializeToString() + program.trailer
+    return head + body
+
+
+def _body(outcome: Encoded, noteworthy: Noteworthy | None) -> bytes:
+    return outcome.body + (noteworthy.serialized() if noteworthy else b"")
 
 
 def test_an_undeclared_attribute_without_a_value_is_told() -> None:

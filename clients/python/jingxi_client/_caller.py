@@ -25,10 +25,10 @@ _NO_ACTION = Action()
 
 
 class Said(NamedTuple):
-    """Who asks, what for and under what circumstances. Nothing of it may be changed.
+    """Who asks, what for and under what circumstances. Nothing of it but `prepared` may be changed.
 
     `defaulted` says that the context's application is not the caller's word. `head` and `tail` stand before and behind
-    the resource in a DecideRequest.
+    the resource in a DecideRequest. `prepared` is for an engine: by the part of the message, what it makes of all this.
     """
 
     subject: TypedSubject
@@ -38,6 +38,7 @@ class Said(NamedTuple):
     defaulted: bool
     head: bytes
     tail: bytes
+    prepared: dict[str, Any]
 
 
 class Callers:
@@ -125,4 +126,4 @@ class Callers:
         if defaulted:
             context["application"] = self._application
         head, tail = self._coder.head(subject, action), self._coder.attributes("context", context)
-        return Said(subject, action, context, problems, defaulted, head, tail)
+        return Said(subject, action, context, problems, defaulted, head, tail, {})

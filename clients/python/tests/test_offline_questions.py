@@ -14,6 +14,7 @@ from jingxi_client import Action, RequestRejectedError, Resource, Subject, _engi
 from jingxi_client._gen.pdp.v1 import decision_service_pb2 as api
 from jingxi_client.message_map import Caller
 from jingxi_client.offline import OfflineClient
+from pdp.engine.partial import Known
 
 POLICIES = Path(__file__).parents[3] / "policies" / "samples"
 TRUST = VECTORS / "bundles" / "test.pub"
@@ -55,9 +56,46 @@ def test_answers_are_those_to_the_same_questions_as_messages(
         payload = plan.request(question)
         answer = engine.decide_question(plan, question, payload, NOW)
         assert answer.answer == engine.decide(payload, NOW)
+        for _ in range(_engine.OFTEN):
+            again = engine.decide_question(plan, question, payload, NOW)
+            assert again.answer == answer.answer
+        assert isinstance(plan.said.prepared[question.part.name], Known)
         recorded, whole = api.DecideResponse.FromString(answer.record), api.DecideResponse.FromString(answer.answer)
         assert (list(recorded.verdicts), recorded.policy_hash) == (list(whole.verdicts), whole.policy_hash)
         assert [mask.algorithm for mask in recorded.masks] == [mask.algorithm for mask in whole.masks]
+
+
+def test_what_is_known_of_a_caller_says_nothing_about_the_next_resource(engine: _engine.Engine) -> None:
+    message = json.loads((POLICIES / "core-counter.customer-detail.json").read_text("utf-8"))
+    caller = CALLERS["usual"]
+
+    def decided(**changed: Any) -> api.DecideResponse:
+        other = {**message, "customer": {**message["customer"], **changed}}
+        plan = message_map.plan(engine.map_of("core-counter", "customer-detail"), other, caller)
+        payload = plan.request(plan.questions[0])
+        answer = engine.decide_question(plan, plan.questions[0], payload, NOW)
+        assert answer.answer == engine.decide(payload, NOW)
+        return api.DecideResponse.FromString(answer.answer)
+
+    for _ in range(_engine.OFTEN + 1):
+        usual = decided()
+    assert decided(is_vip=True).reasons != usual.reasons
+    assert decided(region="110000").reasons != usual.reasons
+    assert decided(branch=None, region=None).diagnostics  # undecided rules are told
+    assert decided() == usual
+
+
+def test_the_bounds_hold_for_a_caller_that_is_known(engine: _engine.Engine) -> None:
+    message = json.loads((POLICIES / "core-counter.customer-detail.json").read_text("utf-8"))
+    known = engine.map_of("core-counter", "customer-detail")
+    plan = message_map.plan(known, message, CALLERS["usual"])
+    question = plan.questions[0]
+    for _ in range(_engine.OFTEN + 1):
+        engine.decide_question(plan, question, plan.request(question), NOW)
+    question.about = question.about._replace(id="C" * 513)
+    with pytest.raises(RequestRejectedError) as caught:
+        engine.decide_question(plan, question, plan.request(question), NOW)
+    assert [violation.field for violation in caught.value.violations] == ["resource.id"]
 
 
 @pytest.mark.parametrize(
