@@ -104,7 +104,7 @@ def field_changes(before: Side, after: Side) -> Iterator[control_pb2.MeaningChan
 def _granted(side: Side, field: str) -> bool:
     """Whether a rule shows the field under a grant, which may be for its level."""
     return side.unmaskable(field) and any(
-        found.unmasks and field in found.rule.fields and side.needs_grant(name) for name, found in side.rules.items()
+        found.unmasks and field in found.fields and side.needs_grant(name) for name, found in side.rules.items()
     )
 
 
@@ -118,7 +118,7 @@ def _field_may_unmask(
     if old is None:
         return False  # the rules that speak about it are changes of their own
     if old.never_unmask:
-        return any(found.unmasks and name in found.rule.fields for found in after.rules.values())
+        return any(found.unmasks and name in found.fields for found in after.rules.values())
     return old.level != new.level and _granted(after, name)
 
 
@@ -213,7 +213,7 @@ def _concern_users(change: control_pb2.MeaningChange, before: Side, after: Side,
         sorted(name for name, field in side.fields.items() if field.default_mask.name == mask)
         for side in (before, after)
     ]
-    fields = {field for found in rules for side, name in found for field in side.rules[name].rule.fields}
+    fields = {field for found in rules for side, name in found for field in side.rules[name].fields}
     change.fields.extend(sorted(fields.union(*defaults)))
     if not any(defaults) and (said := who(rules[0] + rules[1])) is not None:
         change.who.CopyFrom(said)

@@ -34,16 +34,16 @@ def may_unmask(before: Side, after: Side, name: str, reach: Reach) -> bool:
     """Whether a rule can be why a field that was masked is clear now; see `pdp.control.changes`."""
     old, new = before.rules.get(name), after.rules.get(name)
     if new is not None and new.unmasks:
-        shown = set(new.rule.fields)
+        shown = set(new.fields)
         if old is not None and old.unmasks and not reach.widened and new.rule.priority <= old.rule.priority:
-            shown.difference_update(old.rule.fields)
+            shown.difference_update(old.fields)
         if any(after.unmaskable(field) for field in shown):
             return True
     if old is None or old.unmasks:
         return False
-    freed = set(old.rule.fields)
+    freed = set(old.fields)
     if new is not None and not new.unmasks and not reach.narrowed and new.rule.priority >= old.rule.priority:
-        freed.difference_update(new.rule.fields)
+        freed.difference_update(new.fields)
     return any(after.shows_below(field, old.rule.priority) for field in freed)
 
 
@@ -78,7 +78,7 @@ class Rules:
             kind=kind,
             title=found.rule.title,
             parts=[words.part("sentence", None if added else sentence, sentence if added else None)],
-            fields=found.rule.fields,
+            fields=found.fields,
             who=who([(self._after if added else self._before, name)]),
             may_unmask=may_unmask(self._before, self._after, name, ANY),
         )
@@ -89,16 +89,16 @@ class Rules:
         reach = self._reach(name, old.policy.id)
         if reach != _UNCHANGED:
             parts.append(words.part("when", *self._conditions(name, old, new)))
-        gone, come = set(before.fields) - set(after.fields), set(after.fields) - set(before.fields)
+        gone, come = set(old.fields).difference(new.fields), set(new.fields).difference(old.fields)
         if gone or come:
-            said = words.fields(self._before, before.fields, gone), words.fields(self._after, after.fields, come)
+            said = words.fields(self._before, old.fields, gone), words.fields(self._after, new.fields, come)
             parts.append(words.part("fields", *said))
         others = list(self._other_parts(before, after))
         parts += others
         # Where nothing but its fields changed, a rule says of the others what it said before.
         concerned = gone | come
         if reach != _UNCHANGED or any(part.part != "title" for part in others):
-            concerned = {*before.fields, *after.fields}
+            concerned = {*old.fields, *new.fields}
         if not parts:
             return None
         return control_pb2.MeaningChange(
@@ -209,7 +209,7 @@ def concern(
     """Write into a change whom it concerns, when it changes where the rules of these names hold."""
     rules = sorted(names)
     pairs = [(side, name) for name in rules for side in (before, after) if name in side.rules]
-    change.fields.extend(sorted({field for side, name in pairs for field in side.rules[name].rule.fields}))
+    change.fields.extend(sorted({field for side, name in pairs for field in side.rules[name].fields}))
     if (said := who(pairs)) is not None:
         change.who.CopyFrom(said)
     change.may_unmask = any(may_unmask(before, after, name, reach) for name in rules)
