@@ -110,7 +110,7 @@ class Load:
             self._unexpected.append(error)
 
     def _stay(self, node: str, name: str, draw: random.Random) -> None:
-        options = (*CHANNEL, ("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
+        options = (*CHANNEL, ("grpc.enable_http_proxy", 0))
         with grpc.secure_channel(self._way.nodes[node], self._way.credentials(), options) as channel:
             stub = decision_service_pb2_grpc.DecisionServiceStub(channel)  # type: ignore[no-untyped-call]
             kinds: tuple[Callable[..., None], ...] = (self._decide, self._batch, self._stream)

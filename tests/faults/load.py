@@ -16,15 +16,21 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from pdp.v1 import decision_service_pb2 as messages
 from pdp.v1 import decision_service_pb2_grpc, types_pb2
+from tests.faults.service import wait_for
 
-# At once again, not after a pause that doubles: faults come faster than that.
+# At once again, not after a pause that doubles: faults come faster than that. Channels of one process to the same
+# address share a connection unless each has a pool of its own, and a connection stays with the worker that took it.
 CHANNEL = (
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 250),
     ("grpc.enable_retries", 0),
+    ("grpc.use_local_subchannel_pool", 1),
 )
 DEADLINE = 20.0
+MOST_CLIENTS = 64
+_PROCESS_DIGITS = 22
+"""Of an id of a decision, those that name the process (`pdp.engine.decision_ids`)."""
 _FIELDS = ("name", "id_no", "mobile", "email", "address", "balance", "account_no", "customer_no")
 _MENUS = ("1101", "1102", "1201")
 _ROLES = ("teller", "senior_teller", "operations_supervisor")
@@ -58,18 +64,47 @@ class Load:
         self.refused: Counter[str] = Counter()
         """Decisions in batches and streams that were refused, by code."""
         self._address = address
-        self._pause = clients / rate
+        self._clients, self._rate, self._seed = clients, rate, seed
         self._stop = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._run, args=(number, random.Random(f"{seed}-{number}")), daemon=True)
-            for number in range(clients)
-        ]
+        self._threads: list[threading.Thread] = []
+        # Of each client, when it sent the last call whose end it has heard.
+        self._heard: list[float] = []
         self._unexpected: list[BaseException] = []
 
     def start(self) -> Load:
-        for thread in self._threads:
-            thread.start()
+        for _ in range(self._clients):
+            self._add_client()
         return self
+
+    def spread(self, processes: int) -> None:
+        """Return once so many processes of the service answer.
+
+        Which of them takes a connection is up to the system, and may be the same one each time: until all have some,
+        there are more clients, which send as much as those before did.
+        """
+        while True:
+            begun = time.monotonic()
+            wait_for(lambda begun=begun: self.has_heard(begun), "an answer for each client")
+            if len({name[:_PROCESS_DIGITS] for name in self.answers.copy()}) >= processes:
+                return
+            assert len(self._threads) < MOST_CLIENTS, f"{MOST_CLIENTS} clients do not reach {processes} processes"
+            self._add_client()
+
+    def has_heard(self, begun: float) -> bool:
+        """Return whether each client has heard the end of a call that it sent after a moment, and so of all before."""
+        return all(sent >= begun for sent in self._heard)
+
+    def _add_client(self) -> None:
+        number = len(self._threads)
+        draw = random.Random(f"{self._seed}-{number}")
+        thread = threading.Thread(target=self._run, args=(number, draw), daemon=True)
+        self._threads.append(thread)
+        self._heard.append(float("-inf"))
+        thread.start()
+
+    @property
+    def _pause(self) -> float:
+        return len(self._threads) / self._rate
 
     def stop(self) -> None:
         """Ask no more, and return once the last calls have ended. Raises what ended a client."""
@@ -115,7 +150,9 @@ class Load:
                 while not self._stop.wait(max(0.0, due - time.monotonic())):
                     turn += 1
                     (kind,) = draw.choices(kinds, (6, 3, 1))
+                    sent = time.monotonic()
                     self._time(lambda kind=kind, turn=turn: kind(stub, f"r{number}-{turn}", draw))
+                    self._heard[number] = sent
                     due = max(due + self._pause, time.monotonic() - 5 * self._pause)
         except BaseException as error:  # `stop` raises it
             self._unexpected.append(error)

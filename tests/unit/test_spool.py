@@ -7,6 +7,7 @@ import fcntl
 import os
 import stat
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -259,6 +260,26 @@ def test_levels_raise_an_alarm_at_each_step(tmp_path: Path, watched) -> None:
     steps = [(alarm.details["from"], alarm.details["to"]) for alarm in alarms]
     assert steps == [("NORMAL", "ALARM"), ("ALARM", "SHED"), ("SHED", "SECOND"), ("SECOND", "NORMAL")]
     assert {alarm.kind for alarm in alarms} == {"level"}
+    spool.close()
+
+
+def test_a_disk_that_fills_up_between_two_looks_raises_each_alarm(tmp_path: Path, watched) -> None:
+    alarms: list[SpoolAlarm] = []
+    spool = Spool(tmp_path / "a", node="n1", alarm=alarms.append)
+    for ratio in (0.86, 0.10, 0.96, 1.0, 0.10, 1.0):
+        watched["a"] = ratio
+        spool.stats()
+    rising = ["NORMAL", "ALARM", "SHED", "SECOND", "FULL"]
+    told = [(alarm.details["from"], alarm.details["to"], float(alarm.details["ratio"])) for alarm in alarms]
+    assert told == [
+        ("NORMAL", "ALARM", 0.86),
+        ("ALARM", "SHED", 0.86),
+        ("SHED", "NORMAL", 0.10),
+        *((before, after, 0.96) for before, after in pairwise(rising[:-1])),
+        ("SECOND", "FULL", 1.0),
+        ("FULL", "NORMAL", 0.10),
+        *((before, after, 1.0) for before, after in pairwise(rising)),
+    ]
     spool.close()
 
 

@@ -38,6 +38,11 @@ class Gauge:
 
     def __init__(self, folder: Path, limits: SpoolLimits) -> None:
         self._limits = limits
+        self._thresholds = (
+            (SpoolLevel.ALARM, limits.alarm_ratio),
+            (SpoolLevel.SHED, limits.shed_ratio),
+            (SpoolLevel.SECOND, limits.second_ratio),
+        )
         self.first = Fill(folder, limits.max_bytes)
         self.second = Fill(limits.second_folder, limits.max_bytes) if limits.second_folder else None
         self.level = SpoolLevel.NORMAL
@@ -67,6 +72,17 @@ class Gauge:
         self.is_stuck = False
         self.level = self._level()
 
+    def steps_from(self, before: SpoolLevel) -> list[SpoolLevel]:
+        """Return the levels that led here, in order: also those whose thresholds were passed since the last look.
+
+        A disk that calls itself full before its numbers do has passed none.
+        """
+        if self.level == before:
+            return []
+        ratio = self.first.ratio
+        between = [level for level, least in self._thresholds if before < level < self.level and ratio >= least]
+        return [*between, self.level]
+
     def has_room(self, size: int) -> bool:
         """Return whether a disk has more than this many bytes of room, as far as it tells."""
         return any(_free(fill.folder) > size for fill in (self.first, self.second) if fill is not None)
@@ -79,15 +95,10 @@ class Gauge:
         return [fill.folder for fill in fills if fill.ratio < 1]
 
     def _level(self) -> SpoolLevel:
-        limits, ratio = self._limits, self.first.ratio
+        ratio = self.first.ratio
         if self.is_stuck or (ratio >= 1 and (self.second is None or self.second.ratio >= 1)):
             return SpoolLevel.FULL
-        steps = (
-            (SpoolLevel.SECOND, limits.second_ratio),
-            (SpoolLevel.SHED, limits.shed_ratio),
-            (SpoolLevel.ALARM, limits.alarm_ratio),
-        )
-        for level, threshold in steps:
+        for level, threshold in reversed(self._thresholds):
             if ratio >= (threshold - _SLACK if self.level >= level else threshold):
                 return level
         return SpoolLevel.NORMAL

@@ -346,11 +346,11 @@ class Spool:
         # From the next look on: only then the reserve has been given up.
         if self._gauge.is_stuck and before == SpoolLevel.FULL and self._has_room_again(now):
             self._gauge.relieve()
-        level = self._gauge.level
-        if level != before:
-            ratio = f"{self._gauge.first.ratio:.3f}"
+        ratio = f"{self._gauge.first.ratio:.3f}"
+        for level in self._gauge.steps_from(before):
             message = f"the spool `{self._folder}` is at level {level.name}, {ratio} of what it may hold"
             self._alarms.append(SpoolAlarm("level", message, {"from": before.name, "to": level.name, "ratio": ratio}))
+            before = level
         self._keep_reserve()
         best = self._candidates()
         if self._segment is not None and best and best[0] != folder:
