@@ -44,6 +44,11 @@ MAX_DIAGNOSTICS = 32
 SHORT_REQUEST_ID = MAX_REQUEST_ID // 4
 _TABLE_SIZE = 8_192
 _TABLE_FIELDS = 64
+_ODD_SIZE = 512
+_ODD_CHARACTERS = 2_048
+
+_Key = tuple[tuple[str, ...], tuple[int, ...]]
+"""The requested fields, and the hits."""
 
 # Looks at a decoded request before it is decided; raises to refuse it.
 Check = Callable[[Any], None]
@@ -94,8 +99,10 @@ class Program:
         self.recorder = None if recorder is None else recorder(Recorded(bundle, self.rules, self.schema, levels))
         # Encodings used lately, and those from before these filled up.
         # Two generations, so that a flood of odd field lists does not cost the usual ones their place.
-        self._encoded: dict[tuple[tuple[str, ...], tuple[int, ...]], Encoded] = {}
-        self._older: dict[tuple[tuple[str, ...], tuple[int, ...]], Encoded] = {}
+        self._encoded: dict[_Key, Encoded] = {}
+        self._older: dict[_Key, Encoded] = {}
+        # Those with a field that the dictionary lacks: callers may write there what they like, so they have few places.
+        self._odd: dict[_Key, Encoded] = {}
         self._counts = Counts()
         self.trailer = _Response(revision=self.revision, policy_hash=self.hash).SerializeToString()
         self._names = {
@@ -254,10 +261,11 @@ class Program:
         """Return the outcome of some hits, and whether the dictionary has all fields."""
         key = (fields, tuple(hits))
         outcome = self._encoded.get(key)
-        # What is in the table has only fields of the dictionary.
-        known = outcome is not None or all(map(self.outcomes.known, fields))
+        known = True
         if outcome is None:
-            outcome = self._encode(key, keep=known)
+            # What is in the table has only fields of the dictionary.
+            known = all(map(self.outcomes.known, fields))
+            outcome = self._encode(key) if known else self._odd.get(key) or self._encode_odd(key)
         outcome.uses += 1
         return outcome, known
 
@@ -265,25 +273,39 @@ class Program:
         """Return what is noteworthy about a decision without grants."""
         return Noteworthy(self._diagnostics(fields, [] if declared else self._undeclared(parties), undecided))
 
-    def _encode(self, key: tuple[tuple[str, ...], tuple[int, ...]], *, keep: bool) -> Encoded:
-        """Return the encoded outcome of some hits; remember it within bounds if it is to be kept."""
+    def _encode(self, key: _Key) -> Encoded:
+        """Return the encoded outcome of some hits on fields of the dictionary; remember it within bounds."""
         fields, hits = key
-        outcome = self._older.pop(key, None)
-        if outcome is None:
-            response = _Response()
-            found = [Hit(self.rules[h if h >= 0 else ~h], undecided=h < 0) for h in hits]
-            self.outcomes.respond(fields, found, response)
-            outcome = self._encoding(response)
-        if keep and len(fields) <= _TABLE_FIELDS:
-            if len(self._encoded) >= _TABLE_SIZE:
-                # What is in use moves to the young table again; the rest goes with the next change.
-                self._counts.fold(self._older.values())
-                self._older, self._encoded = self._encoded, {}
-            # Only names of the dictionary are kept, so keys can share them.
-            self._encoded[tuple(map(sys.intern, fields)), hits] = outcome
-        else:
+        outcome = self._older.pop(key, None) or self._outcome_of(key)
+        if len(fields) > _TABLE_FIELDS:
             self._count(outcome.tally)
+            return outcome
+        if len(self._encoded) >= _TABLE_SIZE:
+            # What is in use moves to the young table again; the rest goes with the next change.
+            self._counts.fold(self._older.values())
+            self._older, self._encoded = self._encoded, {}
+        # Only names of the dictionary are kept, so keys can share them.
+        self._encoded[tuple(map(sys.intern, fields)), hits] = outcome
         return outcome
+
+    def _encode_odd(self, key: _Key) -> Encoded:
+        """Do so where the dictionary lacks a field, as for a system that is ahead of it."""
+        outcome = self._outcome_of(key)
+        if len(key[0]) > _TABLE_FIELDS or sum(map(len, key[0])) > _ODD_CHARACTERS:
+            self._count(outcome.tally)
+            return outcome
+        if len(self._odd) >= _ODD_SIZE:
+            self._counts.fold(self._odd.values())
+            self._odd = {}
+        self._odd[key] = outcome
+        return outcome
+
+    def _outcome_of(self, key: _Key) -> Encoded:
+        fields, hits = key
+        response = _Response()
+        found = [Hit(self.rules[h if h >= 0 else ~h], undecided=h < 0) for h in hits]
+        self.outcomes.respond(fields, found, response)
+        return self._encoding(response)
 
     def _count(self, tally: Tally) -> None:
         """Count one decision that the table does not count."""
@@ -293,7 +315,7 @@ class Program:
     def counts(self) -> Counts:
         """Return what was decided since this program was made."""
         counts = self._counts.copy()
-        counts.fold([*self._encoded.values(), *self._older.values()])
+        counts.fold([*self._encoded.values(), *self._older.values(), *self._odd.values()])
         return counts
 
     def _encoding(self, response: decision_service_pb2.DecideResponse) -> Encoded:
