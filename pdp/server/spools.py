@@ -23,21 +23,24 @@ def folders(settings: Settings) -> tuple[Path, ...]:
     return (first,) if second is None else (first, second)
 
 
-def limits(settings: Settings) -> SpoolLimits:
-    """Return the bounds that all spools of a server share."""
+def limits(settings: Settings, *, reserve: int = MIB) -> SpoolLimits:
+    """Return the bounds of a spool. All spools of a server share them, but for the `reserve`, in bytes."""
     most = settings.audit.spool_bytes
     return SpoolLimits(
-        segment_bytes=min(64 * MIB, most // _SEGMENTS), max_bytes=most, second_folder=settings.audit.second_spool
+        segment_bytes=min(64 * MIB, most // _SEGMENTS),
+        max_bytes=most,
+        second_folder=settings.audit.second_spool,
+        reserve_bytes=reserve,
     )
 
 
-def open_spool(settings: Settings) -> Spool:
-    """Begin a spool of this process. Raises SpoolError when no folder can be written."""
+def open_spool(settings: Settings, *, reserve: int = MIB) -> Spool:
+    """Begin a spool of this process, with a reserve for operations. Raises SpoolError when no folder can be written."""
     return Spool(
         folders(settings)[0],
         node=settings.node_name,
         algorithm=settings.audit.hash,
-        limits=limits(settings),
+        limits=limits(settings, reserve=reserve),
         alarm=tell,
     )
 

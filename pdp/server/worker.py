@@ -143,7 +143,7 @@ class Worker:
         core = DecisionCore(self._holder, tell)
         if settings.audit.durability != "off":
             self._recorder = recorder(ResourceKeys.read(resource_keys(settings)))
-            self._spool = spools.open_spool(settings)
+            self._spool = spools.open_spool(settings, reserve=0)  # decisions have no last words
             self._journal = Journal(self._spool, journal_rules(settings.audit))
         self._metrics = WorkerMetrics([*core.methods, STREAM, *GRANT_METHODS, *REPORT_METHODS])
         self._calls = Calls(

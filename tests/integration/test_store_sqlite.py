@@ -81,6 +81,27 @@ class TestSqliteStore(StoreContract):
         assert writer.states("n1") == {}
         writer.close()
 
+    def test_the_last_of_a_disk_is_left_to_others(
+        self, url: str, writer: Writer, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stream = fill(writer, key(), [decision(0)])
+        records = stream.add([decision(1)])
+        enough = 8 * 1024 * 1024 + 6 * len(records[0].body)
+        room = enough - 1
+        statvfs = os.statvfs
+
+        def looked_at(path: Path) -> os.statvfs_result:
+            found = statvfs(path)
+            return os.statvfs_result((1, 1, *found[2:4], room, *found[5:]))
+
+        monkeypatch.setattr(os, "statvfs", looked_at)
+        with pytest.raises(StoreError, match="has 8 MiB of room, and the next records are taken from 9 MiB on"):
+            writer.take(records, [stream.state])
+        assert [state.count for state in reader.streams()] == [1]
+        room = enough
+        writer.take(records, [stream.state])
+        assert [state.count for state in reader.streams()] == [2]
+
     def test_a_store_that_somebody_opens_without_end(
         self, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import stat
@@ -307,9 +308,10 @@ def test_a_full_spool_keeps_room_for_its_last_words(tmp_path: Path, reader: Spoo
     watched["a"] = 1.0
     with pytest.raises(SpoolFullError, match="is full"):
         spool.append([("short", body("refused"))])
-    assert not reserve.exists()
+    assert reserve.exists()
     assert spool.stats().level == SpoolLevel.FULL
     spool.append([("long", body("last words"))], last=True)
+    assert not reserve.exists()
     with pytest.raises(SpoolFullError, match="reserve"):
         spool.append([("long", body("too long", 40_000))], last=True)
     watched["a"] = 0.5
@@ -319,6 +321,30 @@ def test_a_full_spool_keeps_room_for_its_last_words(tmp_path: Path, reader: Spoo
     shipped.drain(reader)
     assert shipped.ids == {"d0": 1, "last words": 1, "d1": 1}
     spool.close()
+
+
+def test_what_is_given_up_for_last_words_is_no_room_for_others(tmp_path: Path, watched, monkeypatch) -> None:
+    free = 0
+    monkeypatch.setattr(gauge, "_free", lambda _: free)
+    limits = SpoolLimits(reserve_bytes=65_536)
+    operations = Spool(tmp_path / "a", node="n1", limits=limits)
+    decisions = Spool(tmp_path / "a", node="n1", limits=dataclasses.replace(limits, reserve_bytes=0))
+    watched["a"] = 1.0
+    for spool in (operations, decisions):
+        assert spool.stats().level == SpoolLevel.FULL
+    operations.append([("long", body("last words"))], last=True)
+    # The disk is less than full now, by as much as was given up.
+    watched["a"], free = 0.99, limits.room_bytes
+    for spool in (operations, decisions):
+        assert spool.stats().level == SpoolLevel.FULL
+        with pytest.raises(SpoolFullError, match="is full"):
+            spool.append([("short", body("refused"))])
+    operations.append([("long", body("more last words"))], last=True)
+    free += 1
+    for spool in (operations, decisions):
+        assert spool.stats().level == SpoolLevel.SECOND
+        spool.append([("short", body("taken"))])
+        spool.close()
 
 
 def test_its_own_bound_counts_the_files_of_all(tmp_path: Path, monkeypatch) -> None:
@@ -343,6 +369,8 @@ def test_limits_that_make_no_sense() -> None:
         SpoolLimits(alarm_ratio=0.9)
     with pytest.raises(ValueError, match="must be positive"):
         SpoolLimits(max_bytes=0)
+    with pytest.raises(ValueError, match="must not be less"):
+        SpoolLimits(room_bytes=1_000)
 
 
 def test_a_folder_that_gets_its_name_while_it_is_looked_at(tmp_path: Path, monkeypatch) -> None:

@@ -142,15 +142,34 @@ def test_last_words_need_no_reserve_once_there_is_room(tmp_path: Path, disk: Dis
     monkeypatch.setattr(writer, "REST_SECONDS", 3600.0)
     spool = Spool(tmp_path, node="n1", limits=SpoolLimits(reserve_bytes=reserve))
     disk.error = OSError(28, "No space left on device")
-    disk.plan = ["lost", "lost"]
+    # A spool with a reserve tries once more, with what it has given up.
+    disk.plan = ["lost"] * (3 if reserve else 2)
     with pytest.raises(SpoolFullError):
         spool.append([("short", body("refused"))], last=True)
+    assert disk.plan == []
     with pytest.raises(SpoolFullError, match="reserve"):
         spool.append([("short", body("refused", 8_192))], last=True)
     monkeypatch.setattr(spool, "_resting", 0.0)
     for number in range(10):
         spool.append([("short", body(f"d{number}", 2_048))], last=True)
     assert spool.stats().level < SpoolLevel.FULL
+    spool.close()
+
+
+def test_last_words_come_through_where_a_disk_becomes_full_with_them(tmp_path: Path, disk: Disk, monkeypatch) -> None:
+    monkeypatch.setattr(writer, "REST_SECONDS", 3600.0)
+    spool = Spool(tmp_path, node="n1")
+    spool.append([("short", body("d0"))])
+    disk.error = OSError(28, "No space left on device")
+    disk.plan = ["kept", "lost"]
+    spool.append([("long", body("last words"))], last=True)
+    assert disk.plan == []
+    assert spool.stats().level == SpoolLevel.FULL
+    reader = SpoolReader([tmp_path])
+    shipped = Shipped()
+    shipped.drain(reader)
+    assert shipped.ids == {"d0": 1, "last words": 1}
+    reader.close()
     spool.close()
 
 

@@ -83,9 +83,10 @@ class Gauge:
         between = [level for level, least in self._thresholds if before < level < self.level and ratio >= least]
         return [*between, self.level]
 
-    def has_room(self, size: int) -> bool:
-        """Return whether a disk has more than this many bytes of room, as far as it tells."""
-        return any(_free(fill.folder) > size for fill in (self.first, self.second) if fill is not None)
+    def has_room(self) -> bool:
+        """Return whether a disk that was full has so much room that it is not, as far as it tells."""
+        least = self._limits.room_bytes
+        return any(_free(fill.folder) > least for fill in (self.first, self.second) if fill is not None)
 
     def folders(self) -> list[Path]:
         """Return the folders to write to, the best first; none that is full by its numbers."""
@@ -97,6 +98,9 @@ class Gauge:
     def _level(self) -> SpoolLevel:
         ratio = self.first.ratio
         if self.is_stuck or (ratio >= 1 and (self.second is None or self.second.ratio >= 1)):
+            return SpoolLevel.FULL
+        # What somebody gave up for last records is not room for others.
+        if self.level == SpoolLevel.FULL and not self.has_room():
             return SpoolLevel.FULL
         for level, threshold in reversed(self._thresholds):
             if ratio >= (threshold - _SLACK if self.level >= level else threshold):

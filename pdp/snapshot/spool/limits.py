@@ -17,7 +17,9 @@ class SpoolLimits:
     `segment_bytes`: a file that has grown beyond this is followed by a new one.
     `max_bytes`: all files below a folder, of all processes that write there.
     `second_folder`: where to write from `second_ratio` on, or after errors in the first folder.
-    `reserve_bytes`: kept free by a file of this size, which is given up when there is no other room left.
+    `reserve_bytes`: kept free by a file of this size, which is given up for last records when there is no other room.
+    `room_bytes`: a disk that was full counts as full until it has more room than this. It must be more than what all
+    spools of the disk give up, or else what was kept for last records would be anybody's.
     """
 
     segment_bytes: int = 64 * MIB
@@ -27,12 +29,15 @@ class SpoolLimits:
     second_ratio: float = 0.95
     second_folder: Path | None = None
     reserve_bytes: int = MIB
+    room_bytes: int = 4 * MIB
 
     def __post_init__(self) -> None:
         if not 0 < self.alarm_ratio <= self.shed_ratio <= self.second_ratio <= 1:
             raise ValueError("`alarm_ratio`, `shed_ratio` and `second_ratio` must rise and lie between 0 and 1")
         if min(self.segment_bytes, self.max_bytes) <= 0 or self.reserve_bytes < 0:
             raise ValueError("`segment_bytes` and `max_bytes` must be positive and `reserve_bytes` not negative")
+        if self.room_bytes < self.reserve_bytes:
+            raise ValueError("`room_bytes` must not be less than `reserve_bytes`")
 
 
 class SpoolLevel(enum.IntEnum):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 from pdp.snapshot.spool.files import RESERVE
 
 
 class Reserve:
-    """A file that only takes up room until it is given up; then half its size may be drawn upon.
+    """A file that only takes up room until something is drawn; then half its size may be.
 
     The other half is for the pages of a new file.
     """
@@ -46,8 +47,19 @@ class Reserve:
             self._left = self._size // 2
 
     def draw(self, size: int) -> bool:
-        """Return whether this many bytes more may be written into the room that was given up."""
+        """Give the room up, and return whether this many bytes more may be written into it."""
+        self.give_up()
         if size > self._left:
             return False
         self._left -= size
         return True
+
+
+def gives_room(folder: Path, size: int) -> bool:
+    """Return whether a new file of this size finds room in a folder: behind a disk's numbers a quota may stand."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError:
+        return False
+    return True

@@ -19,7 +19,7 @@ from pdp.snapshot.spool.files import RENEW, claim_boot, count_quarantined, segme
 from pdp.snapshot.spool.gauge import Gauge
 from pdp.snapshot.spool.heads import Heads
 from pdp.snapshot.spool.limits import SpoolAlarm, SpoolLevel, SpoolLimits, SpoolStats
-from pdp.snapshot.spool.reserve import Reserve
+from pdp.snapshot.spool.reserve import Reserve, gives_room
 from pdp.snapshot.spool.segment import Header, Row, SegmentWriter, Start
 
 LOCK_SECONDS = 5.0
@@ -179,11 +179,18 @@ class Spool:
             self._renew_when_asked()
         if not last:
             self._check_room(now)
-        elif self._gauge.level == SpoolLevel.FULL and not self._reserve.draw(sum(len(body) for _, body in records)):
-            raise SpoolFullError(f"the reserve of the spool `{self._folder}` is used up")
+        elif self._gauge.level == SpoolLevel.FULL:
+            self._draw(records)
         self._turn_day()
         rows, starts, heads = self._chain(records)
-        self._write(rows, starts, last=last)
+        try:
+            self._write(rows, starts, last=last)
+        except SpoolFullError:
+            if not last:
+                raise
+            # It has become full since it was looked at.
+            self._draw(records)
+            self._write(rows, starts, last=True)
         for head in heads:
             self._heads[head.key.retention, head.key.day] = head
             if self._told is not None:
@@ -195,11 +202,15 @@ class Spool:
             self._look(now)
         self._tidy()
 
+    def _draw(self, records: Sequence[tuple[str, bytes]]) -> None:
+        """Give the reserve up for last records. Raises SpoolFullError."""
+        if not self._reserve.draw(sum(len(body) for _, body in records)):
+            raise SpoolFullError(f"the reserve of the spool `{self._folder}` is used up")
+
     def _check_room(self, now: float) -> None:
-        # A disk that said that it was full is tried again when it has more room than the reserve gave back; a bound of
-        # our own is not.
+        # A disk that said that it was full is tried again when it has room; a bound of our own is not.
         if self._gauge.level == SpoolLevel.FULL and not (
-            self._gauge.is_stuck and now >= self._resting and self._gauge.has_room(2 * self._limits.reserve_bytes)
+            self._gauge.is_stuck and now >= self._resting and self._gauge.has_room()
         ):
             raise SpoolFullError(f"the spool `{self._folder}` is full; ship its records or give it more room")
         if now < self._resting:
@@ -343,7 +354,6 @@ class Spool:
         before = self._gauge.level
         folder = self._segment.path.parent.parent if self._segment else self._folder
         self._gauge.look(now, folder, self._segment.take_written() if self._segment else 0)
-        # From the next look on: only then the reserve has been given up.
         if self._gauge.is_stuck and before == SpoolLevel.FULL and self._has_room_again(now):
             self._gauge.relieve()
         ratio = f"{self._gauge.first.ratio:.3f}"
@@ -358,16 +368,12 @@ class Spool:
 
     def _has_room_again(self, now: float) -> bool:
         """Return whether a disk that said that it was full would take something, also if nobody writes just now."""
-        reserve = self._limits.reserve_bytes
-        if now < self._resting or not self._locks or not self._gauge.has_room(2 * reserve):
+        if now < self._resting or not self._locks or not self._gauge.has_room():
             return False
-        # A quota may stand behind the numbers: the room for the reserve is asked for.
-        return not reserve or self._reserve.keep(next(iter(self._locks)) / self.boot)
+        return any(gives_room(folder / self.boot, self._limits.room_bytes) for folder in self._locks)
 
     def _keep_reserve(self) -> None:
-        if self._gauge.level == SpoolLevel.FULL:
-            self._reserve.give_up()
-        elif self._gauge.level < SpoolLevel.SECOND and self._locks:
+        if self._gauge.level < SpoolLevel.FULL and self._locks:
             self._reserve.keep(next(iter(self._locks)) / self.boot)
 
     def _renew_when_asked(self) -> None:

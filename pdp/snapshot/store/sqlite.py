@@ -8,6 +8,7 @@ one object may serve several threads; the locks between processes are SQLite's.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,9 @@ from pdp.snapshot.store.sqlite_connection import STATE, SqliteStore, held_state,
 from pdp.snapshot.store.sqlite_questions import SqliteQuestions
 from pdp.snapshot.store.sqlite_schema import create_part, records_table
 
+# Bytes of the database and of its log, with all indexes, for each byte of records; and what is left to others.
+_GROWTH = 6
+_ROOM = 8 * 1024 * 1024
 _MARKS = ", ".join("?" * (len(columns.NAMES) + 3))
 
 
@@ -44,10 +48,24 @@ class SqliteWriter(SqliteStore):
 
     def take(self, records: Sequence[SpooledRecord], states: Sequence[StreamState]) -> None:
         batches = intake.batches(records, states)
+        self._check_room(sum([len(record.body) for record in records]))
         drawn = [[self._columns.row(record.body) for record in batch.records] for batch in batches]
         with self._transaction() as connection:
             for batch, found in zip(batches, drawn, strict=True):
                 self._add(connection, batch, found)
+
+    def _check_room(self, size: int) -> None:
+        """Leave the last of a disk to those who must not wait, such as the spool. Raises StoreError."""
+        try:
+            found = os.statvfs(self._path.parent)
+        except OSError:
+            return  # a folder that is not there yet, or a broken disk, of which writing will tell
+        wanted = _GROWTH * size + _ROOM
+        if (free := found.f_bavail * found.f_frsize) < wanted:
+            raise StoreError(
+                f"the disk of the store `{self._path}` has {free >> 20} MiB of room, and the next records are taken "
+                f"from {-(-wanted >> 20)} MiB on; make room"
+            )
 
     def _add(self, connection: sqlite3.Connection, batch: intake.Batch, drawn: list[Row]) -> None:
         state = batch.state
