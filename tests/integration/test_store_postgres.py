@@ -14,7 +14,8 @@ import psycopg
 import pytest
 
 from pdp.errors import ConfigError, StoreError
-from pdp.snapshot.store import install, open_maintainer, open_reader, open_writer
+from pdp.snapshot.filter import Schema, compile_filter
+from pdp.snapshot.store import install, open_maintainer, open_reader, open_writer, where_postgres
 from pdp.snapshot.store.base import Hold, Maintainer, Reader, Sql, Writer
 from pdp.snapshot.store.postgres_reader import PostgresReader
 from tests.integration.postgres import Postgres, database, postgres
@@ -271,6 +272,23 @@ class TestPostgresStore(StoreContract):
             assert f"records_short_{DAY}_{index}" in plan
             assert "Seq Scan on records" not in plan
 
+    def test_a_page_by_marks_ends_once_it_is_full(self, url: str, writer: Writer, reader: Reader) -> None:
+        stream = Stream(key())
+        records = stream.add([decision(n) for n in range(5_000)])
+        writer.take(records, [stream.state])
+        last = pages(reader, limit=300)[200].place
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("VACUUM (ANALYZE)")
+        node = compile_filter('action.name == "query"', Schema(), 0)
+        assert node is not None
+        where = where_postgres.PostgresWriter().sql(node)
+        assert where.marked
+        plan = _plan(reader, where, last)
+        assert f"Index Only Scan Backward using records_short_{DAY}_time" in plan
+        assert "Incremental Sort" in plan
+        assert "  ->  Sort" not in plan, "it would sort all that match"
+        assert len(reader.select(where, after=last, oldest_first=False, limit=20)) == 20
+
     # A server that goes away
 
     def test_a_server_killed_in_the_middle_of_take(
@@ -399,7 +417,7 @@ def _plan(reader: Reader, where: Sql | None, after: tuple[int, str, str, str, in
         real = type(connection).execute
 
         def spy(self: object, query: str, parameters: object = None, **options: object) -> object:
-            if "AS r CROSS JOIN" in query:
+            if "ORDER BY r.time" in query:
                 found = real(connection, f"EXPLAIN {query}", parameters)  # type: ignore[arg-type]
                 asked.extend(row[0] for row in found)
             return real(connection, query, parameters, **options)  # type: ignore[arg-type]

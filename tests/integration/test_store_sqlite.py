@@ -15,7 +15,8 @@ import pytest
 
 from pdp.errors import ConfigError, StoreError
 from pdp.snapshot.chain import StreamKey
-from pdp.snapshot.store import install, open_maintainer, open_reader, open_writer
+from pdp.snapshot.filter import Schema, compile_filter
+from pdp.snapshot.store import install, open_maintainer, open_reader, open_writer, where_sqlite
 from pdp.snapshot.store.base import Reader, Sql, StreamState, TreeState, Writer
 from pdp.snapshot.store.sqlite_reader import SqliteReader
 from tests.integration.store_contract import DAY, StoreContract, Stream, decision, fill, key, pages
@@ -35,6 +36,12 @@ def tamper(url: str, *statements: str, guarded: bool = False) -> int:
     finally:
         connection.close()
     return met
+
+
+def written(text: str) -> Sql:
+    node = compile_filter(text, Schema(), 0)
+    assert node is not None
+    return where_sqlite.SqliteWriter().sql(node)
 
 
 class TestSqliteStore(StoreContract):
@@ -164,6 +171,7 @@ class TestSqliteStore(StoreContract):
             (Sql("subject_id = :p0", {"p0": "T1"}), "subject"),
             (Sql("resource_key = :p0", {"p0": "00"}), "resource"),
             (Sql("severity >= 2", {}), "flagged"),
+            *((written(f"severity {about}"), "flagged") for about in ("== HIGH", "== MEDIUM", ">= HIGH", "> LOW")),
         ):
             last = pages(reader)[20].place
             statements.clear()

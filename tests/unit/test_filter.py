@@ -176,6 +176,44 @@ def test_values_are_bound_and_severities_are_not() -> None:
         assert "resource_key IN (" in written.text
 
 
+@pytest.mark.parametrize(
+    ("text", "flagged"),
+    [
+        ("severity == HIGH", True),
+        ("severity > LOW", True),
+        ("severity >= MEDIUM", True),
+        ("severity == LOW", False),
+        ("severity >= LOW", False),
+        ("severity <= HIGH", False),
+        ("severity != HIGH", False),
+    ],
+)
+def test_what_is_about_flagged_records_alone_says_so(text: str, flagged: bool) -> None:
+    node = compile_filter(text, SCHEMA, NOW)
+    assert node is not None
+    for written in (SqliteWriter().sql(node), PostgresWriter().sql(node)):
+        assert ("severity >= 2" in written.text) is flagged
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        (r'context.menu == "31\"01"', [r'"context.menu":"31\"01"']),
+        ('context.menu in ["3101", "转账"]', ['"context.menu":"3101"', '"context.menu":"转账"']),
+        ('unmasked("id_no")', ['"id_no"']),
+        ('action.name == "query"', ['"action":"query"']),
+        ('context.menu != "3101"', []),
+        ('!(context.menu == "3101")', []),
+    ],
+)
+def test_a_text_is_looked_for_before_json_is_read(text: str, pieces: list[str]) -> None:
+    node = compile_filter(text, SCHEMA, NOW)
+    assert node is not None
+    for written, search in ((SqliteWriter().sql(node), "instr"), (PostgresWriter().sql(node), "strpos")):
+        assert written.text.count(search) == len(pieces)
+        assert set(pieces) <= set(written.parameters.values())
+
+
 def test_only_plain_names_stand_in_sql() -> None:
     with pytest.raises(ValueError, match="not the name of an attribute"):
         plain_keys(("attributes", "context.x' OR 1=1"))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any, Final
 
-from pdp.snapshot import marks
+from pdp.snapshot import columns, marks
 from pdp.snapshot.filter import nodes
 from pdp.snapshot.filter.nodes import Node, Term
 from pdp.snapshot.store.base import Sql
@@ -20,6 +21,9 @@ _OPERATORS: Final = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">="
 _MOST_MARKED: Final = 16
 """Of so many texts some record has one's bits by chance; then looking at marks only costs."""
 _INDEXED: Final = frozenset({"id", "subject_id", "resource_key"})
+_SEVERITY: Final = nodes.Column("severity", AttributeType.INT)
+_FLAGGED: Final = "severity >= 2"
+"""As the small index of flagged records has it."""
 _KEY: Final = re.compile(r"[A-Za-z0-9_.]+")
 
 
@@ -115,9 +119,12 @@ class Writer(ABC):
         return test, bool(test)
 
     def _marked(self, fact: nodes.Fact, values: tuple[Any, ...], condition: str, *, strict: bool) -> str:
-        """Return a condition that looks at the record's marks first, before any JSON is read."""
+        """Return a condition that looks at marks first, then for the text itself, and only then reads the JSON."""
         test = "" if strict else _mark_test(fact, values)
-        return self.marked(test, condition) if test else condition
+        if not test:
+            return condition
+        there = " OR ".join(self.stands_in_facts(self.bind(piece)) for piece in _pieces(fact, values))
+        return self.marked(f"{test} AND ({there})", condition)
 
     def marked(self, test: str, condition: str) -> str:
         """Return `test AND condition`, of which the test comes first."""
@@ -132,11 +139,13 @@ class Writer(ABC):
             right = self.value(node.right)
         if node.left.kind is AttributeType.STRING and operator not in ("=", "<>"):
             left = self.by_code_point(left)
-        return f"({left} {operator} {right})"
+        written = f"({left} {operator} {right})"
+        # Not every database sees that this is about flagged records.
+        return f"({_FLAGGED} AND {written})" if _is_of_flagged(node) and written != f"({_FLAGGED})" else written
 
     def constant(self, beside: Term, constant: nodes.Constant) -> str:
         """Return a constant; a severity stands in the text, so that the small index of flagged records is found."""
-        if beside == nodes.Column("severity", AttributeType.INT):
+        if beside == _SEVERITY:
             return str(int(constant.value))
         return self.bind(constant.value)
 
@@ -169,6 +178,10 @@ class Writer(ABC):
     @abstractmethod
     def placeholder(self, name: str) -> str:
         """Return the mark of a parameter."""
+
+    @abstractmethod
+    def stands_in_facts(self, part: str) -> str:
+        """Return whether the JSON of `facts`, as it is written, has a text in it."""
 
     @abstractmethod
     def by_code_point(self, value: str) -> str:
@@ -217,6 +230,21 @@ def _mark_test(fact: nodes.Fact, values: tuple[Any, ...]) -> str:
         return ""
     pairs = (marks.split(marks.bit(name, value)) for value in values)
     return "(" + " OR ".join(f"((mark_a & {a}) <> 0 AND (mark_b & {b}) <> 0)" for a, b in pairs) + ")"
+
+
+def _pieces(fact: nodes.Fact, values: tuple[Any, ...]) -> Iterator[str]:
+    """Yield what stands in the JSON of `facts` where one of some texts is there, as `columns` writes it."""
+    name = "" if fact.kind is AttributeType.STRING_LIST else f"{columns.plain_json(fact.path[-1])}:"
+    for value in values:
+        yield columns.without_zeros(name + columns.plain_json(value))
+
+
+def _is_of_flagged(node: nodes.Compare) -> bool:
+    """Whether a comparison holds for flagged records alone."""
+    if node.left != _SEVERITY or not isinstance(node.right, nodes.Constant):
+        return False
+    least = 2 if node.operator in ("==", ">=") else 1
+    return node.operator in ("==", ">=", ">") and int(node.right.value) >= least
 
 
 def _has_index(node: Node) -> bool:

@@ -66,6 +66,10 @@ class PostgresWriter(Writer):
             case _:
                 return f"{mark}::text"
 
+    def stands_in_facts(self, part: str) -> str:
+        """Byte by byte: the column's order is "C"."""
+        return f"strpos(facts, {part}) > 0"
+
     def by_code_point(self, value: str) -> str:
         """Whatever the order of the database is."""
         return f'{value} COLLATE "C"'

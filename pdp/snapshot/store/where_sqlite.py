@@ -36,6 +36,10 @@ class SqliteWriter(Writer):
         """`:p0`."""
         return f":{name}"
 
+    def stands_in_facts(self, part: str) -> str:
+        """A search that knows no patterns."""
+        return f"instr(facts, {part}) > 0"
+
     def by_code_point(self, value: str) -> str:
         """It does."""
         return value
