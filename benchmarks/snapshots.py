@@ -35,7 +35,10 @@ BATCHES = (1, 10, 64, 100, 1_000)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to do: `rows` in each store over `days`, seconds for each rate, rounds for each page or none at all."""
+    """How much to do: `rows` in each store over `days`, seconds for each rate, rounds for each page or none at all.
+
+    `jobs` are the processes that verify together; None for as many as the command takes.
+    """
 
     rows: int
     days: int
@@ -43,10 +46,11 @@ class Plan:
     rounds: int
     verified: int
     taken: int
+    jobs: int | None
 
 
-FULL = Plan(10_000_000, 30, 5.0, 25, 1_000_000, BATCH)
-QUICK = Plan(4_000, 3, 0.05, 5, 1_500, 200)
+FULL = Plan(10_000_000, 30, 5.0, 25, 1_000_000, BATCH, None)
+QUICK = Plan(4_000, 3, 0.05, 5, 1_500, 200, 2)
 
 
 def main() -> int:
@@ -87,7 +91,7 @@ def run(plan: Plan, kinds: tuple[str, ...], folder: Path) -> dict[str, Any]:
         "taking": {},
         "pages": {},
         "bytes": {"spool": writing.spooled_bytes(folder / "spool")},
-        "verify": once(proofs.verify, str(folder / "verify"), plan.verified),
+        "verify": once(proofs.verify, str(folder / "verify"), plan.verified, plan.jobs),
     }
     result["bytes"] |= result["verify"].pop("bytes")
     _tell("verification measured")

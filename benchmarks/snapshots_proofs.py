@@ -19,10 +19,11 @@ from pdp.snapshot.store import open_reader, open_writer
 _STREAMS = 4
 
 
-def verify(folder: str, records: int) -> dict[str, Any]:
+def verify(folder: str, records: int, jobs: int | None) -> dict[str, Any]:
     """Return the rates of verifying a SQLite store without and with its columns, and of writing an archive of it.
 
-    `chain` and `deep` are of one process; `all-chain` and `all-deep` of as many as the command takes by itself.
+    `chain` and `deep` are of one process, `all-chain` and `all-deep` of `jobs`; None is for as many as the command
+    takes by itself.
     """
     place = Path(folder)
     place.mkdir()
@@ -36,7 +37,7 @@ def verify(folder: str, records: int) -> dict[str, Any]:
             found[name] = watch.stop(report.records).to_json()
             assert report.is_complete, report.findings
             watch = Watch()
-            report = verify_store(reader, keys, deep=deep, reopen=partial(open_reader, url), jobs=None)
+            report = verify_store(reader, keys, deep=deep, reopen=partial(open_reader, url), jobs=jobs)
             found[f"all-{name}"] = watch.stop(report.records).to_json()
             assert report.is_complete, report.findings
         watch = Watch()

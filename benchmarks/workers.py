@@ -28,7 +28,8 @@ class Worker:
 
     def __init__(self, load: Callable[..., Loaded], *arguments: object) -> None:
         self._connection, theirs = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(target=_serve, args=(theirs, load, arguments), daemon=True)
+        # Not a daemon: what it measures may have processes of its own. It ends with the connection.
+        self._process = _SPAWN.Process(target=_serve, args=(theirs, load, arguments))
         self._process.start()
         theirs.close()
         self.names: tuple[str, ...]
