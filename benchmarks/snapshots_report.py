@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-_STORES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
+_STORES = {"sqlite": "SQLite", "postgres": "PostgreSQL", "postgres-2-nodes": "PostgreSQL with 2 nodes at once"}
 
 
 @dataclass(frozen=True, slots=True)

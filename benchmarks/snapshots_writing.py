@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sqlite3
 import time
@@ -110,6 +111,38 @@ def take(url: str, seconds: float, batch: int) -> dict[str, Any]:
     return Rate(
         sum(rate.operations for rate in rates), sum(rate.wall for rate in rates), sum(rate.cpu for rate in rates)
     ).to_json()
+
+
+def take_together(url: str, nodes: int, rounds: int, batch: int) -> dict[str, Any]:
+    """Return the rate at which a store takes records of several nodes at once, each in a process of its own."""
+    spawn = multiprocessing.get_context("spawn")
+    ready, shares = spawn.Barrier(nodes), spawn.SimpleQueue()
+    processes = [spawn.Process(target=_share, args=(url, node, rounds, batch, ready, shares)) for node in range(nodes)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    found = [shares.get() for _ in processes]
+    wall = max(ended for _, ended, _ in found) - min(begun for begun, _, _ in found)
+    return Rate(nodes * rounds * batch, wall, sum(cpu for _, _, cpu in found)).to_json()
+
+
+def _share(url: str, node: int, rounds: int, batch: int, ready: Any, shares: Any) -> None:
+    """Tell when a node's records were begun and ended with, by a clock of the machine, and the CPU time."""
+    source, first = Bodies(f"take-{node}"), (node + 1) * 100_000
+    # The first one creates the partition; making them takes longer than storing them.
+    made = [
+        make(stream_of("medium", FIRST_DAY, first + number), batch, source, closed=False)
+        for number in range(rounds + 1)
+    ]
+    with closing(open_writer(url)) as writer:
+        writer.take(made[0].records, [made[0].state])
+        ready.wait(600)
+        begun, cpu = time.monotonic(), _cpu_seconds()
+        for one in made[1:]:
+            writer.take(one.records, [one.state])
+        shares.put((begun, time.monotonic(), _cpu_seconds() - cpu))
 
 
 def spooled_bytes(folder: Path) -> float:

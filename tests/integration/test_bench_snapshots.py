@@ -42,7 +42,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_every_rate_is_there(result: dict[str, Any]) -> None:
     assert set(result["spool"]) == {"1", "10", "64", "100", "1000"}
-    assert set(result["taking"]) == {"sqlite", "postgres"}
+    assert set(result["taking"]) == {"sqlite", "postgres", "postgres-2-nodes"}
     assert set(result["verify"]) == {"chain", "deep", "all-chain", "all-deep", "archive"}
     rates = [*result["spool"].values(), *result["taking"].values(), *result["verify"].values(), result["columns"]]
     assert all(rate["per_second"] > 0 and rate["cpu_us"] > 0 and rate["operations"] > 0 for rate in rates)
