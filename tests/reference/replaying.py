@@ -56,7 +56,9 @@ class ObviousReplayer:
         facts = snapshot.facts.SerializeToString() + known.piece
         request = decision_service_pb2.DecideRequest.FromString(facts)
         parties = Parties(request.subject, request.action, request.resource, request.context, snapshot.time_nanos)
-        verdicts = Verdicts(Reader(self._origin), [verdict.SerializeToString() for verdict in snapshot.verdicts])
+        verdicts = Verdicts(
+            Reader(self._origin, lambda _: 0), [verdict.SerializeToString() for verdict in snapshot.verdicts]
+        )
         grants = verdicts.grants([grant.SerializeToString() for grant in snapshot.grants])
         turns: list[Held | None] = [*grants] or [None]
         found: list[tuple[int, int, Hit]] = []
@@ -81,7 +83,7 @@ class ObviousReplayer:
                     needs = frozenset(a for c in rule.conditions for a in c.attributes)
                     may.append(May(Hit(rule, grant_id), (needs & known.unknown) | lacks))
         hits = [hit for _, _, hit in found]
-        part = verdicts.sum(lambda said: compare(said, lambda name: self._field(name, hits, may)))
+        part = Part.sum([compare(said, lambda name: self._field(name, hits, may)) for said in verdicts.said])
         context, subject = request.context, request.subject
         place = Place(
             (*subject.roles,),

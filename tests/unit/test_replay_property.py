@@ -14,6 +14,7 @@ import yaml
 from hypothesis import given, settings
 
 from pdp.engine import bundle as bundles
+from pdp.engine.grants import named_applications
 from pdp.engine.program import Program
 from pdp.engine.recording import Notes
 from pdp.errors import RequestError
@@ -65,9 +66,13 @@ def compiled(made: RandomSet) -> bundle_pb2.SignedBundle | None:
     return None if isinstance(resolved, Refused) else bundles.build(resolved)
 
 
-def verdicts(program: Program, request: decision_service_pb2.DecideRequest, now: int) -> Said:
-    """Return the mask of each field, None where it is shown."""
-    answer = decision_service_pb2.DecideResponse.FromString(program.decide(request.SerializeToString(), now))
+def verdicts(program: Program, request: decision_service_pb2.DecideRequest, fields: tuple[str, ...], now: int) -> Said:
+    """Return the mask of each field, None where it is shown. The request is for these fields, whatever it says."""
+    outcome, _ = program.outcome(
+        request.subject, request.action, request.resource, request.context, now, request.grant_ids, fields,
+        declared=True, applications=named_applications(request.context, request),
+    )  # fmt: skip
+    answer = decision_service_pb2.DecideResponse.FromString(outcome.body)
     return {
         verdict.field: None if verdict.effect == types_pb2.EFFECT_UNMASK else mask_of(answer.masks[verdict.mask])
         for verdict in answer.verdicts
@@ -108,14 +113,11 @@ class Case:
                 recording.decide(message.SerializeToString(), request.now, None, notes)
             except RequestError:
                 continue
-            if message.HasField("message"):
-                # The fields that the message had then are decided, whatever it has now.
-                fields = list(plain.requested_fields(message))
-                message.ClearField("message")
-                message.fields.extend(fields)
+            # The fields that a message had then are decided, whatever it has now.
+            fields = plain.requested_fields(message)
             [(_, record)] = notes.take()
-            before = verdicts(plain, message, request.now)
-            after = verdicts(candidate, message, request.now)
+            before = verdicts(plain, message, fields, request.now)
+            after = verdicts(candidate, message, fields, request.now)
             for _ in range(2):  # the second time it may be remembered
                 yield before, after, replayer.replay(record)[1]
 

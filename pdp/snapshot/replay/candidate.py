@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pdp.engine.assemble import Schema
 from pdp.engine.bundle import parse
@@ -90,7 +90,7 @@ class Candidate:
             found |= self._about.get(field, 0)
         return found
 
-    def plan(self, known: Known, facts: Any, now: int, *, granted: bool) -> Plan:
+    def plan(self, known: Known, facts: bytes, now: int, *, granted: bool) -> Plan:
         """Return how to sift records of which the same is known, with grants or without.
 
         `facts` are those of one of them, which was made at `now`.
@@ -106,7 +106,7 @@ class Candidate:
             self._shown = tuple(FUNCTIONS[name](now, zone) for name, zone in self._sieve.readings)
         values[self._clock] = self._shown
 
-    def sift(self, plan: Plan, about: Rules, values: Values, facts: Any, now: int) -> Sifted:
+    def sift(self, plan: Plan, about: Rules, values: Values, facts: bytes, now: int) -> Sifted:
         """Return which of some rules may apply to a request without grants; equal for records that are alike.
 
         `values` are those of its facts.
@@ -137,7 +137,7 @@ class Candidate:
         plan: Plan,
         about: Rules,
         values: Values,
-        facts: Any,
+        facts: bytes,
         now: int,
         grants: Sequence[Held],
     ) -> tuple[list[Hit], list[May]]:
@@ -168,16 +168,18 @@ class Candidate:
         found.sort(key=lambda entry: entry[:2])
         return [hit for _, _, hit in found], may
 
-    def after(self, field: str, settled: Settled) -> After | frozenset[str]:
-        """Return what a field comes to without grants, or the attributes that would tell."""
-        about, places, afters = self._rankings.of(field)
-        hits, may = settled.hits & about, settled.may & about
-        best = min([places[index] for index in members(hits)], default=len(places))
-        if not may:
-            return afters[best]
-        certain = afters[best]
-        lacks = [self._needs[index] & settled.unknown for index in members(may) if _counts(places[index], best, afters)]
-        return _NOTHING.union(*lacks) or certain
+    def after(
+        self, field: str, hits: Iterable[int], may: Iterable[int], unknown: frozenset[str]
+    ) -> After | frozenset[str]:
+        """Return what a field comes to without grants, or the attributes that would tell.
+
+        `hits` are the indices of the rules that apply, `may` those of the ones that may, for want of `unknown`.
+        """
+        places, afters = self._rankings.of(field)
+        nowhere = len(places)
+        best = min([places.get(index, nowhere) for index in hits], default=nowhere)
+        lacks = [self._needs[index] & unknown for index in may if _counts(places.get(index, nowhere), best, afters)]
+        return _NOTHING.union(*lacks) or afters[best]
 
     def field(self, field: str, hits: Iterable[Hit], may: Iterable[May]) -> After | frozenset[str]:
         """Return what a field comes to, or the attributes that would tell.
@@ -185,7 +187,7 @@ class Candidate:
         Whoever wins among the rules that apply and some of those that may is the winner already among the former and
         this one alone. So it is enough to add each of the latter on its own.
         """
-        _, places, afters = self._rankings.of(field)
+        places, afters = self._rankings.of(field)
         speaking = [
             places[hit.rule.index]
             for hit in hits

@@ -16,6 +16,7 @@ from pdp.engine.request import TYPE_NUMBERS, python_value, wire_value
 from pdp.engine.runtime import MISSING
 from pdp.engine.view import Parties
 from pdp.engine.wire import length_delimited
+from pdp.snapshot.replay.facts import PLACES
 from pdp.snapshot.replay.origin import Origin
 from pdp.snapshot.replay.uses import EXACT, Use
 from pdp.snapshot.replay.wire import BUCKETS
@@ -41,13 +42,14 @@ class Known:
     `piece` is a serialized part of a DecideRequest that completes them: values that stand in for buckets, and one of a
     wrong type for each attribute that counts as missing. `unknown` may have had any value or none, but for those with
     an interval, whose value lay in it. `fixed` are all attributes that this tells instead of the facts, with what it
-    tells: where that is equal, the attribute is.
+    tells: where that is equal, the attribute is. `hidden` are those of them that would tell where a decision was made.
     """
 
     piece: bytes
     unknown: frozenset[str]
     intervals: Mapping[str, Interval]
     fixed: Mapping[str, Hashable]
+    hidden: frozenset[str]
 
 
 def known_of(
@@ -99,12 +101,12 @@ def known_of(
             # No default stands in for a value of another type.
             wrong = types_pb2.Value(string_value="") if types[name] is AttributeType.BOOL else _TRUE
             _place(request, name).CopyFrom(wrong)
-    return Known(request.SerializeToString(), frozenset(unknown), intervals, fixed)
+    return Known(request.SerializeToString(), frozenset(unknown), intervals, fixed, PLACES.intersection(fixed))
 
 
-def parties_of(facts: Any, known: Known, now: int, grant: GrantFacts = NO_GRANT) -> Parties:
-    """Return what a decision was about: the facts of a `wire.RecordPart`, completed, the time and a grant."""
-    request = decision_service_pb2.DecideRequest.FromString(facts.SerializeToString() + known.piece)
+def parties_of(facts: bytes, known: Known, now: int, grant: GrantFacts = NO_GRANT) -> Parties:
+    """Return what a decision was about: serialized facts, completed, the time and a grant."""
+    request = decision_service_pb2.DecideRequest.FromString(facts + known.piece)
     return Parties(request.subject, request.action, request.resource, request.context, now, grant)
 
 

@@ -24,11 +24,9 @@ class Ranking(NamedTuple):
     """What decides a field.
 
     `places` are those of the rules by index: of several that apply the one with the lowest place decides. `afters` is
-    what the field comes to by place, and at last what it comes to where no rule applies. `rules` are all of them, a bit
-    for each.
+    what the field comes to by place, and at last what it comes to where no rule applies.
     """
 
-    rules: int
     places: Mapping[int, int]
     afters: Sequence[After]
 
@@ -54,7 +52,6 @@ class Rankings:
         ranked, default = self._outcomes.ranked(field, self._rules)
         afters = [_after(mask, rule.name) for rule, mask in ranked]
         return Ranking(
-            sum(1 << rule.index for rule, _ in ranked),
             {rule.index: place for place, (rule, _) in enumerate(ranked)},
             (*afters, _after(default, "")),
         )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from pdp.engine.grants import GrantFacts
 from pdp.snapshot.replay.candidate import Held
 from pdp.snapshot.replay.evidence import Testimony
 from pdp.snapshot.replay.origin import Mask, Origin
 from pdp.snapshot.replay.ranking import After
+from pdp.snapshot.replay.sieve import Rules
 from pdp.v1 import policy_service_pb2, snapshot_pb2, types_pb2
 
 SHOWN: Final = "masked>clear"
@@ -91,17 +92,22 @@ class Result:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Said:
-    """A recorded verdict, and what it was of each of its fields. It is the same one wherever its bytes are."""
+    """A recorded verdict, what it was of each of its fields, and the candidate's rules about these.
+
+    It is the same one wherever its bytes are.
+    """
 
     verdict: snapshot_pb2.RecordedVerdict
     before: Mapping[str, Before]
+    about: Rules
 
 
 class Reader:
-    """Reads the verdicts of records by one bundle, equal bytes once."""
+    """Reads the verdicts of records by one bundle, equal bytes once. `about` tells a candidate's rules about fields."""
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: Origin, about: Callable[[Iterable[str]], Rules]) -> None:
         self.origin = origin
+        self.about = about
         self._known: dict[bytes, Said] = {}
 
     def read(self, entry: bytes) -> Said:
@@ -114,7 +120,7 @@ class Reader:
             before = {name: Before(None if shown else self.origin.mask(name, verdict), rule) for name in verdict.fields}
             if len(self._known) >= _MOST_READ:
                 self._known.clear()
-            known = self._known[entry] = Said(verdict, before)
+            known = self._known[entry] = Said(verdict, before, self.about(before))
         return known
 
 
@@ -132,7 +138,7 @@ class Verdicts:
         if len(set().union(*named)) < sum(map(len, named)):
             # Nobody writes a field twice; if somebody did, the last time counts.
             merged = {name: before for said in self.said for name, before in said.before.items()}
-            self.said = [Said(snapshot_pb2.RecordedVerdict(), merged)]
+            self.said = [Said(snapshot_pb2.RecordedVerdict(), merged, reader.about(merged))]
         self.results: dict[Hashable, Result] = {}
         """For whoever compares, to remember what came out."""
 
@@ -152,15 +158,6 @@ class Verdicts:
             for grant in map(snapshot_pb2.RecordedGrant.FromString, grants)
         ]
 
-    def sum(self, part: Callable[[Said], Part]) -> Part:
-        """Return what becomes of all fields, given what becomes of those of each verdict."""
-        parts = [part(said) for said in self.said]
-        return Part(
-            tuple([name for part in parts for name in part.decided]),
-            tuple([change for part in parts for change in part.changes]),
-            NOTHING.union(*[part.lacks for part in parts]),
-        )
-
 
 class Part(NamedTuple):
     """What becomes of some fields: see `Result`."""
@@ -168,6 +165,15 @@ class Part(NamedTuple):
     decided: tuple[str, ...]
     changes: tuple[Change, ...]
     lacks: frozenset[str]
+
+    @classmethod
+    def sum(cls, parts: Sequence[Part]) -> Self:
+        """Return what becomes of the fields of all parts."""
+        return cls(
+            tuple([name for part in parts for name in part.decided]),
+            tuple([change for part in parts for change in part.changes]),
+            NOTHING.union(*[part.lacks for part in parts]),
+        )
 
 
 def compare(said: Said, after: Callable[[str], After | frozenset[str]]) -> Part:

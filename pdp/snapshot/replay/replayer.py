@@ -6,17 +6,18 @@ and what was kept of which attributes, stay the same over many records too, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from pdp.snapshot.replay.candidate import Candidate
+from pdp.snapshot.replay.cut import Cut, cut, is_outcome
 from pdp.snapshot.replay.facts import Place
 from pdp.snapshot.replay.known import Known, known_of
 from pdp.snapshot.replay.origin import Origin
-from pdp.snapshot.replay.recorded import POLICY_HASH, Part, Reader, Result, Said, Verdicts, compare
-from pdp.snapshot.replay.sieve import Plan, Rules, Sifted
+from pdp.snapshot.replay.recorded import POLICY_HASH, Part, Reader, Result, Verdicts, compare
+from pdp.snapshot.replay.sieve import Plan, Rules, Sifted, members
 from pdp.snapshot.replay.wire import RecordPart, name_of
 from pdp.v1 import snapshot_pb2, types_pb2
 
@@ -36,6 +37,7 @@ _NO_VERDICT: Final = Result((), (), frozenset({VERDICT}))
 
 
 _Plans = dict[Hashable, Plan]
+"""By what was kept of what, as `cut` or as `_looked_up` has it."""
 
 
 class _Read(NamedTuple):
@@ -57,7 +59,8 @@ class Replayer:
         self._find_origin = origin
         self._origins: dict[bytes, tuple[Reader, _Plans] | None] = {}
         self._verdicts: dict[Hashable, _Read] = {}
-        self._concerned: dict[Said, Rules] = {}
+        # The same by policy hash and outcome, as `cut` has them.
+        self._outcomes: dict[tuple[bytes, bytes], _Read] = {}
         self._parts: dict[Hashable, Part] = {}
         self._same: dict[Part, Result] = {}
         self._remembered = 0
@@ -65,32 +68,57 @@ class Replayer:
     def replay(self, body: bytes) -> tuple[Place, Result]:
         """Return where a decision was made and what becomes of it, given its serialized Record. Raises StoreError."""
         try:
-            return self._replay(RecordPart.FromString(body).snapshot)
+            pieces = cut(body)
+            if pieces is not None:
+                policy_hash, now, facts, kept, outcome = pieces
+                read = self._outcomes.get((policy_hash, outcome))
+                plan = None if read is None else read.plans.get(kept)
+                if read is not None and plan is not None:
+                    return self._decided(read, plan, facts, now)
+            return self._by_message(RecordPart.FromString(body).snapshot, pieces)
         except (DecodeError, UnicodeDecodeError):
             return _NOWHERE, _DAMAGED
 
-    def _replay(self, part: Any) -> tuple[Place, Result]:
-        candidate, facts, now = self._candidate, part.facts, part.time_nanos
-        values = candidate.reader.read(facts)
-        policy_hash, said = part.policy_hash, part.verdicts[:]
-        found = self._verdicts.get((policy_hash, *said)) or self._read(policy_hash, said)
+    def _by_message(self, part: Any, pieces: Cut | None) -> tuple[Place, Result]:
+        """Decide a record, and remember by its pieces what others have in common with it."""
+        found, facts = self._looked_up(part), part.facts.SerializeToString()
         if isinstance(found, Result):
-            return candidate.reader.place(values, ()), found
-        verdicts, about, plans = found
+            reader = self._candidate.reader
+            return reader.place(reader.read(facts)), found
+        read, plan = found
+        if pieces is not None:
+            policy_hash, _, _, kept, outcome = pieces
+            if is_outcome(outcome):
+                self._outcomes[policy_hash, outcome] = read
+                read.plans[kept] = plan
+        return self._decided(read, plan, facts, part.time_nanos, part.grants)
+
+    def _looked_up(self, part: Any) -> tuple[_Read, Plan] | Result:
+        """Return what the verdicts of a record say and how to sift it, or why nothing can be said about it."""
+        policy_hash, said = part.policy_hash, part.verdicts[:]
+        read = self._verdicts.get((policy_hash, *said)) or self._read(policy_hash, said)
+        if isinstance(read, Result):
+            return read
         # What follows the name in a hash's entry differs from record to record.
         try:
             names = [entry[2 : 2 + entry[1]] for entry in part.hashes[:]]
         except IndexError as error:
             raise DecodeError("an entry of `hashes` is cut off") from error
         kept = (*part.buckets[:], None, *names, None, *part.withheld[:], not part.resource_key, not part.grants)
-        plan = plans.get(kept) or self._plan(plans, kept, part, verdicts.origin)
+        return read, read.plans.get(kept) or self._plan(read.plans, kept, part, read.verdicts.origin)
+
+    def _decided(
+        self, read: _Read, plan: Plan, facts: bytes, now: int, grants: Sequence[bytes] = ()
+    ) -> tuple[Place, Result]:
+        candidate = self._candidate
+        verdicts, about, _ = read
         known = plan.known
-        place = candidate.reader.place(values, known.fixed)
-        if not kept[-1]:
-            hits, may = candidate.sift_granted(plan, about, values, facts, now, verdicts.grants(part.grants))
-            return place, Result(
-                *verdicts.sum(lambda said: compare(said, lambda name: candidate.field(name, hits, may)))
-            )
+        values = candidate.reader.read(facts)
+        place = candidate.reader.place(values, known.hidden)
+        if grants:
+            hits, may = candidate.sift_granted(plan, about, values, facts, now, verdicts.grants(grants))
+            parts = [compare(said, lambda name: candidate.field(name, hits, may)) for said in verdicts.said]
+            return place, Result(*Part.sum(parts))
         rules, doubts = sifted = candidate.sift(plan, about, values, facts, now)
         case = (rules, doubts, known.unknown) if doubts else rules
         result = verdicts.results.get(case)
@@ -102,36 +130,27 @@ class Replayer:
         """Work out a result; the same one wherever it is equal."""
         self._remembered += 1
         if self._remembered > MAX_KEPT:
-            for other in self._verdicts.values():
+            for other in (*self._verdicts.values(), *self._outcomes.values()):
                 other.verdicts.results.clear()
             self._parts.clear()
             self._same.clear()
             self._remembered = 0
         candidate = self._candidate
-        settled = candidate.settle(sifted, known, verdicts.evidence)
-
-        def part(said: Said) -> Part:
-            about = self._about(said)
-            place = (said, settled.hits & about, settled.may & about, settled.unknown)
-            found = self._parts.get(place)
-            if found is None:
-                found = self._parts[place] = compare(said, lambda name: candidate.after(name, settled))
-            return found
-
-        total = verdicts.sum(part)
+        hits, may, unknown = candidate.settle(sifted, known, verdicts.evidence)
+        those, these = [*members(hits)], [*members(may)]
+        parts = []
+        for said in verdicts.said:
+            about = said.about
+            place = (said, hits & about, may & about, unknown)
+            part = self._parts.get(place)
+            if part is None:
+                part = self._parts[place] = compare(said, lambda name: candidate.after(name, those, these, unknown))
+            parts.append(part)
+        total = Part.sum(parts)
         result = self._same.get(total)
         if result is None:
             result = self._same[total] = Result(*total)
         return result
-
-    def _about(self, said: Said) -> Rules:
-        """Return the rules about the fields of a verdict."""
-        found = self._concerned.get(said)
-        if found is None:
-            if len(self._concerned) >= MAX_KEPT:
-                self._concerned.clear()
-            found = self._concerned[said] = self._candidate.about(said.before)
-        return found
 
     def _read(self, policy_hash: bytes, entries: Any) -> _Read | Result:
         """Read the verdicts of a record, or tell why nothing can be said about it."""
@@ -144,9 +163,10 @@ class Replayer:
         verdicts = Verdicts(reader, entries)
         about = 0
         for said in verdicts.said:
-            about |= self._about(said)
+            about |= said.about
         if len(self._verdicts) >= MAX_VERDICTS:
             self._verdicts.clear()
+            self._outcomes.clear()
         made = self._verdicts[policy_hash, *entries] = _Read(verdicts, about, plans)
         return made
 
@@ -157,13 +177,14 @@ class Replayer:
         known = known_of(origin, candidate.uses, candidate.types, part.buckets, lost, has_key=has_key)
         if len(plans) >= MAX_PLANS:
             plans.clear()
-        made = plans[kept] = candidate.plan(known, part.facts, part.time_nanos, granted=bool(part.grants))
+        facts = part.facts.SerializeToString()
+        made = plans[kept] = candidate.plan(known, facts, part.time_nanos, granted=bool(part.grants))
         return made
 
     def _origin(self, policy_hash: bytes) -> tuple[Reader, _Plans] | None:
         if policy_hash not in self._origins:
             origin = self._find_origin(policy_hash.decode())
-            self._origins[policy_hash] = None if origin is None else (Reader(origin), {})
+            self._origins[policy_hash] = None if origin is None else (Reader(origin, self._candidate.about), {})
         return self._origins[policy_hash]
 
 

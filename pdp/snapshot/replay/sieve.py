@@ -7,8 +7,9 @@ condition reads does not matter, and records are alike which come to the same in
 
 from __future__ import annotations
 
+import functools
 import operator
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
@@ -102,6 +103,9 @@ class Found(NamedTuple):
     doubts: Doubts
 
 
+_Together = tuple[Rules, tuple[Found, ...]]
+"""What several groups come to: the rules that none refutes, and those of the groups that leave something open."""
+
 Sifted = tuple[Rules, tuple[Doubts, ...]]
 """The rules that are not refuted, and the doubts about them. Equal for records that are alike."""
 
@@ -114,23 +118,26 @@ class _Surroundings:
 
     __slots__ = ("found", "groups", "values")
 
-    def __init__(self, groups: list[_Single], found: dict[Hashable, tuple[Rules, list[Found]]]) -> None:
+    def __init__(self, groups: Sequence[_Single], found: dict[Hashable, _Together]) -> None:
         self.groups = groups
         self.found = found
         self.values = operator.itemgetter(*[slot for slot, _, _ in groups])
 
 
 class Plan:
-    """How records are sifted that kept the same of the same attributes."""
+    """How records are sifted that kept the same of the same attributes.
+
+    `single` has by slot what is found by the value there, the rules concerned, and the groups that it is all about.
+    """
 
     __slots__ = ("joint", "known", "left", "open", "single", "surroundings")
 
     def __init__(self, known: Known, rules: Rules) -> None:
         self.known = known
         self.left = rules
-        self.open: list[Found] = []
+        self.open: tuple[Found, ...] = ()
         self.surroundings: _Surroundings | None = None
-        self.single: list[_Single] = []
+        self.single: list[tuple[int, dict[Hashable, _Together], Rules, Sequence[_Single]]] = []
         self.joint: list[tuple[tuple[int, ...], dict[Hashable, Found], _Group]] = []
 
 
@@ -148,7 +155,9 @@ class Sieve:
         self._doubts: dict[Hashable, Doubts] = {}
         self._readings: set[tuple[str, str]] = set()
         self._all: Rules = (1 << len(rules)) - 1
-        self._around: dict[tuple[int, ...], dict[Hashable, tuple[Rules, list[Found]]]] = {}
+        # What groups come to together, by what is found by each alone.
+        self._together: dict[tuple[int, ...], dict[Hashable, _Together]] = {}
+        self._around: dict[tuple[int, ...], dict[Hashable, _Together]] = {}
         self._around_kept = 0
         self._kept = 0
         # Two sets of rules, and some 300 bytes around them.
@@ -191,13 +200,14 @@ class Sieve:
         """The clock readings (function, time zone) that are all that some conditions see of the time."""
         return sorted(self._readings)
 
-    def plan(self, known: Known, slots: Mapping[str, int], facts: Any, now: int, *, granted: bool) -> Plan:
+    def plan(self, known: Known, slots: Mapping[str, int], facts: bytes, now: int, *, granted: bool) -> Plan:
         """Return how to sift the records of which this is known; `facts` are those of one of them, made at `now`.
 
         `granted` says whether `grant` may be anything but the absence of one.
         """
         plan = Plan(known, self._all)
         fixed = {**known.fixed} if granted else {**known.fixed, GRANT: None}
+        singles: list[_Single] = []
         for group in self._ordered:
             held = tuple((name, fixed[name]) for name in group.attributes if name in fixed)
             found = group.found.setdefault(held, {})
@@ -209,20 +219,23 @@ class Sieve:
                     what = self._find(plan, group, found, _NO_VALUES, parties, group.rules)
                 plan.left &= what.left
                 if what.open:
-                    plan.open.append(what)
+                    plan.open += (what,)
             elif len(free) == 1:
-                plan.single.append((free[0], found, group))
+                singles.append((free[0], found, group))
             else:
                 plan.joint.append((free, found, group))
-        around = [single for single in plan.single if _is_around(single[2])]
+        around = [single for single in singles if _is_around(single[2])]
         if len(around) > 1:
-            plan.single = [single for single in plan.single if not _is_around(single[2])]
-            shared = self._around.setdefault(tuple(id(found) for _, found, _ in around), {})
-            plan.surroundings = _Surroundings(around, shared)
+            singles = [single for single in singles if not _is_around(single[2])]
+            plan.surroundings = _Surroundings(around, self._around.setdefault(_ids(around), {}))
+        for slot in dict.fromkeys(slot for slot, _, _ in singles):
+            same = [single for single in singles if single[0] == slot]
+            concerned = functools.reduce(operator.or_, [group.rules for _, _, group in same])
+            plan.single.append((slot, self._together.setdefault(_ids(same), {}), concerned, same))
         return plan
 
     def sift(
-        self, plan: Plan, rules: Rules, values: Values, facts: Any, now: int, grant: GrantFacts = NO_GRANT
+        self, plan: Plan, rules: Rules, values: Values, facts: bytes, now: int, grant: GrantFacts = NO_GRANT
     ) -> Sifted:
         """Return which of some rules may apply to a record. Its `facts` are read only where it is unlike others."""
         open_ = plan.open
@@ -231,18 +244,17 @@ class Sieve:
         if around is not None:
             together = around.found.get(around.values(values)) or self._all_around(plan, around, values, facts, now)
             rules &= together[0]
-            if together[1]:
-                open_ = [*open_, *together[1]]
-        for slot, known, group in plan.single:
-            if rules & group.rules:
+            open_ += together[1]
+        for slot, single, concerned, groups in plan.single:
+            if rules & concerned:
                 value = values[slot]
-                found = known.get(value)
-                if found is None:
-                    parties = parties_of(facts, plan.known, now, grant)
-                    found = self._find(plan, group, known, value, parties, group.rules)
-                rules &= found[0]
-                if found[1]:
-                    open_ = [*open_, found]
+                both = single.get(value)
+                if both is None:
+                    both = self._find_together(plan, groups, values, facts, now, grant)
+                    self._keep()
+                    single[value] = both
+                rules &= both[0]
+                open_ += both[1]
         for slots, known, group in plan.joint:
             # Few records need to be looked at under two aspects at once.
             concerned = rules & group.rules
@@ -252,30 +264,43 @@ class Sieve:
                 if found is None:
                     parties = parties_of(facts, plan.known, now, grant)
                     found = self._find(plan, group, known, place, parties, concerned)
-                rules &= found[0]
-                if found[1]:
-                    open_ = [*open_, found]
-        return rules, tuple([found[2] for found in open_ if found[1] & rules]) if open_ else ()
+                rules &= found.left
+                if found.open:
+                    open_ += (found,)
+        doubts: tuple[Doubts, ...] = ()
+        for found in open_:  # one or two
+            if found[1] & rules:
+                doubts += (found[2],)
+        return rules, doubts
 
-    def _all_around(
-        self, plan: Plan, around: _Surroundings, values: Values, facts: Any, now: int
-    ) -> tuple[Rules, list[Found]]:
+    def _all_around(self, plan: Plan, around: _Surroundings, values: Values, facts: bytes, now: int) -> _Together:
         """Work out what the groups come to together, and remember it while there is room."""
-        left = self._all
-        open_ = []
-        for slot, known, group in around.groups:
-            found = known.get(values[slot])
-            if found is None:
-                parties = parties_of(facts, plan.known, now)
-                found = self._find(plan, group, known, values[slot], parties, group.rules)
-            left &= found.left
-            if found.open:
-                open_.append(found)
-        together = left, open_
+        together = self._find_together(plan, around.groups, values, facts, now)
         if self._around_kept < min(_MOST_SURROUNDINGS, self._most):
             self._around_kept += 1
             around.found[around.values(values)] = together
         return together
+
+    def _find_together(
+        self,
+        plan: Plan,
+        groups: Iterable[_Single],
+        values: Values,
+        facts: bytes,
+        now: int,
+        grant: GrantFacts = NO_GRANT,
+    ) -> _Together:
+        left = self._all
+        open_ = []
+        for slot, known, group in groups:
+            found = known.get(values[slot])
+            if found is None:
+                parties = parties_of(facts, plan.known, now, grant)
+                found = self._find(plan, group, known, values[slot], parties, group.rules)
+            left &= found.left
+            if found.open:
+                open_.append(found)
+        return left, (*open_,)
 
     def _find(
         self,
@@ -311,14 +336,20 @@ class Sieve:
             elif outcomes != SURE:
                 open_ |= atom.rules
                 doubts.append((atom, outcomes))
-        self._kept += 1
-        if self._kept > self._most:
-            for other in self._groups.values():
-                for known_values in other.found.values():
-                    known_values.clear()
-            self._kept = 1
+        self._keep()
         told = found[values] = Found(self._all & ~refuted, open_ & ~refuted, self._same((*doubts,)))
         return told
+
+    def _keep(self) -> None:
+        """Count what is remembered, and forget all when it is too much."""
+        self._kept += 1
+        if self._kept > self._most:
+            for group in self._groups.values():
+                for known in group.found.values():
+                    known.clear()
+            for together in self._together.values():
+                together.clear()
+            self._kept = 1
 
     def _outcomes(self, atom: Atom, attribute: Callable[[str], Any], known: Known, parties: Parties) -> Outcomes:
         condition = atom.condition
@@ -340,6 +371,11 @@ class Sieve:
                 self._doubts.clear()
             doubts = self._doubts[about] = Doubts(about)
         return doubts
+
+
+def _ids(singles: Iterable[_Single]) -> tuple[int, ...]:
+    """Return what tells groups apart, with what is fixed of them; what was found is emptied, but never given up."""
+    return tuple(id(found) for _, found, _ in singles)
 
 
 def _is_around(group: _Group) -> bool:

@@ -37,7 +37,7 @@ _WHOLE: Final = frozenset({"action", "resource"})
 _PACKAGE: Final = "replay"
 
 
-def _message() -> Any:
+def _messages() -> tuple[Any, Any]:
     file = descriptor_pb2.FileDescriptorProto(name="replay.proto", package=_PACKAGE, syntax="proto3")
     snapshot = file.message_type.add(name="Part")
     for name, kind in _FIELDS.items():
@@ -55,7 +55,9 @@ def _message() -> Any:
     # A pool of its own: what is declared here is nobody else's.
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.RecordPart"))
+    found = (pool.FindMessageTypeByName(f"{_PACKAGE}.{name}") for name in ("RecordPart", "DecideRequest"))
+    whole, facts = map(message_factory.GetMessageClass, found)
+    return whole, facts
 
 
 def _with_entries(file: descriptor_pb2.FileDescriptorProto, original: Any) -> str:
@@ -74,9 +76,9 @@ def _with_entries(file: descriptor_pb2.FileDescriptorProto, original: Any) -> st
     return f".{_PACKAGE}.{original.name}"
 
 
-RecordPart: Final = _message()
-"""A Record with a `snapshot`. Its `facts` are a DecideRequest of which maps are lists of entries, and `action` and
-`resource` lists of parts that together are one message. All else that is a message or repeats is bytes."""
+RecordPart, FactsPart = _messages()
+"""A Record with a `snapshot`, of which all that is a message or repeats is bytes, and the facts in it: a DecideRequest
+of which maps are lists of entries, and `action` and `resource` lists of parts that together are one message."""
 
 
 def name_of(entry: bytes) -> str:
@@ -94,16 +96,25 @@ def _named(entry: bytes) -> str:
 
 def checked_name(entry: bytes) -> str:
     """Return the key of an entry of a request's map. Raises DecodeError and UnicodeDecodeError where it is damaged."""
-    size = len(entry)
-    value = 2 + entry[1] if size > 1 else size
-    # A short text under a short key, as most are, is seen to be in order without protobuf.
-    if value + 4 <= size < 0x80 and (entry[0], *entry[value : value + 4]) == (
-        _KEY, _VALUE, size - value - 2, _STRING, size - value - 4,
-    ):  # fmt: skip
-        entry[value + 4 :].decode()
-        return entry[2:value].decode()
+    if end := end_of_key(entry):
+        return entry[2:end].decode()
     types_pb2.Subject.FromString(length_delimited(_ATTRIBUTES, entry))
     return name_of(entry)
+
+
+def end_of_key(entry: bytes) -> int:
+    """Return where the key ends of an entry that is a short text under a short key, as most are; 0 of another one.
+
+    It is in order but for its key, without protobuf. Raises UnicodeDecodeError where the text is damaged.
+    """
+    size = len(entry)
+    end = 2 + entry[1] if size > 1 else size
+    if end + 4 <= size < 0x80 and (entry[0], *entry[end : end + 4]) == (
+        _KEY, _VALUE, size - end - 2, _STRING, size - end - 4,
+    ):  # fmt: skip
+        entry[end + 4 :].decode()
+        return end
+    return 0
 
 
 # Tags of the key and the value in a map's entry, and of the text in a value.
@@ -112,8 +123,9 @@ _VALUE: Final = 0x12
 _STRING: Final = 0x0A
 
 
-def attribute_of(entry: bytes) -> tuple[str, types_pb2.Value]:
-    """Return the key and the value of an entry of a request's map. Raises DecodeError."""
+def text_of(piece: bytes) -> str:
+    """Return the text in an entry of a request's map, given with its length before it. Raises DecodeError."""
     # A subject that holds this entry alone; the entries of all four maps are alike.
-    subject = types_pb2.Subject.FromString(length_delimited(_ATTRIBUTES, entry))
-    return next(iter(subject.attributes.items()))
+    (value,) = types_pb2.Subject.FromString(_ATTRIBUTES + piece).attributes.values()
+    text: str = value.string_value
+    return text
