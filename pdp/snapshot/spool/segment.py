@@ -136,13 +136,18 @@ class SegmentWriter:
     def write(self, rows: Sequence[Row], starts: Iterable[Start]) -> None:
         """Add rows in one transaction that is on the disk when this returns; `starts` are those of their streams."""
         execute = self._db.execute
-        execute("BEGIN IMMEDIATE")
-        if new := [start for start in starts if start.id not in self._declared]:
-            self._declare(self._db, new)
-        for at in range(0, len(rows), _ROWS):
-            part = rows[at : at + _ROWS]
-            execute(_INSERTS[len(part)], list(itertools.chain.from_iterable(part)))
-        execute("COMMIT")
+        new = [start for start in starts if start.id not in self._declared]
+        if new or len(rows) > _ROWS:
+            execute("BEGIN IMMEDIATE")
+            if new:
+                self._declare(self._db, new)
+            for at in range(0, len(rows), _ROWS):
+                part = rows[at : at + _ROWS]
+                execute(_INSERTS[len(part)], list(itertools.chain.from_iterable(part)))
+            execute("COMMIT")
+        else:
+            # A statement on its own is a transaction: this thread lets others run once, not three times.
+            execute(_INSERTS[len(rows)], list(itertools.chain.from_iterable(rows)))
         added = sum([len(row[2]) for row in rows]) + 48 * len(rows)
         self.bytes += added
         # A transaction writes whole pages, and at least one of rows and one of the file's own.
