@@ -1,13 +1,13 @@
 """Measures what is done about a policy change before it is in force, in CPU time of one core.
 
-`make bench-replay` runs it in five minutes or so: recorded decisions made again by a draft (`pdp policy impact`), two
+`make bench-replay` runs it in seven minutes or so: recorded decisions made again by a draft (`pdp policy impact`), two
 policy sets compared (`pdp policy diff`), and calls compared with another revision beside the live one.
 
 Of the replays, `varied` has no two records alike and `repeats` each request 20 times, as busy counters do; both by the
 set that decided. `menu` and `bank-wide` are the varied records by a draft that changes one menu or rules of the whole
-bank, `sample` is the sample bank. `many` are varied records too, five times as many: what has to be worked out once
-weighs less then, and a bank's week, of which an analysis takes up to a million, has still more. `decide_us` is what a
-fresh decision of the same requests takes at the same time.
+bank, `sample` is the sample bank. `many` are varied records too, five times as many, and `most` 25 times as many, which
+is what an analysis takes at most: what has to be worked out once weighs less then. All begin with nothing worked out.
+`decide_us` is what a fresh decision of the same requests takes at the same time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ import shadowing
 from drafts import bank_wide, built, built_folder, everything, one_menu
 from policy_sets import RuleSet, bank
 from report import machine, write_json
-from samples import NOW, samples
+from samples import NOW, drawn, samples
 from service_usage import Meter
 from snapshots_rows import FIRST_DAY, chained, stream_of
 
@@ -37,9 +38,9 @@ from pdp.snapshot.query import Asking, Tokens, where
 from pdp.snapshot.recorder import recorder
 from pdp.snapshot.replay import analysis
 from pdp.snapshot.replay.candidate import Candidate
+from pdp.snapshot.replay.cut import cut
 from pdp.snapshot.replay.origin import Origin
 from pdp.snapshot.replay.replayer import Replayer
-from pdp.snapshot.replay.wire import RecordPart
 from pdp.snapshot.resource_keys import ResourceKeys
 from pdp.snapshot.store import open_reader, open_writer
 from pdp.v1 import bundle_pb2, control_pb2, policy_service_pb2
@@ -49,7 +50,8 @@ _KEYS = ResourceKeys({"k1": b"0" * 32})
 _REPEATS = 20
 _MANY = 5
 _REPLAYS = ("varied", "many", "repeats", "menu", "bank-wide", "sample")
-_SCENARIOS = (*_REPLAYS, "comparison", "shadow")
+_SCENARIOS = (*_REPLAYS, "most", "comparison", "shadow")
+_MOST = 25
 _PAGE = 2_000
 AIMS = {"replays_per_second": 50_000, "meaning_seconds": 2.0}
 
@@ -84,6 +86,9 @@ def main() -> int:
             row = measure(recording, candidate, make(count), Path(folder) / name, options.rounds)
             found["replays"][name] = {"records": count} | row
             _show(name, found["replays"][name])
+    if "most" in options.only:
+        found["replays"]["most"] = measure_alone(live, options.records * _MOST)
+        _show("most", found["replays"]["most"])
     if "comparison" in options.only:
         found["comparison"] = compare(bank(options.rules), options.rounds)
         _show("comparison", found["comparison"])
@@ -123,7 +128,7 @@ def measure(
     A replay begins with nothing but the bundles, as an analysis does.
     """
     program = Program.from_bundle(recording)
-    bodies = _recorded(recording, payloads)
+    bodies = [*_recorded(recording, payloads)]
     url = f"sqlite:{folder}/snapshots.db"
     writer = open_writer(url)
     made = chained(stream_of("medium", FIRST_DAY), iter(bodies), closed=False)
@@ -139,13 +144,12 @@ def measure(
         for payload in payloads:
             program.decide(payload, NOW)
 
-    def parsed() -> None:
+    def pieces() -> None:
         for body in bodies:
-            RecordPart.FromString(body)
+            cut(body)
 
     def replays() -> None:
-        origin = Origin(bundle.parse(recording))
-        replayer = Replayer(Candidate(candidate), lambda _: origin)
+        replayer = _replayer(recording, candidate)
         for body in bodies:
             replayer.replay(body)
 
@@ -163,7 +167,7 @@ def measure(
         changed = last.changed
 
     parts = {
-        "decide_us": decisions, "parse_us": parsed, "replay_us": replays, "read_us": read, "with_store_us": whole,
+        "decide_us": decisions, "cut_us": pieces, "replay_us": replays, "read_us": read, "with_store_us": whole,
     }  # fmt: skip
     found: dict[str, Any] = {name: _best(part, rounds, len(bodies)) for name, part in parts.items()}
     reader.close()
@@ -172,11 +176,35 @@ def measure(
     return found | {"changed": round(changed / len(bodies), 4)}
 
 
-def _recorded(signed: bundle_pb2.SignedBundle, payloads: list[bytes]) -> list[bytes]:
+def measure_alone(signed: bundle_pb2.SignedBundle, count: int) -> dict[str, Any]:
+    """Return CPU microseconds of a record, replayed by the set that recorded it; once, and with few records at a time.
+
+    As in an analysis, a record was read just before.
+    """
+    bodies = _recorded(signed, (sample.payload() for sample in drawn(bank(1_000), count)))
+    begun = time.process_time()
+    replayer = _replayer(signed, signed)
+    seconds = time.process_time() - begun
+    while page := [*islice(bodies, _PAGE)]:
+        begun = time.process_time()
+        for body in page:
+            replayer.replay(body)
+        seconds += time.process_time() - begun
+    return {
+        "records": count, "replay_us": round(seconds / count * 1e6, 2), "replay_per_second": round(count / seconds),
+    }  # fmt: skip
+
+
+def _replayer(recording: bundle_pb2.SignedBundle, candidate: bundle_pb2.SignedBundle) -> Replayer:
+    origin = Origin(bundle.parse(recording))
+    return Replayer(Candidate(candidate), lambda _: origin)
+
+
+def _recorded(signed: bundle_pb2.SignedBundle, payloads: Iterable[bytes]) -> Iterator[bytes]:
     program, notes = Program.from_bundle(signed, recorder=recorder(_KEYS)), Notes()
     for number, payload in enumerate(payloads):
         program.decide(payload, NOW + number * 10**6, None, notes)
-    return [body for _, body in notes.take()]
+        yield from (body for _, body in notes.take())
 
 
 def compare(rule_set: RuleSet, rounds: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from policy_sets import ACTIONS, BRANCHES, CHANNELS, CLASSES, FIELDS, ROLES, SCENARIOS, RuleSet
@@ -57,10 +57,16 @@ class Sample:
 
 def samples(rule_set: RuleSet, count: int, roles: Sequence[str] = ROLES) -> list[Sample]:
     """Return requests spread evenly over the set's menus; who asks about whom is drawn at random."""
+    return [*drawn(rule_set, count, roles)]
+
+
+def drawn(rule_set: RuleSet, count: int, roles: Sequence[str] = ROLES) -> Iterator[Sample]:
+    """Yield the same requests one by one."""
     draw = random.Random(f"samples-{rule_set.name}-{count}")
     places = list(rule_set.places)
     draw.shuffle(places)
-    return [_sample(draw, *places[number % len(places)], roles) for number in range(count)]
+    for number in range(count):
+        yield _sample(draw, *places[number % len(places)], roles)
 
 
 def _sample(draw: random.Random, application: str, menu: str, roles: Sequence[str]) -> Sample:

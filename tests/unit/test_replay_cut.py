@@ -108,6 +108,17 @@ def test_what_was_met_before_is_cut_and_comes_to_the_same(caller: str, monkeypat
         quick.replay(body)
 
 
+def test_what_is_remembered_has_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick, bodies = a_replayer(), recorded(*some_requests())
+    monkeypatch.setattr(replayer, "MAX_PLANS", 2)
+    monkeypatch.setattr(replayer, "MAX_VERDICTS", 1)
+    for body in bodies * 2:
+        slow, found = both(body, quick, monkeypatch)
+        assert slow == found
+        assert len(quick._outcomes) <= 1
+        assert all(len(read.plans) <= 3 for read in quick._verdicts.values())
+
+
 @pytest.mark.parametrize(
     "more",
     [

@@ -2,7 +2,7 @@
 
 It goes through the fields as `recorder` writes them: what differs from record to record, what was kept of the request,
 and the outcome, which many have in common and which therefore stays one piece. `replayer` takes whatever stands
-otherwise apart by protobuf, so that nothing here needs to be complete.
+otherwise apart by protobuf, so that nothing here needs to be complete. What no replay asks for is not looked into.
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ def _cut(body: bytes) -> Cut | None:
 @lru_cache(4_096)
 def _names_hash(piece: bytes) -> bool:
     """Whether this is a whole entry of `hashes` up to the hash itself, whatever that is."""
-    return len(piece) > 4 and piece[1] - piece[3] == _AROUND_KEY and piece[2] == _KEY and piece[-2:] == _HASH
+    if len(piece) < 5 or piece[1] > _SHORT:
+        return False
+    return piece[1] - piece[3] == _AROUND_KEY and piece[2] == _KEY and piece[-2:] == _HASH
 
 
 def is_outcome(data: bytes) -> bool:

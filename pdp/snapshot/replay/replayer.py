@@ -59,7 +59,7 @@ class Replayer:
         self._find_origin = origin
         self._origins: dict[bytes, tuple[Reader, _Plans] | None] = {}
         self._verdicts: dict[Hashable, _Read] = {}
-        # The same by policy hash and outcome, as `cut` has them.
+        # Some of them by policy hash and outcome, as `cut` has them.
         self._outcomes: dict[tuple[bytes, bytes], _Read] = {}
         self._parts: dict[Hashable, Part] = {}
         self._same: dict[Part, Result] = {}
@@ -88,7 +88,9 @@ class Replayer:
         read, plan = found
         if pieces is not None:
             policy_hash, _, _, kept, outcome = pieces
-            if is_outcome(outcome):
+            if is_outcome(outcome) and len(read.plans) < MAX_PLANS:
+                if len(self._outcomes) >= MAX_VERDICTS:
+                    self._outcomes.clear()
                 self._outcomes[policy_hash, outcome] = read
                 read.plans[kept] = plan
         return self._decided(read, plan, facts, part.time_nanos, part.grants)
@@ -130,7 +132,7 @@ class Replayer:
         """Work out a result; the same one wherever it is equal."""
         self._remembered += 1
         if self._remembered > MAX_KEPT:
-            for other in (*self._verdicts.values(), *self._outcomes.values()):
+            for other in self._verdicts.values():
                 other.verdicts.results.clear()
             self._parts.clear()
             self._same.clear()

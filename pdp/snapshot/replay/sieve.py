@@ -248,13 +248,13 @@ class Sieve:
         for slot, single, concerned, groups in plan.single:
             if rules & concerned:
                 value = values[slot]
-                both = single.get(value)
-                if both is None:
-                    both = self._find_together(plan, groups, values, facts, now, grant)
+                told = single.get(value)
+                if told is None:
+                    told = self._find_together(plan, groups, values, facts, now, grant)
                     self._keep()
-                    single[value] = both
-                rules &= both[0]
-                open_ += both[1]
+                    single[value] = told
+                rules &= told[0]
+                open_ += told[1]
         for slots, known, group in plan.joint:
             # Few records need to be looked at under two aspects at once.
             concerned = rules & group.rules
