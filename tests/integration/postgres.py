@@ -6,6 +6,7 @@ import itertools
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -37,9 +38,12 @@ def find() -> Path:
 
 
 class Postgres:
-    """A server on a socket in a folder of its own; `durable` makes it wait for the disk."""
+    """A server on a socket in a folder of its own; `durable` makes it wait for the disk.
 
-    def __init__(self, *, durable: bool = False) -> None:
+    With an `address` of this machine it listens on TCP too, on a free `port` there, for whoever asks.
+    """
+
+    def __init__(self, *, durable: bool = False, address: str = "") -> None:
         self._bin = find()
         # Short, for the paths of sockets are.
         self._folder = Path(tempfile.mkdtemp(prefix="pdp-pg-"))
@@ -52,8 +56,15 @@ class Postgres:
             "initdb", "--pgdata", str(self._data), "--username", OWNER, "--auth", "trust", "--encoding", "UTF8",
             "--locale", "C", "--no-sync",
         )  # fmt: skip
+        self._address, self.port = address, 0
+        if address:
+            with socket.create_server((address, 0)) as free:
+                self.port = free.getsockname()[1]
+            with (self._data / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all all trust\n")
         self._options = {
-            "listen_addresses": "",
+            "listen_addresses": address,
+            "port": str(self.port or 5432),
             "unix_socket_directories": str(self._folder),
             "fsync": "on" if durable else "off",
             "max_connections": "50",
@@ -65,7 +76,11 @@ class Postgres:
 
     def url(self, database: str, user: str = OWNER) -> str:
         """Return how a user reaches a database."""
-        return f"postgresql://{user}@/{database}?host={quote(str(self._folder), safe='')}"
+        return f"postgresql://{user}@/{database}?host={quote(str(self._folder), safe='')}&port={self.port or 5432}"
+
+    def network_url(self, database: str, user: str = OWNER) -> str:
+        """Return how a user on another machine reaches a database."""
+        return f"postgresql://{user}@{self._address}:{self.port}/{database}"
 
     def create_database(self) -> str:
         """Return the name of a new, empty database."""

@@ -164,19 +164,12 @@ class _Front:
         while (events := self._receive(_BATCH)) is not None:
             # All are decided before the first is answered, so that they are recorded together.
             answers: list[_Answer] = []
-            notes = self._lane.notes
-            for event in events:
-                call_id = event[1]
-                if event[3] is None:
-                    self._waiting.discard(call_id)
-                    if call_id in self._behind:
-                        self._give_up(call_id)
-                    continue
-                begun = len(notes.records)
-                result = self._answer(event)
-                if result is not None:
-                    answers.append(_Answer(call_id, result, len(notes.records) > begun))
-            records = notes.take()
+            while events:
+                self._decide(events, answers)
+                # So are those that came meanwhile: one flush of the disk is for as many as there are.
+                room = _BATCH - len(answers)
+                events = self._receive(room, 0) if room > 0 and self._must_wait() else ()
+            records = self._lane.notes.take()
             if not records or self._calls.journal is None:
                 self.reply_all(answers, None)
             elif not self._calls.journal.must_wait(records):
@@ -187,6 +180,25 @@ class _Front:
                 self.reply_all([answer for answer in answers if not answer.recorded], None)
                 recorded = [answer for answer in answers if answer.recorded]
                 self._calls.journal.submit(records, partial(self.reply_all, recorded))
+
+    def _decide(self, events: Sequence[Any], answers: list[_Answer]) -> None:
+        notes = self._lane.notes
+        for event in events:
+            call_id = event[1]
+            if event[3] is None:
+                self._waiting.discard(call_id)
+                if call_id in self._behind:
+                    self._give_up(call_id)
+                continue
+            begun = len(notes.records)
+            result = self._answer(event)
+            if result is not None:
+                answers.append(_Answer(call_id, result, len(notes.records) > begun))
+
+    def _must_wait(self) -> bool:
+        """Whether what was decided last must be on the disk before it is answered."""
+        journal = self._calls.journal
+        return journal is not None and journal.must_wait(self._lane.notes.records)
 
     def reply_all(self, answers: Sequence[_Answer], error: SpoolError | None) -> None:
         """Answer; with an error, those that left a record are refused."""

@@ -27,6 +27,15 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 }
 """What makes a connection to a machine that is gone fail within seconds; the URL may say otherwise."""
 
+# The server's names of these. INVARIANT: it is told as well. While it waits for the rows of a COPY no time limit of its
+# own ends it, and it holds the locks of its streams until it finds that nobody is there: left to itself, in two hours.
+_OF_SERVER: Final = {
+    "keepalives_idle": "tcp_keepalives_idle",
+    "keepalives_interval": "tcp_keepalives_interval",
+    "keepalives_count": "tcp_keepalives_count",
+    "tcp_user_timeout": "tcp_user_timeout",
+}
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -39,8 +48,10 @@ class PostgresConnection:
         except psycopg.Error as error:
             # The URL itself may hold a password.
             raise ConfigError("the store's URL cannot be read; write `postgresql://user@host:5432/database`") from error
+        chosen = {**_DEFAULTS, **given}
         self._info = make_conninfo(url, **{key: value for key, value in _DEFAULTS.items() if key not in given})
         self._settings = {
+            **{name: str(chosen[key]) for key, name in _OF_SERVER.items()},
             "application_name": f"jingxi {name}",
             "statement_timeout": str(round(seconds * 1000)),
             "idle_in_transaction_session_timeout": "60000",
