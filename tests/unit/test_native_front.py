@@ -37,7 +37,7 @@ rules:
 
 
 class Network:
-    """Hands calls over in the batches of a script, then ends."""
+    """Hands calls over in the batches of a script, then ends; so many calls given up where a number is negative."""
 
     def __init__(self, *batches: int) -> None:
         request = decision_service_pb2.DecideRequest(fields=["mobile"])
@@ -59,7 +59,9 @@ class Network:
         if not self._batches:
             return None
         count = self._batches.pop(0)
-        assert count <= most
+        assert abs(count) <= most
+        if count < 0:
+            return [(1, 0, 0, None, "")] * -count
         self._calls += count
         return [(0, self._calls - place, 0, self._payload, "") for place in range(count)]
 
@@ -108,6 +110,13 @@ def test_nobody_waits_for_more_than_a_batch() -> None:
         assert len(answered(network, journal)) == _BATCH + 3
     assert max(commits(disk)) <= _BATCH + 3
     assert network.looks[_BATCH] is None  # it answers before it looks again
+
+
+def test_nobody_waits_for_what_needs_no_answer() -> None:
+    disk, network = Disk(), Network(1, *[-1] * (2 * _BATCH))
+    with keeping(disk) as journal:
+        assert answered(network, journal) == [1]
+    assert network.looks[_BATCH] is None
 
 
 def test_without_records_calls_are_answered_at_once() -> None:

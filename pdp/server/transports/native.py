@@ -164,10 +164,11 @@ class _Front:
         while (events := self._receive(_BATCH)) is not None:
             # All are decided before the first is answered, so that they are recorded together.
             answers: list[_Answer] = []
+            room = _BATCH
             while events:
                 self._decide(events, answers)
                 # So are those that came meanwhile: one flush of the disk is for as many as there are.
-                room = _BATCH - len(answers)
+                room -= len(events)
                 events = self._receive(room, 0) if room > 0 and self._must_wait() else ()
             records = self._lane.notes.take()
             if not records or self._calls.journal is None:

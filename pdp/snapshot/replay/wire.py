@@ -96,25 +96,16 @@ def _named(entry: bytes) -> str:
 
 def checked_name(entry: bytes) -> str:
     """Return the key of an entry of a request's map. Raises DecodeError and UnicodeDecodeError where it is damaged."""
-    if end := end_of_key(entry):
-        return entry[2:end].decode()
+    size = len(entry)
+    value = 2 + entry[1] if size > 1 else size
+    # A short text under a short key, as most are, is seen to be in order without protobuf.
+    if value + 4 <= size < 0x80 and (entry[0], *entry[value : value + 4]) == (
+        _KEY, _VALUE, size - value - 2, _STRING, size - value - 4,
+    ):  # fmt: skip
+        entry[value + 4 :].decode()
+        return entry[2:value].decode()
     types_pb2.Subject.FromString(length_delimited(_ATTRIBUTES, entry))
     return name_of(entry)
-
-
-def end_of_key(entry: bytes) -> int:
-    """Return where the key ends of an entry that is a short text under a short key, as most are; 0 of another one.
-
-    It is in order but for its key, without protobuf. Raises UnicodeDecodeError where the text is damaged.
-    """
-    size = len(entry)
-    end = 2 + entry[1] if size > 1 else size
-    if end + 4 <= size < 0x80 and (entry[0], *entry[end : end + 4]) == (
-        _KEY, _VALUE, size - end - 2, _STRING, size - end - 4,
-    ):  # fmt: skip
-        entry[end + 4 :].decode()
-        return end
-    return 0
 
 
 # Tags of the key and the value in a map's entry, and of the text in a value.
