@@ -11,17 +11,15 @@ from pdp.engine.grants import NO_GRANT, GrantFacts
 from pdp.engine.outcome import Hit, Outcomes
 from pdp.engine.request import TYPES, python_value
 from pdp.engine.rules import CompiledRule, read_rules
-from pdp.engine.runtime import FUNCTIONS
 from pdp.snapshot.replay.doubt import Outcomes as Possible
 from pdp.snapshot.replay.doubt import all_of
 from pdp.snapshot.replay.evidence import NO_EVIDENCE, Evidence, Prints
 from pdp.snapshot.replay.facts import FactsReader, Values
 from pdp.snapshot.replay.known import Known
 from pdp.snapshot.replay.ranking import After, Rankings
-from pdp.snapshot.replay.sieve import CLOCK, GRANT, Doubts, Plan, Rules, Sieve, Sifted, members
+from pdp.snapshot.replay.sieve import GRANT, Doubts, Plan, Rules, Sieve, Sifted, members
 from pdp.snapshot.replay.uses import uses_of
 from pdp.v1 import bundle_pb2
-from pdp.values import NANOS
 
 _NOTHING: Final[frozenset[str]] = frozenset()
 COVERAGE: Final = "grant.covers"
@@ -76,12 +74,9 @@ class Candidate:
                 self._about[field] = self._about.get(field, 0) | 1 << rule.index
         self.uses = uses_of(self._rules)
         self.reader = FactsReader(self._sieve.attributes)
-        self._now = self.reader.slots.get("now", 0)
         self._grant = self.reader.slots.get(GRANT, 0)
-        self._clock = self.reader.slots.get(CLOCK, 0)
-        self._timed = bool(self._now or self._clock)
-        self._second: int | None = None
-        self._shown: tuple[int, ...] = ()
+        self.sift = self._sieve.sift
+        """Tells which of some rules may apply to a request without grants: see `Sieve.sift`."""
 
     def about(self, fields: Iterable[str]) -> Rules:
         """Return the rules about some fields."""
@@ -96,24 +91,6 @@ class Candidate:
         `facts` are those of one of them, which was made at `now`.
         """
         return self._sieve.plan(known, self.reader.slots, facts, now, granted=granted)
-
-    def _tell_time(self, values: Values, now: int) -> None:
-        """Write into values what stands for the time: equal where all conditions see the same of it."""
-        values[self._now] = now
-        second = now // NANOS
-        if second != self._second:
-            self._second = second
-            self._shown = tuple(FUNCTIONS[name](now, zone) for name, zone in self._sieve.readings)
-        values[self._clock] = self._shown
-
-    def sift(self, plan: Plan, about: Rules, values: Values, facts: bytes, now: int) -> Sifted:
-        """Return which of some rules may apply to a request without grants; equal for records that are alike.
-
-        `values` are those of its facts.
-        """
-        if self._timed:
-            self._tell_time(values, now)
-        return self._sieve.sift(plan, about, values, facts, now)
 
     def settle(self, sifted: Sifted, known: Known, evidence: Evidence) -> Settled:
         """Return which of the rules that may apply do, and which may, with what the verdicts tell."""
@@ -144,7 +121,6 @@ class Candidate:
         """Return the hits of a request with grants in canonical order, and the rules that may apply."""
         found: list[tuple[int, int, Hit]] = []
         may: list[May] = []
-        self._tell_time(values, now)
         under = about & self._granted
         turns = [(0, None, about & ~under), *((order, grant, under) for order, grant in enumerate(grants))]
         for order, grant, rules in turns:

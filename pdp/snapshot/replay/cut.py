@@ -44,66 +44,62 @@ _SHORT: Final = 0x7F
 def cut(body: bytes) -> Cut | None:
     """Return the pieces of a serialized Record; None where it is not as `recorder` writes the usual ones."""
     try:
-        return _cut(body)
+        size = len(body)
+        snapshot, low, high, decision_id, tag, length = _BEGIN.unpack_from(body)
+        if snapshot != _RECORD_SNAPSHOT or low <= _SHORT or high > _SHORT or 3 + low + (high - 1 << 7) != size:
+            return None
+        if decision_id != _ID:
+            return None
+        at = _BEGIN.size - 2
+        if tag == _REQUEST_ID:
+            if length > _SHORT:
+                return None
+            at += 2 + length
+            tag = body[at]
+        if tag == _REVISION:
+            at += 2
+            while body[at - 1] > _SHORT:
+                at += 1
+        policy, policy_hash, timed, time, tag, length = _SAID.unpack_from(body, at)
+        if policy != _HASH_64 or timed != _TIME:
+            return None
+        at += _SAID.size - 2
+        if tag == _CALLER:
+            if length > _SHORT:
+                return None
+            at += 2 + length
+            tag, length = body[at], body[at + 1]
+        facts = kept = b""
+        while True:
+            # The lengths are read right here: a call for each would take as long again as all else.
+            if length > _SHORT:
+                if body[at + 2] > _SHORT:
+                    return None
+                begin = at + 3
+                end = begin + length + (body[at + 2] - 1 << 7)
+            else:
+                begin = at + 2
+                end = begin + length
+            if tag == _HASHES:
+                named = body[at : begin + body[begin + 1] + 4]
+                kept += named if _names_hash(named) else body[at:end]
+            elif tag == _RESOURCE_KEY:
+                kept += _KEYED
+            elif tag == _FACTS:
+                # The parts of a message, one after another, are the message.
+                facts += body[begin:end]
+            elif tag in _WHOLE:
+                kept += body[at:end]
+            else:
+                break
+            at = end
+            tag, length = body[at], body[at + 1]
+        last = size - _LATENCY_BYTES
+        if at > last or body[last:-4] != _LATENCY:
+            return None
+        return policy_hash, time, facts, kept, body[at:last]
     except (IndexError, struct.error):
         return None
-
-
-def _cut(body: bytes) -> Cut | None:
-    size = len(body)
-    snapshot, low, high, decision_id, tag, length = _BEGIN.unpack_from(body)
-    if snapshot != _RECORD_SNAPSHOT or low <= _SHORT or high > _SHORT or 3 + low + (high - 1 << 7) != size:
-        return None
-    if decision_id != _ID:
-        return None
-    at = _BEGIN.size - 2
-    if tag == _REQUEST_ID:
-        if length > _SHORT:
-            return None
-        at += 2 + length
-        tag = body[at]
-    if tag == _REVISION:
-        at += 2
-        while body[at - 1] > _SHORT:
-            at += 1
-    policy, policy_hash, timed, time, tag, length = _SAID.unpack_from(body, at)
-    if policy != _HASH_64 or timed != _TIME:
-        return None
-    at += _SAID.size - 2
-    if tag == _CALLER:
-        if length > _SHORT:
-            return None
-        at += 2 + length
-        tag, length = body[at], body[at + 1]
-    facts = kept = b""
-    while True:
-        # The lengths are read right here: a call for each would take as long again as all else.
-        if length > _SHORT:
-            if body[at + 2] > _SHORT:
-                return None
-            begin = at + 3
-            end = begin + length + (body[at + 2] - 1 << 7)
-        else:
-            begin = at + 2
-            end = begin + length
-        if tag == _HASHES:
-            named = body[at : begin + body[begin + 1] + 4]
-            kept += named if _names_hash(named) else body[at:end]
-        elif tag == _RESOURCE_KEY:
-            kept += _KEYED
-        elif tag == _FACTS:
-            # The parts of a message, one after another, are the message.
-            facts += body[begin:end]
-        elif tag in _WHOLE:
-            kept += body[at:end]
-        else:
-            break
-        at = end
-        tag, length = body[at], body[at + 1]
-    last = size - _LATENCY_BYTES
-    if at > last or body[last:-4] != _LATENCY:
-        return None
-    return policy_hash, time, facts, kept, body[at:last]
 
 
 @lru_cache(4_096)

@@ -17,13 +17,14 @@ from pdp.engine.assemble import Schema, assemble_rule
 from pdp.engine.codegen import clock_readings
 from pdp.engine.grants import NO_GRANT, GrantFacts
 from pdp.engine.rules import CompiledRule, Condition
-from pdp.engine.runtime import MISSING
+from pdp.engine.runtime import FUNCTIONS, MISSING
 from pdp.engine.view import Parties, RequestView
 from pdp.lang.expr import STRING, AttributeRef, Call, Expr, Literal, list_of
 from pdp.snapshot.replay.doubt import REFUTED, SURE, AttributeNames, Doubt, Outcomes
 from pdp.snapshot.replay.facts import Values
 from pdp.snapshot.replay.known import Known, parties_of
 from pdp.snapshot.replay.uses import ReadsVariables, comparison, reads_clocks_only
+from pdp.values import NANOS
 
 _MOST_BYTES: Final = 100_000_000
 """About so much is remembered of what groups come to, and then other things."""
@@ -130,10 +131,11 @@ class Plan:
     `single` has by slot what is found by the value there, the rules concerned, and the groups that it is all about.
     """
 
-    __slots__ = ("joint", "known", "left", "open", "single", "surroundings")
+    __slots__ = ("clock", "joint", "known", "left", "now", "open", "single", "surroundings")
 
-    def __init__(self, known: Known, rules: Rules) -> None:
+    def __init__(self, known: Known, rules: Rules, slots: Mapping[str, int]) -> None:
         self.known = known
+        self.now, self.clock = slots.get("now", 0), slots.get(CLOCK, 0)
         self.left = rules
         self.open: tuple[Found, ...] = ()
         self.surroundings: _Surroundings | None = None
@@ -153,7 +155,10 @@ class Sieve:
         self._names = AttributeNames()
         self._groups: dict[frozenset[str], _Group] = {}
         self._doubts: dict[Hashable, Doubts] = {}
-        self._readings: set[tuple[str, str]] = set()
+        # Function and time zone of what a clock shows: all that some conditions see of the time.
+        self._readings: dict[tuple[str, str], None] = {}
+        self._second: int | None = None
+        self._shown: tuple[int, ...] = ()
         self._all: Rules = (1 << len(rules)) - 1
         # What groups come to together, by what is found by each alone.
         self._together: dict[tuple[int, ...], dict[Hashable, _Together]] = {}
@@ -189,23 +194,18 @@ class Sieve:
         names = {GRANT if name.startswith("grant.") else name for name in condition.attributes}
         if "now" in names and reads_clocks_only(condition.expr, rule.variables):
             names = names - {"now"} | {CLOCK}
-            self._readings.update(clock_readings(condition.expr, rule.variables))
+            self._readings |= dict.fromkeys(clock_readings(condition.expr, rule.variables))
         found = self._groups.get(frozenset(names))
         if found is None:
             found = self._groups[frozenset(names)] = _Group(tuple(sorted(names)))
         return found
-
-    @property
-    def readings(self) -> Sequence[tuple[str, str]]:
-        """The clock readings (function, time zone) that are all that some conditions see of the time."""
-        return sorted(self._readings)
 
     def plan(self, known: Known, slots: Mapping[str, int], facts: bytes, now: int, *, granted: bool) -> Plan:
         """Return how to sift the records of which this is known; `facts` are those of one of them, made at `now`.
 
         `granted` says whether `grant` may be anything but the absence of one.
         """
-        plan = Plan(known, self._all)
+        plan = Plan(known, self._all, slots)
         fixed = {**known.fixed} if granted else {**known.fixed, GRANT: None}
         singles: list[_Single] = []
         for group in self._ordered:
@@ -237,7 +237,17 @@ class Sieve:
     def sift(
         self, plan: Plan, rules: Rules, values: Values, facts: bytes, now: int, grant: GrantFacts = NO_GRANT
     ) -> Sifted:
-        """Return which of some rules may apply to a record. Its `facts` are read only where it is unlike others."""
+        """Return which of some rules may apply to a record, whose `values` are told the time.
+
+        Equal for records that are alike. Its `facts` are read only where it is unlike others.
+        """
+        values[plan.now] = now
+        second = now // NANOS
+        if second != self._second:
+            self._second = second
+            self._shown = tuple([FUNCTIONS[name](now, zone) for name, zone in self._readings])
+        # What stands for the time: equal where all conditions see the same of it.
+        values[plan.clock] = self._shown
         open_ = plan.open
         rules &= plan.left
         around = plan.surroundings
