@@ -13,6 +13,7 @@ is what an analysis takes at most: what has to be worked out once weighs less th
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import tempfile
 import time
@@ -79,6 +80,9 @@ def main() -> int:
         "bank-wide": (live, wide, _varied, options.records),
         "sample": (sample, sample, _varied, options.records),
     }
+    # As in a server that is ready: what was there before an analysis is no garbage to look for.
+    gc.collect()
+    gc.freeze()
     found: dict[str, Any] = {"replays": {}}
     with tempfile.TemporaryDirectory() as folder:
         for name in (name for name in _REPLAYS if name in options.only):

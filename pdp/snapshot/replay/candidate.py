@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from pdp.engine.assemble import Schema
@@ -11,8 +11,8 @@ from pdp.engine.grants import NO_GRANT, GrantFacts
 from pdp.engine.outcome import Hit, Outcomes
 from pdp.engine.request import TYPES, python_value
 from pdp.engine.rules import CompiledRule, read_rules
+from pdp.snapshot.replay.doubt import SURE, all_of
 from pdp.snapshot.replay.doubt import Outcomes as Possible
-from pdp.snapshot.replay.doubt import all_of
 from pdp.snapshot.replay.evidence import NO_EVIDENCE, Evidence, Prints
 from pdp.snapshot.replay.facts import FactsReader, Values
 from pdp.snapshot.replay.known import Known
@@ -102,11 +102,12 @@ class Candidate:
             rule = self._rules[index]
             if len(outcomes) > 1:
                 outcomes = evidence.narrow(self._prints.rule(rule), outcomes)  # noqa: PLW2901 - narrowed
-            # An undecided rule does not unmask, but it masks.
-            speaks = {outcome if rule.unmasks or outcome is not None else True for outcome in outcomes}
-            if speaks != {True}:
+            if None in outcomes and not rule.unmasks:
+                # An undecided rule does not unmask, but it masks.
+                outcomes = outcomes - {None} | SURE  # noqa: PLW2901 - likewise
+            if outcomes != SURE:
                 hits &= ~(1 << index)
-                may |= (True in speaks) << index
+                may |= (True in outcomes) << index
         return Settled(hits, may, known.unknown if may else _NOTHING)
 
     def sift_granted(
@@ -145,7 +146,7 @@ class Candidate:
         return [hit for _, _, hit in found], may
 
     def after(
-        self, field: str, hits: Iterable[int], may: Iterable[int], unknown: frozenset[str]
+        self, hits: Iterable[int], may: Collection[int], unknown: frozenset[str], field: str
     ) -> After | frozenset[str]:
         """Return what a field comes to without grants, or the attributes that would tell.
 
@@ -154,10 +155,12 @@ class Candidate:
         places, afters = self._rankings.of(field)
         nowhere = len(places)
         best = min([places.get(index, nowhere) for index in hits], default=nowhere)
+        if not may:
+            return afters[best]
         lacks = [self._needs[index] & unknown for index in may if _counts(places.get(index, nowhere), best, afters)]
         return _NOTHING.union(*lacks) or afters[best]
 
-    def field(self, field: str, hits: Iterable[Hit], may: Iterable[May]) -> After | frozenset[str]:
+    def field(self, hits: Iterable[Hit], may: Iterable[May], field: str) -> After | frozenset[str]:
         """Return what a field comes to, or the attributes that would tell.
 
         Whoever wins among the rules that apply and some of those that may is the winner already among the former and
@@ -191,4 +194,4 @@ def _open(rules: Rules, doubts: Iterable[Doubts], evidence: Evidence, prints: Pr
                 continue
             for member in members(concerned):
                 clauses.setdefault(member, []).append(outcomes)
-    return ((index, all_of(found)) for index, found in clauses.items())
+    return ((index, found[0] if len(found) == 1 else all_of(found)) for index, found in clauses.items())

@@ -162,14 +162,10 @@ class Testimony(Evidence):
         self._verdicts = verdicts
         self._rules: dict[Print, _Outcomes | None] = {}
 
-    @cached_property
-    def _held(self) -> frozenset[int]:
-        names = {verdict.rule for verdict in self._verdicts if not verdict.undecided}
-        return frozenset().union(*map(self._witness.conditions, names))
-
     def holds(self, condition: Print) -> bool:
         """See `Evidence`."""
-        return self._witness.number(condition) in self._held
+        number, held = self._witness.number(condition), self._witness.conditions
+        return any(number in held(verdict.rule) for verdict in self._verdicts if not verdict.undecided)
 
     def narrow(self, rule: Print, outcomes: _Outcomes) -> _Outcomes:
         """See `Evidence`."""

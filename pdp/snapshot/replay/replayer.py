@@ -7,6 +7,7 @@ and what was kept of which attributes, stay the same over many records too, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -119,8 +120,8 @@ class Replayer:
         place = candidate.reader.place(values, known.hidden)
         if grants:
             hits, may = candidate.sift_granted(plan, about, values, facts, now, verdicts.grants(grants))
-            parts = [compare(said, lambda name: candidate.field(name, hits, may)) for said in verdicts.said]
-            return place, Result(*Part.sum(parts))
+            after = partial(candidate.field, hits, may)
+            return place, Result(*Part.sum([compare(said, after) for said in verdicts.said]))
         rules, doubts = sifted = candidate.sift(plan, about, values, facts, now)
         case = (rules, doubts, known.unknown) if doubts else rules
         result = verdicts.results.get(case)
@@ -139,14 +140,14 @@ class Replayer:
             self._remembered = 0
         candidate = self._candidate
         hits, may, unknown = candidate.settle(sifted, known, verdicts.evidence)
-        those, these = [*members(hits)], [*members(may)]
+        after = partial(candidate.after, [*members(hits)], [*members(may)], unknown)
         parts = []
         for said in verdicts.said:
             about = said.about
             place = (said, hits & about, may & about, unknown)
             part = self._parts.get(place)
             if part is None:
-                part = self._parts[place] = compare(said, lambda name: candidate.after(name, those, these, unknown))
+                part = self._parts[place] = compare(said, after)
             parts.append(part)
         total = Part.sum(parts)
         result = self._same.get(total)
@@ -156,7 +157,7 @@ class Replayer:
 
     def _read(self, policy_hash: bytes, entries: Any) -> _Read | Result:
         """Read the verdicts of a record, or tell why nothing can be said about it."""
-        if _is_fallback(entries):
+        if entries and _is_fallback(entries[0]):
             return _NO_VERDICT
         origin = self._origin(policy_hash)
         if origin is None:
@@ -190,7 +191,7 @@ class Replayer:
         return self._origins[policy_hash]
 
 
-def _is_fallback(verdicts: Any) -> bool:
+@lru_cache(4_096)
+def _is_fallback(verdict: bytes) -> bool:
     """Whether nothing was decided: a client had no verdict and followed the failure rule."""
-    kinds = (snapshot_pb2.RecordedVerdict.FromString(verdict).kind for verdict in verdicts[:1])
-    return types_pb2.REASON_KIND_FAILURE_RULE in kinds
+    return bool(snapshot_pb2.RecordedVerdict.FromString(verdict).kind == types_pb2.REASON_KIND_FAILURE_RULE)
