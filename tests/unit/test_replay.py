@@ -227,11 +227,12 @@ class TestSharing:
         assert found == shown * 2
 
 
-@pytest.mark.parametrize("kept", [0, 1, 100])
+@pytest.mark.parametrize(("kept", "crowd"), [(0, 100), (1, 100), (100, 100), (100, 0), (100, 1), (100, 2)])
 def test_surroundings_are_told_apart_whether_they_are_remembered_or_not(
-    kept: int, monkeypatch: pytest.MonkeyPatch
+    kept: int, crowd: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sieve, "_MOST_SURROUNDINGS", kept)
+    monkeypatch.setattr(sieve, "_CROWD", crowd)
     more = "\n".join(f"  context.{name}: {{type: string, label: {{zh: 名, en: name}}}}" for name in ("shift", "desk"))
     now = built('context.shift == "night" && context.desk == "A" && action.name == "query"', more=more)
     then = built("subject.level >= 5", more=more)
@@ -247,6 +248,26 @@ def test_surroundings_are_told_apart_whether_they_are_remembered_or_not(
         if replayer.replay(_recorded(then, asked, Notes()))[1].changes:
             shown.append((shift, desk, action))
     assert shown == [("night", "A", "query")] * 2
+
+
+def test_what_has_many_values_is_not_looked_up_together_with_where_somebody_asks() -> None:
+    more = "\n".join(
+        f"  context.{name}: {{type: string, label: {{zh: 名, en: name}}}}" for name in ("menu", "desk", "no")
+    )
+    now = built('context.menu == "1" && context.desk == "A" && context.no.startsWith("7")', more=more)
+    then = built("subject.level >= 5", more=more)
+    origin, candidate, notes = Origin(parse(then)), Candidate(now), Notes()
+    replayer = Replayer(candidate, lambda _: origin)
+    asked, shown = request(), []
+    for number in range(2 * sieve._CROWD):
+        for name, value in (("menu", str(number % 2)), ("desk", "AB"[number % 3 == 0]), ("no", str(number))):
+            asked.context[name].string_value = value
+        if replayer.replay(_recorded(then, asked, notes))[1].changes:
+            shown.append(number)
+    assert shown == [n for n in range(2 * sieve._CROWD) if n % 2 and n % 3 and str(n).startswith("7")]
+    # The menu and the desk alone: what was remembered with each number before is forgotten.
+    assert [len(found) for found in candidate._sieve._around.values()] == [0, 4]
+    assert candidate._sieve._around_kept == 4
 
 
 class TestMasks:

@@ -139,15 +139,42 @@ def test_fields_that_stand_where_they_do_not_belong_are_read_by_protobuf(
         assert slow == found
 
 
-def test_a_record_with_diagnostics_is_read_by_protobuf(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick, body = a_replayer(), recorded(request(balance=None))[0]
-    assert cut.cut(body) is None
-    slow, found = both(body, quick, monkeypatch)
+def with_diagnostics(number: int) -> bytes:
+    """Return a record of a request without its balance; its number is all that tells it from others."""
+    return recorded(request(balance=None, request_id=f"R{number}"))[0]
+
+
+def test_records_with_diagnostics_are_cut_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick, bodies = a_replayer(), [with_diagnostics(number) for number in range(3)]
+    assert snapshot_pb2.Record.FromString(bodies[0]).snapshot.diagnostics
+    slow, found = both(bodies[0], quick, monkeypatch)
     assert slow == found
+    monkeypatch.setattr(quick, "_by_message", None)  # the others are known by their pieces
+    for body in bodies[1:]:
+        _, found = both(body, quick, monkeypatch)
+        assert slow == found
 
 
-def test_a_record_that_is_cut_off_anywhere_is_never_taken_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick, body = a_replayer(), recorded(*some_requests())[0]
+def test_what_looks_like_a_latency_is_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = a_replayer()
+    for mask in ("\u075d\x01abcd", "a\u075d\x01", "a\u075d\x01\u075d\x01abc"):
+        record = snapshot_pb2.Record.FromString(with_diagnostics(0))
+        record.snapshot.verdicts[0].mask = mask
+        body = record.SerializeToString()
+        pieces = cut.cut(body)
+        assert pieces is not None
+        assert not cut.is_outcome(pieces[4])
+        for _ in range(2):
+            slow, found = both(body, quick, monkeypatch)
+            assert slow == found
+    assert not quick._outcomes
+
+
+@pytest.mark.parametrize("body", [recorded(*some_requests())[0], with_diagnostics(0)], ids=["usual", "diagnostics"])
+def test_a_record_that_is_cut_off_anywhere_is_never_taken_for_another(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = a_replayer()
     quick.replay(body)
     snapshot = snapshot_pb2.Record.FromString(body).snapshot.SerializeToString()
     for size in range(0, len(snapshot), 3):

@@ -11,11 +11,12 @@ import struct
 from functools import lru_cache
 from typing import Final
 
-Cut = tuple[bytes, int, bytes, bytes, bytes]
+Cut = tuple[bytes, int, bytes, bytes, bytes, bytes]
 """The policy hash, the time in nanoseconds since 1970, the facts, what was kept besides them of what, and the outcome.
 
 Of what was kept, hashes are left out: where these bytes are equal, so are the buckets, the names of hashes, what was
-withheld, and whether there is a resource key. The outcome is all fields from there to the latency.
+withheld, and whether there is a resource key. The outcome is all fields from there to the latency, and then
+those behind it, which are diagnostics.
 """
 
 # Tags of snapshot_pb2; `test_replay_cut` compares them with the descriptors.
@@ -95,9 +96,14 @@ def cut(body: bytes) -> Cut | None:
             at = end
             tag, length = body[at], body[at + 1]
         last = size - _LATENCY_BYTES
-        if at > last or body[last:-4] != _LATENCY:
+        if at > last:
             return None
-        return policy_hash, time, facts, kept, body[at:last]
+        if body[last:-4] != _LATENCY:
+            # If that is no tag where it is found, what is before it is no outcome.
+            last = body.find(_LATENCY, at, last)
+            if last < 0:
+                return None
+        return policy_hash, time, facts, kept, body[at:last], body[last + _LATENCY_BYTES :]
     except (IndexError, struct.error):
         return None
 

@@ -61,7 +61,7 @@ class Replayer:
         self._origins: dict[bytes, tuple[Reader, _Plans] | None] = {}
         self._verdicts: dict[Hashable, _Read] = {}
         # Some of them by policy hash and outcome, as `cut` has them.
-        self._outcomes: dict[tuple[bytes, bytes], _Read] = {}
+        self._outcomes: dict[tuple[bytes, bytes, bytes], _Read] = {}
         self._parts: dict[Hashable, Part] = {}
         self._same: dict[Part, Result] = {}
         self._remembered = 0
@@ -71,8 +71,8 @@ class Replayer:
         try:
             pieces = cut(body)
             if pieces is not None:
-                policy_hash, now, facts, kept, outcome = pieces
-                read = self._outcomes.get((policy_hash, outcome))
+                policy_hash, now, facts, kept, outcome, more = pieces
+                read = self._outcomes.get((policy_hash, outcome, more))
                 plan = None if read is None else read.plans.get(kept)
                 if read is not None and plan is not None:
                     return self._decided(read, plan, facts, now)
@@ -88,11 +88,11 @@ class Replayer:
             return reader.place(reader.read(facts)), found
         read, plan = found
         if pieces is not None:
-            policy_hash, _, _, kept, outcome = pieces
-            if is_outcome(outcome) and len(read.plans) < MAX_PLANS:
+            policy_hash, _, _, kept, outcome, more = pieces
+            if is_outcome(outcome) and is_outcome(more) and len(read.plans) < MAX_PLANS:
                 if len(self._outcomes) >= MAX_VERDICTS:
                     self._outcomes.clear()
-                self._outcomes[policy_hash, outcome] = read
+                self._outcomes[policy_hash, outcome, more] = read
                 read.plans[kept] = plan
         return self._decided(read, plan, facts, part.time_nanos, part.grants)
 

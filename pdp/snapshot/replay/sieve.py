@@ -31,6 +31,8 @@ _MOST_BYTES: Final = 100_000_000
 _MOST_DOUBTS: Final = 50_000
 _MOST_SURROUNDINGS: Final = 20_000
 """So many are remembered and no others: where there are more, the next is hardly ever one of them."""
+_CROWD: Final = 100
+"""An attribute of where somebody asks that has more values than that is looked up on its own: a terminal's number."""
 _NO_VALUES: Final = ()
 GRANT: Final = "grant"
 CLOCK: Final = "clock"
@@ -128,10 +130,11 @@ class _Surroundings:
 class Plan:
     """How records are sifted that kept the same of the same attributes.
 
-    `single` has by slot what is found by the value there, the rules concerned, and the groups that it is all about.
+    `single` has by slot what is found by the value there, the rules concerned, and the groups that it is all about;
+    `singles` are all groups of one attribute.
     """
 
-    __slots__ = ("clock", "joint", "known", "left", "now", "open", "single", "surroundings")
+    __slots__ = ("clock", "joint", "known", "left", "now", "open", "single", "singles", "surroundings")
 
     def __init__(self, known: Known, rules: Rules, slots: Mapping[str, int]) -> None:
         self.known = known
@@ -139,6 +142,7 @@ class Plan:
         self.left = rules
         self.open: tuple[Found, ...] = ()
         self.surroundings: _Surroundings | None = None
+        self.singles: list[_Single] = []
         self.single: list[tuple[int, dict[Hashable, _Together], Rules, Sequence[_Single]]] = []
         self.joint: list[tuple[tuple[int, ...], dict[Hashable, Found], _Group]] = []
 
@@ -207,7 +211,6 @@ class Sieve:
         """
         plan = Plan(known, self._all, slots)
         fixed = {**known.fixed} if granted else {**known.fixed, GRANT: None}
-        singles: list[_Single] = []
         for group in self._ordered:
             held = tuple((name, fixed[name]) for name in group.attributes if name in fixed)
             found = group.found.setdefault(held, {})
@@ -221,18 +224,26 @@ class Sieve:
                 if what.open:
                     plan.open += (what,)
             elif len(free) == 1:
-                singles.append((free[0], found, group))
+                plan.singles.append((free[0], found, group))
             else:
                 plan.joint.append((free, found, group))
-        around = [single for single in singles if _is_around(single[2])]
-        if len(around) > 1:
-            singles = [single for single in singles if not _is_around(single[2])]
-            plan.surroundings = _Surroundings(around, self._around.setdefault(_ids(around), {}))
-        for slot in dict.fromkeys(slot for slot, _, _ in singles):
-            same = [single for single in singles if single[0] == slot]
+        self._arrange(plan)
+        return plan
+
+    def _arrange(self, plan: Plan) -> None:
+        """Sort the groups of one attribute into those that are looked up together and those on their own."""
+        around: list[_Single] = []
+        alone: list[_Single] = []
+        for single in plan.singles:
+            (around if _is_around(single) else alone).append(single)
+        if len(around) < 2:
+            around, alone = [], plan.singles
+        plan.surroundings = _Surroundings(around, self._around.setdefault(_ids(around), {})) if around else None
+        plan.single = []
+        for slot in dict.fromkeys(slot for slot, _, _ in alone):
+            same = [single for single in alone if single[0] == slot]
             concerned = functools.reduce(operator.or_, [group.rules for _, _, group in same])
             plan.single.append((slot, self._together.setdefault(_ids(same), {}), concerned, same))
-        return plan
 
     def sift(
         self, plan: Plan, rules: Rules, values: Values, facts: bytes, now: int, grant: GrantFacts = NO_GRANT
@@ -250,12 +261,12 @@ class Sieve:
         values[plan.clock] = self._shown
         open_ = plan.open
         rules &= plan.left
-        around = plan.surroundings
+        around, alone = plan.surroundings, plan.single
         if around is not None:
             together = around.found.get(around.values(values)) or self._all_around(plan, around, values, facts, now)
             rules &= together[0]
             open_ += together[1]
-        for slot, single, concerned, groups in plan.single:
+        for slot, single, concerned, groups in alone:
             if rules & concerned:
                 value = values[slot]
                 told = single.get(value)
@@ -286,7 +297,11 @@ class Sieve:
     def _all_around(self, plan: Plan, around: _Surroundings, values: Values, facts: bytes, now: int) -> _Together:
         """Work out what the groups come to together, and remember it while there is room."""
         together = self._find_together(plan, around.groups, values, facts, now)
-        if self._around_kept < min(_MOST_SURROUNDINGS, self._most):
+        if any(len(found) > _CROWD for _, found, _ in around.groups):
+            self._around_kept -= len(around.found)
+            around.found.clear()
+            self._arrange(plan)
+        elif self._around_kept < min(_MOST_SURROUNDINGS, self._most):
             self._around_kept += 1
             around.found[around.values(values)] = together
         return together
@@ -388,9 +403,11 @@ def _ids(singles: Iterable[_Single]) -> tuple[int, ...]:
     return tuple(id(found) for _, found, _ in singles)
 
 
-def _is_around(group: _Group) -> bool:
-    """Whether all that a group reads is where and when somebody asks."""
-    return all(name.startswith(("context.", "action.")) or name == CLOCK for name in group.attributes)
+def _is_around(single: _Single) -> bool:
+    """Whether all that a group reads is where and when somebody asks, and of that there is not too much."""
+    _, found, group = single
+    names = group.attributes
+    return len(found) <= _CROWD and all(name.startswith(("context.", "action.")) or name == CLOCK for name in names)
 
 
 _TEXTS: Final = list_of(STRING)
