@@ -80,9 +80,6 @@ def main() -> int:
         "bank-wide": (live, wide, _varied, options.records),
         "sample": (sample, sample, _varied, options.records),
     }
-    # As in a server that is ready: what was there before an analysis is no garbage to look for.
-    gc.collect()
-    gc.freeze()
     found: dict[str, Any] = {"replays": {}}
     with tempfile.TemporaryDirectory() as folder:
         for name in (name for name in _REPLAYS if name in options.only):
@@ -139,10 +136,12 @@ def measure(
     writer.take(made.records, [made.state])
     writer.add_bundle(recording.hash, 1, recording.SerializeToString())
     writer.close()
+    del made
     reader = open_reader(url)
     asking = Asking(Schema(), Tokens(b"t" * 32), lambda: NOW + 86_400 * 10**9)
     order = analysis.check(asking, policy_service_pb2.AnalyseImpactRequest())
     changed = 0
+    _keep()
 
     def decisions() -> None:
         for payload in payloads:
@@ -186,6 +185,7 @@ def measure_alone(signed: bundle_pb2.SignedBundle, count: int) -> dict[str, Any]
     As in an analysis, a record was read just before.
     """
     bodies = _recorded(signed, (sample.payload() for sample in drawn(bank(1_000), count)))
+    _keep()
     begun = time.process_time()
     replayer = _replayer(signed, signed)
     seconds = time.process_time() - begun
@@ -197,6 +197,12 @@ def measure_alone(signed: bundle_pb2.SignedBundle, count: int) -> dict[str, Any]
     return {
         "records": count, "replay_us": round(seconds / count * 1e6, 2), "replay_per_second": round(count / seconds),
     }  # fmt: skip
+
+
+def _keep() -> None:
+    """Leave what there is out of collections of garbage, as a server does with all that it has when it is ready."""
+    gc.collect()
+    gc.freeze()
 
 
 def _replayer(recording: bundle_pb2.SignedBundle, candidate: bundle_pb2.SignedBundle) -> Replayer:
