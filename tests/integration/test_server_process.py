@@ -124,6 +124,31 @@ def test_it_ends_with_who_started_it(policy_folder: Path, tmp_path: Path) -> Non
     assert (done.returncode, "needs a pipe" in done.stderr) == (2, True)
 
 
+_READY = """
+import gc, sys
+from pathlib import Path
+from pdp.server.app import serve
+from pdp.server.settings import Admin, Settings, Staff, parse_address
+
+def ready(app):
+    print(gc.get_freeze_count(), len(gc.get_objects()))
+    app.request_stop()
+
+settings = Settings(
+    Path(sys.argv[1]), parse_address("127.0.0.1:0"), data=Path(sys.argv[2]), drain_seconds=0.0, workers=1,
+    admin=Admin(address="off"), staff=Staff(address="off"),
+)
+serve(settings, ready, print)
+"""
+
+
+def test_what_it_has_when_it_is_ready_is_not_looked_through_for_garbage(policy_folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _READY, str(policy_folder), str(tmp_path / "data")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
+    kept, others = map(int, done.stdout.split())
+    assert kept > 100 * others
+
+
 def test_logs_name_decisions_and_no_values(start: Callable[..., Process], policy_folder: Path) -> None:
     process = start("--policies", policy_folder, "--listen", "127.0.0.1:0", "--log-level", "debug")
     with grpc.insecure_channel(process.ready()[1]) as channel:
