@@ -1,7 +1,7 @@
 """Measures the service under load: `pdp serve` on each transport beside Cerbos and beside echoes of fixed bytes.
 
 Once without records of decisions, and once with them: snapshots beside Cerbos' audit log. `make bench-service` runs it
-in full, which takes about half an hour, and writes the figures, a plot and the tables of docs/guides/performance.md.
+in full, which takes up to half an hour, and writes the figures, a plot and the tables of docs/guides/performance.md.
 `--native-records` measures the native transport with snapshots beside Cerbos with its audit log and nothing else, in
 some two minutes. `--quick` is a smoke test whose figures mean little.
 """

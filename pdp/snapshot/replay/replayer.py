@@ -87,7 +87,7 @@ class Replayer:
             reader = self._candidate.reader
             return reader.place(reader.read(facts)), found
         read, plan = found
-        if pieces is not None:
+        if pieces is not None and not part.grants:
             policy_hash, _, _, kept, outcome, more = pieces
             if is_outcome(outcome) and is_outcome(more) and len(read.plans) < MAX_PLANS:
                 if len(self._outcomes) >= MAX_VERDICTS:
