@@ -46,6 +46,8 @@ def show(result: dict[str, Any]) -> None:
     _add_rate(rates, "columns drawn out of a record", result["columns"])
     for kind, rate in result["taking"].items():
         _add_rate(rates, f"{_STORES[kind]} takes, columns drawn", rate)
+    for kind, rate in result["shipping"].items():
+        _add_rate(rates, f"shipped from the spools of a node to {_STORES[kind]}", rate)
     for key, label in (("chain", "chain and tree verified"), ("deep", "the same, and columns")):
         _add_rate(rates, f"{label}, one process", result["verify"][key])
         _add_rate(rates, f"{label}, as the command does it", result["verify"][f"all-{key}"])

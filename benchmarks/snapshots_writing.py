@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snapshots_rows import FIRST_DAY, Bodies, make, stream_of
+from snapshots_rows import FIRST_DAY, NODE, Bodies, make, stream_of
 
 from pdp.snapshot import columns
-from pdp.snapshot.spool.writer import Spool
+from pdp.snapshot.ship import Shipper
+from pdp.snapshot.spool import Spool, SpoolReader
 from pdp.snapshot.store import open_writer
 
+START = FIRST_DAY * 86_400 * 10**9
 _MODELS = 2_000
+_APPENDED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def _cpu_seconds() -> float:
 def bodies() -> list[bytes]:
     """Return serialized records of decisions."""
     made = Bodies("writing")
-    return [made.next(FIRST_DAY * 86_400 * 10**9 + number, shown=made.shown()) for number in range(_MODELS)]
+    return [made.next(START + number, shown=made.shown()) for number in range(_MODELS)]
 
 
 def spool(folder: str, batches: Sequence[int], seconds: float) -> dict[str, Any]:
@@ -143,6 +146,41 @@ def _share(url: str, node: int, rounds: int, batch: int, ready: Any, shares: Any
         for one in made[1:]:
             writer.take(one.records, [one.state])
         shares.put((begun, time.monotonic(), _cpu_seconds() - cpu))
+
+
+def ship(url: str, folder: str, workers: int, each: int) -> dict[str, Any]:
+    """Return the rate at which a node's shipper brings what its workers have spooled into a store, as after an outage.
+
+    Read, checked against chains, columns drawn, stored, and the watermarks moved; without checkpoints.
+    """
+    source, number = Bodies("ship"), 0
+    spools = [Spool(Path(folder), node=NODE) for _ in range(workers)]
+
+    def write(spool: Spool, count: int) -> None:
+        nonlocal number
+        for _ in range(0, count, _APPENDED):
+            spool.append([("medium", source.next(START + number + n, shown=False)) for n in range(_APPENDED)])
+            number += _APPENDED
+
+    shipper = Shipper(SpoolReader([Path(folder)]), lambda: open_writer(url), NODE, None, alarm=_fail)
+    write(spools[0], _APPENDED)
+    shipper.run_once()  # creates the partition
+    for spool in spools:
+        write(spool, each)
+    watch, before = Watch(), shipper.stats().shipped
+    while shipper.run_once().more:
+        pass
+    shipped = shipper.stats().shipped - before
+    found = watch.stop(shipped).to_json()
+    assert shipped == workers * -(-each // _APPENDED) * _APPENDED
+    shipper.close()
+    for spool in spools:
+        spool.close()
+    return found
+
+
+def _fail(event: str, words: str) -> None:
+    raise AssertionError(f"{event}: {words}")
 
 
 def spooled_bytes(folder: Path) -> float:

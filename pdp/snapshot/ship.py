@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, Protocol
 from pdp.errors import EvidenceError, SpoolError, StoreError, WatermarkError
 from pdp.snapshot.chain import SpooledRecord, StreamKey, genesis, hasher
 from pdp.snapshot.evidence import merkle
+from pdp.snapshot.lanes import Lanes
 from pdp.snapshot.spool import Backlog
 from pdp.snapshot.store.base import StreamState, Writer
 from pdp.v1 import snapshot_pb2
@@ -29,6 +30,10 @@ Alarm = Callable[[str, str], None]
 BATCH: Final = 4_000
 """Records in one transaction."""
 # A transaction writes whole pages, many of them for the indexes: few large ones are cheaper than many small ones.
+_ROUND: Final = 16
+"""Batches that are shipped together before other work has its turn."""
+_ALONE_NANOS: Final = 60 * NANOS
+"""How long one connection is enough after batches could not be shipped together."""
 _POLL_SECONDS = 0.5
 _PAUSE_SECONDS = 0.002
 _FIRST_WAIT_SECONDS = 0.25
@@ -41,8 +46,8 @@ _EVERYTHING = 2**62
 class Source(Protocol):
     """What is read from; see `spool.SpoolReader`."""
 
-    def read(self, positions: Mapping[StreamKey, int], limit: int) -> list[SpooledRecord]:
-        """Return records from the positions on. Raises SpoolError."""
+    def read(self, positions: Mapping[StreamKey, int], limit: int, *, ahead: bool = False) -> list[SpooledRecord]:
+        """Return records from the positions on, be it ahead of the store. Raises SpoolError."""
 
     def release(self, positions: Mapping[StreamKey, int]) -> int:
         """Delete what is shipped. Raises OSError."""
@@ -137,6 +142,9 @@ class Shipper:
         self._clock, self._wall_clock = clock, wall_clock
         self._rng = rng or random.Random()  # noqa: S311 - spreads retries
         self._writer: Writer | None = None
+        # Only while there is so much to ship that two connections have something to do.
+        self._second: Writer | None = None
+        self._alone_until = clock()
         self._checkpointer: Ticker | None = None
         # Streams that the store has open, or closed without a checkpoint; None before they are read.
         self._states: dict[StreamKey, StreamState] | None = None
@@ -184,25 +192,25 @@ class Shipper:
 
     def close(self) -> None:
         """Let go of the store."""
+        self._close_second()
         if self._writer is not None:
             self._writer.close()
         self._writer = self._checkpointer = self._states = None
 
     def run_once(self) -> ShipReport:
-        """Ship one batch, and now and then close streams, sign a checkpoint and release what is shipped.
+        """Ship a batch, or several together where there is much, and now and then close streams, sign and release.
 
         Raises StoreError, SpoolError and OSError; calling it again goes on where the store is.
         """
-        states = self._load()
-        records = self._reader.read(self._positions(everything_of_blocked=True), self._batch)
+        before = self._shipped
+        records = self._read()
+        if len(records) >= self._batch and self._opened().takes_together and self._clock() >= self._alone_until:
+            records = self._ship_together(records)
         fresh, after = self._check(records)
         if fresh:
             self._opened().take(fresh, after)
-            states |= {state.key: state for state in after}
-            if not self._shipped:
-                # The first records of a node should not lie unsigned for long: nobody could verify them.
-                self._next_checkpoint = self._clock()
-            self._shipped += len(fresh)
+            self._advance(after)
+            self._count(len(fresh))
         more = len(records) >= self._batch
         closed = released = 0
         now = self._clock()
@@ -213,7 +221,7 @@ class Shipper:
         if now >= self._next_checkpoint:
             self._next_checkpoint = now + self._interval
             is_signed = self._tick()
-        return ShipReport(len(fresh), closed, released, is_signed, more)
+        return ShipReport(self._shipped - before, closed, released, is_signed, more)
 
     def stats(self) -> ShipStats:
         """Return how it stands. Raises SpoolError."""
@@ -221,6 +229,61 @@ class Shipper:
         since = 0.0 if backlog.oldest_nanos is None else (self._wall_clock() - backlog.oldest_nanos) / NANOS
         error = self._store.error or self._spool.error or self._evidence.error
         return ShipStats(self._shipped, backlog.records, backlog.bytes, max(since, 0.0), len(self._blocked), error)
+
+    def _read(self, *, ahead: bool = False) -> list[SpooledRecord]:
+        return self._reader.read(self._positions(everything_of_blocked=True), self._batch, ahead=ahead)
+
+    def _advance(self, after: Sequence[StreamState]) -> None:
+        """Go on from these states."""
+        states = self._load()
+        states |= {state.key: state for state in after}
+
+    def _count(self, records: int) -> None:
+        """Count records that are in the store."""
+        if not self._shipped:
+            # The first records of a node should not lie unsigned for long: nobody could verify them.
+            self._next_checkpoint = self._clock()
+        self._shipped += records
+
+    def _ship_together(self, records: list[SpooledRecord]) -> list[SpooledRecord]:
+        """Ship these and the full batches after them, two at a time; return what is to be shipped next, alone.
+
+        They are read and checked while the store takes those before. What it says against one is not raised: it will
+        say so again when that comes alone, unless the second connection was the reason.
+        """
+        if self._second is None:
+            self._second = self._open_writer()
+        lanes = Lanes([self._opened(), self._second])
+        try:
+            for _ in range(_ROUND):
+                fresh, after = self._check(records)
+                while lanes.are_busy_for(after):
+                    self._count(lanes.wait())
+                if fresh:
+                    lanes.begin(fresh, after)
+                    # Not so yet. INVARIANT: once this method is left it is, or the states are read again.
+                    self._advance(after)
+                records = self._read(ahead=True)
+                if len(records) < self._batch:
+                    break
+            while lanes.are_busy:
+                self._count(lanes.wait())
+        except BaseException as error:
+            lanes.end()
+            self._states = None
+            self._close_second()
+            if not isinstance(error, StoreError):
+                raise
+            self._alone_until = self._clock() + _ALONE_NANOS
+            return self._read()
+        if len(records) < self._batch:
+            self._close_second()
+        return records
+
+    def _close_second(self) -> None:
+        second, self._second = self._second, None
+        if second is not None:
+            second.close()
 
     def _opened(self) -> Writer:
         if self._writer is None:

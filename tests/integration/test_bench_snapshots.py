@@ -43,8 +43,18 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_every_rate_is_there(result: dict[str, Any]) -> None:
     assert set(result["spool"]) == {"1", "10", "64", "100", "1000"}
     assert set(result["taking"]) == {"sqlite", "postgres", "postgres-2-nodes"}
+    assert {kind: rate["operations"] for kind, rate in result["shipping"].items()} == {
+        "sqlite": 12_000,
+        "postgres": 12_000,
+    }
     assert set(result["verify"]) == {"chain", "deep", "all-chain", "all-deep", "archive"}
-    rates = [*result["spool"].values(), *result["taking"].values(), *result["verify"].values(), result["columns"]]
+    rates = [
+        *result["spool"].values(),
+        *result["taking"].values(),
+        *result["shipping"].values(),
+        *result["verify"].values(),
+        result["columns"],
+    ]
     assert all(rate["per_second"] > 0 and rate["cpu_us"] > 0 and rate["operations"] > 0 for rate in rates)
     assert set(result["bytes"]) == {"spool", "archive", "sqlite", "postgres"}
     assert all(size > 0 for size in result["bytes"].values())

@@ -8,104 +8,25 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from pdp.errors import EvidenceError, WatermarkError
-from pdp.signing import NodeKey
 from pdp.snapshot.chain import SpooledRecord, StreamKey
 from pdp.snapshot.evidence import merkle
-from pdp.snapshot.evidence.checkpoint import Checkpointer, parse_checkpoint
-from pdp.snapshot.ship import Shipper, Ticker
-from pdp.snapshot.spool import Backlog, Spool, SpoolAlarm, SpoolLimits, SpoolReader
+from pdp.snapshot.evidence.checkpoint import parse_checkpoint
+from pdp.snapshot.ship import Ticker
+from pdp.snapshot.spool import Backlog, SpoolReader
 from pdp.snapshot.store import install, open_maintainer, open_reader, open_writer
-from pdp.snapshot.store.base import Reader, StreamState, Writer
+from pdp.snapshot.store.base import Reader, StreamState
 from pdp.v1 import snapshot_pb2
 from tests.integration.postgres import Postgres, database, postgres
-from tests.integration.store_contract import DAY, DAY_NANOS, decision
+from tests.integration.ship_node import Node, names, stored, write
+from tests.integration.store_contract import DAY, decision
 
 __all__ = ["database", "postgres"]
-
-SMALL = SpoolLimits(segment_bytes=5_000, reserve_bytes=0)
-
-
-@dataclass
-class Clock:
-    """A clock that stands still unless it is moved."""
-
-    nanos: int = 1
-
-    def __call__(self) -> int:
-        return self.nanos
-
-    def move(self, seconds: float) -> None:
-        self.nanos += round(seconds * 10**9)
-
-
-@dataclass
-class Node:
-    """A node's spools, shippers and store."""
-
-    folder: Path
-    url: str
-    name: str = "n1"
-    clock: Clock = field(default_factory=Clock)
-    wall: Clock = field(default_factory=lambda: Clock(DAY * DAY_NANOS))
-    alarms: list[tuple[str, str]] = field(default_factory=list)
-    spools: list[Spool] = field(default_factory=list)
-    shippers: list[Shipper] = field(default_factory=list)
-    readers: list[SpoolReader] = field(default_factory=list)
-
-    def spool(self) -> Spool:
-        self.spools.append(Spool(self.folder / "spool", node=self.name, limits=SMALL, clock=self.wall))
-        return self.spools[-1]
-
-    def reader(self) -> SpoolReader:
-        self.readers.append(SpoolReader([self.folder / "spool"], alarm=self.spool_alarm))
-        return self.readers[-1]
-
-    def checkpointer(self, writer: Writer) -> Checkpointer:
-        keys = self.folder / "keys"
-        keys.mkdir(mode=0o700, exist_ok=True)
-        return Checkpointer(
-            writer, self.name, NodeKey.load_or_create(keys), "sha256", [], self.wall, folder=keys, alarm=self.alarm
-        )
-
-    def alarm(self, event: str, words: str) -> None:
-        self.alarms.append((event, words))
-
-    def spool_alarm(self, alarm: SpoolAlarm) -> None:
-        self.alarms.append((f"spool.{alarm.kind}", alarm.message))
-
-    def shipper(self, source: object = None, *, batch: int = 100, checkpointer: object = None) -> Shipper:
-        self.shippers.append(
-            Shipper(
-                source or self.reader(),  # type: ignore[arg-type]
-                lambda: open_writer(self.url),
-                self.name,
-                checkpointer or self.checkpointer,  # type: ignore[arg-type]
-                alarm=self.alarm,
-                batch=batch,
-                clock=self.clock,
-                wall_clock=self.wall,
-                rng=random.Random(1),
-            )
-        )
-        return self.shippers[-1]
-
-    def round(self, shipper: Shipper) -> None:
-        """Ship all that there is, and do everything that is done only now and then."""
-        self.clock.move(11)
-        while shipper.run_once().more:
-            pass
-        self.clock.move(11)
-        shipper.run_once()
-
-    def close(self) -> None:
-        for opened in (*self.spools, *self.shippers, *self.readers):
-            opened.close()
 
 
 @pytest.fixture
@@ -120,21 +41,6 @@ def store(node: Node) -> Iterator[Reader]:
     reader = open_reader(node.url)
     yield reader
     reader.close()
-
-
-def write(spool: Spool, numbers: Iterable[int], retention: str = "short") -> None:
-    for number in numbers:
-        spool.append([(retention, decision(number))])
-
-
-def stored(store: Reader) -> list[str]:
-    """Return the ids of all decisions in a store, by their numbers."""
-    records = (record for state in store.streams() for record in store.records(state.key))
-    return sorted((r.columns["id"] for r in records if r.columns["kind"] == "decision"), key=lambda name: int(name[1:]))
-
-
-def names(numbers: Iterable[int]) -> list[str]:
-    return [f"d{number}" for number in numbers]
 
 
 def test_everything_is_shipped_once(node: Node, store: Reader) -> None:
@@ -171,6 +77,14 @@ def test_the_spool_gives_its_files_back(node: Node, store: Reader) -> None:
     stats = shipper.stats()
     assert (stats.lag_records, stats.lag_bytes, stats.lag_seconds, stats.error) == (0, 0, 0.0, "")
     assert stored(store) == names(range(500))
+
+
+def test_a_full_batch_is_followed_at_once(node: Node) -> None:
+    write(node.spool(), range(150))
+    shipper = node.shipper()
+    assert shipper.step() < 0.01
+    assert shipper.step() == 0.5
+    assert shipper.stats().shipped == 150
 
 
 def test_the_lag_is_told(node: Node) -> None:
@@ -255,7 +169,7 @@ def test_a_store_that_goes_away_and_comes_back(node: Node, database: str, postgr
     spool = node.spool()
     write(spool, range(150))
     shipper = node.shipper()
-    assert shipper.step() < 0.01
+    assert shipper.step() == 0.5
     with postgres.killed():
         write(spool, range(150, 300))
         waits = [shipper.step() for _ in range(12)]
@@ -489,8 +403,8 @@ class Unreleased:
 
     reader: SpoolReader
 
-    def read(self, positions: Mapping[StreamKey, int], limit: int) -> list[SpooledRecord]:
-        return self.reader.read(positions, limit)
+    def read(self, positions: Mapping[StreamKey, int], limit: int, *, ahead: bool = False) -> list[SpooledRecord]:
+        return self.reader.read(positions, limit, ahead=ahead)
 
     def release(self, positions: Mapping[StreamKey, int]) -> int:
         return 0
@@ -512,8 +426,8 @@ class Damaged(Unreleased):
     retention: str
     what: str
 
-    def read(self, positions: Mapping[StreamKey, int], limit: int) -> list[SpooledRecord]:
-        return [self._damage(record) for record in self.reader.read(positions, limit)]
+    def read(self, positions: Mapping[StreamKey, int], limit: int, *, ahead: bool = False) -> list[SpooledRecord]:
+        return [self._damage(record) for record in self.reader.read(positions, limit, ahead=ahead)]
 
     def release(self, positions: Mapping[StreamKey, int]) -> int:
         return self.reader.release(positions)

@@ -78,9 +78,11 @@ class SpoolReader:
         self._is_pending = True
         self._blocked: set[str] = set()
 
-    def read(self, positions: Mapping[StreamKey, int], limit: int) -> list[SpooledRecord]:
+    def read(self, positions: Mapping[StreamKey, int], limit: int, *, ahead: bool = False) -> list[SpooledRecord]:
         """Return at most `limit` records, those of each stream in order and beginning at its position (default 0).
 
+        With `ahead` the store has not yet taken all that is before the positions, and may not do so: then nothing is
+        done about a damaged file, nor said of one that cannot be read now.
         Raises SpoolError when there is nothing to return but for files that cannot be read now.
         """
         with self._lock:
@@ -93,14 +95,14 @@ class SpoolReader:
                 if len(found) >= limit:
                     break
                 try:
-                    records = self._read_boot(boot, positions, limit - len(found))
+                    records = self._read_boot(boot, positions, limit - len(found), ahead=ahead)
                 except SpoolError as error:
                     failure = error
                     continue
                 if records and not found:
                     self._turn = boot.boot
                 found += records
-            if failure is not None and not found:
+            if failure is not None and not found and not ahead:
                 raise failure
             return found
 
@@ -168,10 +170,12 @@ class SpoolReader:
             self._is_pending = bool(self._blocked)
         return [boot for boot in list_boots(self._folders) if boot.boot not in self._blocked]
 
-    def _read_boot(self, boot: BootFiles, positions: Mapping[StreamKey, int], limit: int) -> list[SpooledRecord]:
+    def _read_boot(
+        self, boot: BootFiles, positions: Mapping[StreamKey, int], limit: int, *, ahead: bool
+    ) -> list[SpooledRecord]:
         while True:
             found, damaged = self._read_files(boot, positions, limit)
-            if damaged is None:
+            if damaged is None or ahead:
                 return found
             if boot.alive and damaged.scan.path == boot.segments[-1][1]:
                 self._ask_to_renew(boot, damaged)

@@ -82,7 +82,11 @@ class Sql(NamedTuple):
 
 
 class Writer(Protocol):
-    """What the shipper needs. One writer a node; several nodes may write at the same time."""
+    """What the shipper needs. Several may write at the same time, but only one of them the records of a boot."""
+
+    @property
+    def takes_together(self) -> bool:
+        """Whether two takes at a time bring in more than one after the other."""
 
     def states(self, node: str) -> Mapping[StreamKey, StreamState]:
         """Return the state of every stream of a node that no stored checkpoint has closed. Raises StoreError."""

@@ -45,6 +45,8 @@ _SETTINGS: Final = {"lock_timeout": str(round(LOCK_SECONDS * 1000)), "synchronou
 class PostgresWriter:
     """See `base.Writer`."""
 
+    takes_together: Final = True
+
     def __init__(self, url: str) -> None:
         self._held = PostgresConnection(url, "shipper", WRITE_SECONDS, _SETTINGS)
         self._lock = threading.RLock()

@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from pdp.errors import StoreError, WatermarkError
 from pdp.snapshot import columns
@@ -33,6 +34,8 @@ _MARKS = ", ".join("?" * (len(columns.NAMES) + 3))
 
 class SqliteWriter(SqliteStore):
     """See `base.Writer`."""
+
+    takes_together: Final = False
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
