@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from pdp.errors import SpoolError, StoreError
 from pdp.snapshot.chain import SpooledRecord
 from pdp.snapshot.evidence import merkle
+from pdp.snapshot.ship import Shipper
 from pdp.snapshot.store import install, open_reader, open_writer
 from pdp.snapshot.store.base import Reader, StreamState, Writer
 from tests.integration.postgres import Postgres, database, postgres
@@ -24,9 +26,10 @@ __all__ = ["database", "postgres"]
 
 @dataclass
 class Store:
-    """A SQLite store that says of itself that it takes together, and what it is asked for.
+    """A store that says of itself that it takes together, and what it is asked for.
 
-    `fails` is called with the number of a take from 1, before and after it, and may raise.
+    `fails` is called with the number of a take from 1, before and after it, and may raise. `alone` is for SQLite, whose
+    file has one writer at a time.
     """
 
     fails: Callable[[int, str], None] = lambda number, when: None
@@ -36,6 +39,7 @@ class Store:
     opened: list[Writer] = field(default_factory=list)
     under_way: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    alone: AbstractContextManager[object] = field(default_factory=threading.Lock)
     meeting: threading.Barrier | None = None
 
     def open(self, url: str) -> Writer:
@@ -55,8 +59,7 @@ class Store:
             if self.meeting is not None and number <= self.meeting.parties:
                 self.meeting.wait(30)
             self.fails(number, "before")
-            with self.lock:
-                # The file has one writer at a time.
+            with self.alone:
                 writer.take(records, states)
             self.fails(number, "after")
         finally:
@@ -101,6 +104,11 @@ def fill(node: Node, spools: int, each: int) -> list[str]:
         for at in range(number * each, (number + 1) * each, 10):
             write(spool, range(at, at + 10), "long" if at % 30 == 0 else "short")
     return names(range(spools * each))
+
+
+def drain(shipper: Shipper) -> None:
+    while shipper.run_once().more:
+        pass
 
 
 def check(store: Reader, wanted: list[str]) -> None:
@@ -153,8 +161,7 @@ def test_a_batch_that_fails_beside_others(node: Node, reader: Reader, number: in
     store = Store(fail)
     node.opening = store.open
     shipper = node.shipper(batch=25)
-    while shipper.run_once().more:
-        pass
+    drain(shipper)
     check(reader, wanted)
     # Nothing is wrong with the store now, so nobody is told.
     assert node.alarms == []
@@ -172,16 +179,14 @@ def test_a_store_with_no_second_connection_for_the_node(node: Node, reader: Read
 
     node.opening = open_once
     shipper = node.shipper(batch=40)
-    while shipper.run_once().more:
-        pass
+    drain(shipper)
     check(reader, wanted)
     assert (store.most, len(store.opened)) == (1, 2)
     # A minute later it asks again.
     node.clock.move(61)
     for spool, at in zip(node.spools, (600, 700), strict=True):
         write(spool, range(at, at + 100))
-    while shipper.run_once().more:
-        pass
+    drain(shipper)
     check(reader, names(range(800)))
     assert len(store.opened) == 3
     assert node.alarms == []
@@ -254,6 +259,29 @@ def test_a_file_that_cannot_be_read_now_ends_the_round(node: Node, reader: Reade
     assert not any(store.under_way.values())
     node.round(shipper)
     check(reader, wanted)
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_postgres_killed_beside_batches_under_way(node: Node, database: str, postgres: Postgres, number: int) -> None:
+    install(database)
+    node.url = database
+    wanted = fill(node, 2, 300)
+    with ExitStack() as away:
+
+        def kill(take: int, when: str) -> None:
+            if (take, when) == (number, "before"):
+                away.enter_context(postgres.killed())
+
+        node.opening = Store(kill, alone=nullcontext()).open
+        shipper = node.shipper(batch=40)
+        with pytest.raises(StoreError):
+            drain(shipper)
+        assert shipper.stats().shipped < 600
+    node.round(shipper)
+    reader = open_reader(database)
+    check(reader, wanted)
+    reader.close()
+    assert shipper.stats().error == ""
 
 
 def test_postgres_takes_together(node: Node, database: str, postgres: Postgres) -> None:
