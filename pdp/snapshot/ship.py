@@ -218,7 +218,7 @@ class Shipper:
             self._next_housekeeping = now + _HOUSEKEEPING_NANOS
             closed, released = self._tidy()
         is_signed = False
-        if now >= self._next_checkpoint:
+        if (now := self._clock()) >= self._next_checkpoint:
             self._next_checkpoint = now + self._interval
             is_signed = self._tick()
         return ShipReport(self._shipped - before, closed, released, is_signed, more)
@@ -264,7 +264,8 @@ class Shipper:
                     # Not so yet. INVARIANT: once this method is left it is, or the states are read again.
                     self._advance(after)
                 records = self._read(ahead=True)
-                if len(records) < self._batch:
+                # However slow the store is, what it has does not lie unsigned for longer than it should.
+                if len(records) < self._batch or self._clock() >= self._next_checkpoint:
                     break
             while lanes.are_busy:
                 self._count(lanes.wait())

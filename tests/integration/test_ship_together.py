@@ -23,6 +23,8 @@ from tests.integration.ship_node import Node, names, stored, write
 
 __all__ = ["database", "postgres"]
 
+EARLY = 10**6
+
 
 @dataclass
 class Store:
@@ -41,6 +43,7 @@ class Store:
     lock: threading.Lock = field(default_factory=threading.Lock)
     alone: AbstractContextManager[object] = field(default_factory=threading.Lock)
     meeting: threading.Barrier | None = None
+    meetings: int = 2
 
     def open(self, url: str) -> Writer:
         self.opened.append(open_writer(url))
@@ -56,7 +59,8 @@ class Store:
             self.count += 1
             self.most = max(self.most, self.count)
         try:
-            if self.meeting is not None and number <= self.meeting.parties:
+            if self.meeting is not None and self.meetings:
+                self.meetings -= 1
                 self.meeting.wait(30)
             self.fails(number, "before")
             with self.alone:
@@ -106,6 +110,15 @@ def fill(node: Node, spools: int, each: int) -> list[str]:
     return names(range(spools * each))
 
 
+def begin(node: Node, *, batch: int) -> Shipper:
+    """Return a shipper that has shipped and signed before; what comes first is signed at once."""
+    write(node.spool(), [EARLY])
+    shipper = node.shipper(batch=batch)
+    assert shipper.run_once().checkpoint
+    node.spools.pop().close()
+    return shipper
+
+
 def drain(shipper: Shipper) -> None:
     while shipper.run_once().more:
         pass
@@ -120,14 +133,15 @@ def check(store: Reader, wanted: list[str]) -> None:
 
 
 def test_two_batches_of_different_boots_are_taken_at_the_same_time(node: Node, reader: Reader) -> None:
-    wanted = fill(node, 2, 200)
-    store = Store(meeting=threading.Barrier(2))
+    store = Store()
     node.opening = store.open
-    shipper = node.shipper(batch=40)
+    shipper = begin(node, batch=40)
+    wanted = [*fill(node, 2, 200), *names([EARLY])]
+    store.meeting = threading.Barrier(2)
     report = shipper.run_once()
     assert (report.records, report.more, store.most) == (400, False, 2)
     check(reader, wanted)
-    assert shipper.stats().shipped == 400
+    assert shipper.stats().shipped == 401
     assert node.alarms == []
 
 
@@ -152,15 +166,17 @@ def test_all_is_shipped_while_more_is_written(node: Node, reader: Reader, boots:
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_batch_that_fails_beside_others(node: Node, reader: Reader, number: int, when: str) -> None:
     """Be it that the store has it all the same and the answer is lost."""
-    wanted = fill(node, 2, 200)
+    store = Store()
+    node.opening = store.open
+    shipper = begin(node, batch=25)
+    wanted = [*fill(node, 2, 200), *names([EARLY])]
+    number += store.takes
 
     def fail(take: int, now: str) -> None:
         if (take, now) == (number, when):
             raise StoreError("the connection is gone")
 
-    store = Store(fail)
-    node.opening = store.open
-    shipper = node.shipper(batch=25)
+    store.fails = fail
     drain(shipper)
     check(reader, wanted)
     # Nothing is wrong with the store now, so nobody is told.
@@ -194,6 +210,26 @@ def test_a_store_with_no_second_connection_for_the_node(node: Node, reader: Read
 
 def _refuse(records: Sequence[SpooledRecord], states: Sequence[StreamState]) -> None:
     raise StoreError("too many connections for this role")
+
+
+def test_what_is_shipped_is_signed_in_time_however_slow_the_store_is(node: Node, reader: Reader) -> None:
+    store = Store()
+    node.opening = store.open
+    shipper = begin(node, batch=20)
+    wanted = [*fill(node, 2, 200), *names([EARLY])]
+
+    def fail(_number: int, when: str) -> None:
+        if when == "after":
+            node.clock.move(4)
+
+    store.fails = fail
+    report = shipper.run_once()
+    assert report.checkpoint
+    assert report.more
+    # Three until the time has come, two under way then, and the one that was read.
+    assert report.records <= 6 * 20
+    drain(shipper)
+    check(reader, wanted)
 
 
 def test_a_store_that_is_away_is_told_of(node: Node, reader: Reader) -> None:
@@ -239,8 +275,11 @@ def test_what_is_damaged_waits_for_what_is_under_way(node: Node, reader: Reader)
 
 
 def test_a_file_that_cannot_be_read_now_ends_the_round(node: Node, reader: Reader) -> None:
-    wanted = fill(node, 2, 100)
-    source = node.reader()
+    store = Store()
+    node.opening = store.open
+    shipper = begin(node, batch=20)
+    wanted = [*fill(node, 2, 100), *names([EARLY])]
+    source = node.readers[-1]
     read, calls = source.read, 0
 
     def failing(*arguments: object, ahead: bool = False) -> list[SpooledRecord]:
@@ -251,9 +290,6 @@ def test_a_file_that_cannot_be_read_now_ends_the_round(node: Node, reader: Reade
         return read(*arguments, ahead=ahead)  # type: ignore[arg-type]
 
     source.read = failing  # type: ignore[method-assign]
-    store = Store()
-    node.opening = store.open
-    shipper = node.shipper(source, batch=20)
     with pytest.raises(SpoolError):
         shipper.run_once()
     assert not any(store.under_way.values())
