@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 from pdp.signing import NodeKey
 from pdp.snapshot.evidence.checkpoint import Checkpointer
 from pdp.snapshot.ship import Shipper
 from pdp.snapshot.spool import Spool, SpoolAlarm, SpoolLimits, SpoolReader
-from pdp.snapshot.store import open_writer
+from pdp.snapshot.store import open_reader, open_writer
 from pdp.snapshot.store.base import Reader, Writer
 from tests.integration.store_contract import DAY, DAY_NANOS, decision
 
@@ -94,6 +96,20 @@ class Node:
     def close(self) -> None:
         for opened in (*self.spools, *self.shippers, *self.readers):
             opened.close()
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    node = Node(tmp_path, f"sqlite:{tmp_path}/store/snapshots.db")
+    yield node
+    node.close()
+
+
+@pytest.fixture
+def store(node: Node) -> Iterator[Reader]:
+    reader = open_reader(node.url)
+    yield reader
+    reader.close()
 
 
 def write(spool: Spool, numbers: Iterable[int], retention: str = "short") -> None:

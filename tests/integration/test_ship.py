@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,24 +23,10 @@ from pdp.snapshot.store import install, open_maintainer, open_reader, open_write
 from pdp.snapshot.store.base import Reader, StreamState
 from pdp.v1 import snapshot_pb2
 from tests.integration.postgres import Postgres, database, postgres
-from tests.integration.ship_node import Node, names, stored, write
+from tests.integration.ship_node import Node, names, node, store, stored, write
 from tests.integration.store_contract import DAY, decision
 
-__all__ = ["database", "postgres"]
-
-
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
-    node = Node(tmp_path, f"sqlite:{tmp_path}/store/snapshots.db")
-    yield node
-    node.close()
-
-
-@pytest.fixture
-def store(node: Node) -> Iterator[Reader]:
-    reader = open_reader(node.url)
-    yield reader
-    reader.close()
+__all__ = ["database", "node", "postgres", "store"]
 
 
 def test_everything_is_shipped_once(node: Node, store: Reader) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -19,9 +18,10 @@ from pdp.snapshot.ship import Shipper
 from pdp.snapshot.store import install, open_reader, open_writer
 from pdp.snapshot.store.base import Reader, StreamState, Writer
 from tests.integration.postgres import Postgres, database, postgres
-from tests.integration.ship_node import Node, names, stored, write
+from tests.integration.ship_node import Node, names, node, stored, write
+from tests.integration.ship_node import store as reader
 
-__all__ = ["database", "postgres"]
+__all__ = ["database", "node", "postgres", "reader"]
 
 EARLY = 10**6
 
@@ -85,20 +85,6 @@ class Together:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.writer, name)
-
-
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
-    node = Node(tmp_path, f"sqlite:{tmp_path}/store/snapshots.db")
-    yield node
-    node.close()
-
-
-@pytest.fixture
-def reader(node: Node) -> Iterator[Reader]:
-    reader = open_reader(node.url)
-    yield reader
-    reader.close()
 
 
 def fill(node: Node, spools: int, each: int) -> list[str]:
