@@ -184,7 +184,9 @@ class Shipper:
             while self.run_once().more:
                 pass
             self._tidy()
-            self._tick()
+            # What was refused a moment ago is not asked, and told of, again.
+            if not self._evidence.failures or self._clock() >= self._next_checkpoint:
+                self._tick()
         except (StoreError, SpoolError, OSError) as error:
             self._store.met(error)
         finally:

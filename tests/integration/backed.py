@@ -96,7 +96,7 @@ class Machine:
 
         shipper = Shipper(
             SpoolReader([self.data / "spool"]), lambda: open_writer(self.store), "n1",
-            open_checkpointer if sign else None, alarm=self.alarm, wall_clock=self.clock,
+            open_checkpointer if sign else None, alarm=self.alarm, clock=self.clock, wall_clock=self.clock,
         )  # fmt: skip
         shipper.finish()
         self.clock.nanos += 1_000

@@ -276,6 +276,22 @@ def test_a_checkpointer_that_refuses_does_not_stop_shipping(node: Node, store: R
     assert [event for event, _ in node.alarms] == ["ship.checkpoints_away", "ship.checkpoints_back"]
 
 
+@pytest.mark.parametrize(("seconds", "asked"), [(0, 1), (100, 2)])
+def test_a_checkpointer_that_refused_is_asked_again_at_the_end_when_it_is_time(
+    node: Node, store: Reader, seconds: int, asked: int
+) -> None:
+    write(node.spool(), range(3))
+    refusing = Refusing()
+    shipper = node.shipper(checkpointer=lambda _: refusing)
+    shipper.run_once()
+    assert refusing.asked == 1
+    write(node.spools[0], range(3, 6))
+    node.clock.move(seconds)
+    shipper.finish()
+    assert stored(store) == names(range(6))
+    assert refusing.asked == asked
+
+
 def test_streams_of_other_names_are_shipped_but_not_signed(node: Node, store: Reader) -> None:
     node.name = "old"
     write(node.spool(), range(3))
@@ -435,8 +451,10 @@ class Refusing(Ticker):
     """What a checkpointer does that finds the store rolled back."""
 
     is_willing: bool = False
+    asked: int = 0
 
     def tick(self, states: Iterable[StreamState]) -> snapshot_pb2.SignedCheckpoint | None:
+        self.asked += 1
         if not self.is_willing:
             raise EvidenceError("the store was rolled back")
         return None
