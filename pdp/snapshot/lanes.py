@@ -55,11 +55,14 @@ class Lanes:
             raise error
         return len(batch.records)
 
-    def end(self) -> None:
-        """Wait for all that is under way, whatever becomes of it."""
+    def end(self) -> int:
+        """Wait for all that is under way, whatever becomes of it, and return how many records came into the store."""
+        arrived = 0
         while self._under_way:
-            batch, _ = self._ended.get()
+            batch, error = self._ended.get()
             self._under_way.remove(batch)
+            arrived += len(batch.records) if error is None else 0
+        return arrived
 
     def _take(self, batch: _Batch) -> None:
         error: BaseException | None = None

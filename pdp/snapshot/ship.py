@@ -272,7 +272,7 @@ class Shipper:
             while lanes.are_busy:
                 self._count(lanes.wait())
         except BaseException as error:
-            lanes.end()
+            self._count(lanes.end())
             self._states = None
             self._close_second()
             if not isinstance(error, StoreError):
